@@ -1,0 +1,33 @@
+"""All tables, one module a subject, no behaviour. Importing this package completes the metadata for migrations."""
+
+from . import (
+    agents,
+    conversations,
+    customers,
+    journal,
+    nodes,
+    orders,
+    pops,
+    postures,
+    queues,
+    requests,
+    visits,
+    wrap_ups,
+)
+from .declaration import Table
+
+__all__ = [
+    "Table",
+    "agents",
+    "conversations",
+    "customers",
+    "journal",
+    "nodes",
+    "orders",
+    "pops",
+    "postures",
+    "queues",
+    "requests",
+    "visits",
+    "wrap_ups",
+]

@@ -1,0 +1,79 @@
+"""Agents, the seats they sit at, the queues they serve, their browsers. Written by the web and the command line."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .declaration import Id, Table, one_of
+
+ROLES = ("agent", "supervisor")
+
+
+class Agent(Table):
+    """A person who takes calls. `login` is typed at the sign-in, `password_hash` is argon2."""
+
+    __tablename__ = "agent"
+    __table_args__ = (one_of("role", ROLES),)
+
+    id: Mapped[Id]
+    login: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    role: Mapped[str] = mapped_column(default="agent")
+    language: Mapped[str] = mapped_column(default="en")
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class AgentQueue(Table):
+    """A queue an agent serves; signing in asks Asterisk to add the seat to it with this penalty."""
+
+    __tablename__ = "agent_queue"
+
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True)
+    queue: Mapped[str] = mapped_column(ForeignKey("queue.name", ondelete="CASCADE"), primary_key=True)
+    penalty: Mapped[int] = mapped_column(default=0)
+
+
+class SeatSession(Table):
+    """An agent sitting at a seat of a node, from sign-in to sign-out. One open a seat, one open an agent."""
+
+    __tablename__ = "seat_session"
+    __table_args__ = (
+        Index(
+            "uq_seat_session_open_seat",
+            "node",
+            "seat",
+            unique=True,
+            postgresql_where=text("signed_out_at IS NULL"),
+        ),
+        Index(
+            "uq_seat_session_open_agent",
+            "agent_id",
+            unique=True,
+            postgresql_where=text("signed_out_at IS NULL"),
+        ),
+        Index("ix_seat_session_seat", "node", "seat", "signed_in_at"),
+    )
+
+    id: Mapped[Id]
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id", ondelete="CASCADE"))
+    node: Mapped[str]
+    seat: Mapped[str]
+    signed_in_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    signed_out_at: Mapped[datetime | None]
+
+
+class SignIn(Table):
+    """A signed-in browser: `token_hash` is SHA-256 of the cookie's random token; the token itself is never stored."""
+
+    __tablename__ = "sign_in"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id", ondelete="CASCADE"))
+    csrf: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]

@@ -1,0 +1,46 @@
+"""Wishes: what we ask Asterisk to do. Anyone writes `wanted`; only the bridge moves the state on.
+
+wanted → sent → confirmed | refused | expired. `sent` is committed before a byte leaves, so a wish is sent at most once;
+a lost answer expires, it is never sent blindly again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .declaration import Id, Table, one_of
+
+WISH_KINDS = ("pause", "unpause", "add_member", "remove_member")
+WISH_STATES = ("wanted", "sent", "confirmed", "refused", "expired")
+
+
+class PbxRequest(Table):
+    """One wish about one seat. `why` says in one sentence why it was refused or expired."""
+
+    __tablename__ = "pbx_request"
+    __table_args__ = (
+        one_of("kind", WISH_KINDS),
+        one_of("state", WISH_STATES),
+        Index("ix_pbx_request_wanted", "node", "wanted_at", postgresql_where=text("state IN ('wanted', 'sent')")),
+        Index("ix_pbx_request_seat", "node", "seat", "wanted_at"),
+    )
+
+    id: Mapped[Id]
+    node: Mapped[str]
+    kind: Mapped[str]
+    seat: Mapped[str]
+    queue: Mapped[str | None]
+    reason: Mapped[str | None]
+    penalty: Mapped[int | None]
+    asked_by: Mapped[str]
+    conversation_id: Mapped[UUID | None]
+    state: Mapped[str] = mapped_column(default="wanted")
+    wanted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    expires_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    why: Mapped[str | None]

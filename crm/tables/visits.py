@@ -1,0 +1,52 @@
+"""What a caller did in the IVR. Written by agi alone, keyed by (node, linkedid); never a conversation.
+
+The card and the reports join these to the ledger.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .declaration import Id, Table
+
+
+class Visit(Table):
+    """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed}; `last_prompt` the last one heard.
+
+    `ending`: join_queue, voicemail, transfer, goodbye, hung_up, failed. `served`: the flow gave the answer asked for.
+    """
+
+    __tablename__ = "visit"
+
+    id: Mapped[Id]
+    node: Mapped[str]
+    linkedid: Mapped[str] = mapped_column(index=True)
+    uniqueid: Mapped[str]
+    flow: Mapped[str]
+    language: Mapped[str | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    steps: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    pressed: Mapped[str] = mapped_column(default="")
+    last_prompt: Mapped[str | None]
+    ending: Mapped[str | None]
+    served: Mapped[bool] = mapped_column(default=False)
+
+
+class CallerFacts(Table):
+    """What the IVR learnt of the caller of a call: who, in which language, about what matter."""
+
+    __tablename__ = "caller_facts"
+
+    node: Mapped[str] = mapped_column(primary_key=True)
+    linkedid: Mapped[str] = mapped_column(primary_key=True)
+    number_e164: Mapped[str | None]
+    customer_id: Mapped[UUID | None]
+    language: Mapped[str | None]
+    matter: Mapped[str | None]
+    learnt_at: Mapped[datetime]
