@@ -1,0 +1,1 @@
+"""One Struct and one bulk statement for each table that the bridge alone writes."""

@@ -1,4 +1,4 @@
-"""Queues as the call center knows them; Asterisk's own settings stay in asterisk-conf. Written by web and CLI."""
+"""Queues as the call center knows them; Asterisk keeps its own settings in asterisk-conf. Written by web and CLI."""
 
 from __future__ import annotations
 

@@ -1,0 +1,83 @@
+"""From a row Struct to its one bulk statement.
+
+Each ledger module holds one mutable msgspec Struct a table (the floor changes it in place) and one statement that
+takes all dirty rows of a batch as a single JSON parameter: one parameter a table measured two to three times faster
+than executemany. Called by ami_bridge's mirror; holds SQL as text only, no database library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+Key = Annotated[str, "uuid"]
+"""A UUID in text form."""
+Moment = Annotated[float, "moment"]
+"""Epoch seconds, UTC, with a fraction: a double holds microseconds exactly enough until the year 2255."""
+
+_TYPES: Mapping[object, str] = {str: "text", int: "bigint", float: "double precision", bool: "boolean"}
+
+
+class Row(msgspec.Struct, omit_defaults=False, eq=False):
+    """One row of a table that the bridge alone writes. Compared by identity: dirty rows live in sets."""
+
+    __hash__ = object.__hash__
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """The bulk upsert of one table. `sql` takes one parameter: a JSON array of rows."""
+
+    table: str
+    sql: str
+
+    @staticmethod
+    def parameter(rows: list[Any]) -> str:
+        """Rows in their present state, as the statement's JSON parameter (NUL removed: Postgres refuses it)."""
+        return msgspec.json.encode(rows).decode().replace("\\u0000", "")
+
+
+def upsert(
+    table: str,
+    row: type[Row],
+    *,
+    key: tuple[str, ...],
+    fixed: tuple[str, ...] = (),
+    computed: Mapping[str, str] | None = None,
+) -> Statement:
+    """Build `INSERT … SELECT … FROM json_to_recordset ON CONFLICT (key) DO UPDATE`.
+
+    fixed: columns that keep their first value. computed: columns that are not in the Struct, each with the SQL over
+    the record `r` that yields them at insertion; a computed value already there is kept.
+    """
+    columns = _columns(row)
+    computed = computed or {}
+    record = ", ".join(f'"{name}" {"double precision" if kind == "moment" else kind}' for name, kind in columns.items())
+    chosen = [f'to_timestamp(r."{name}")' if kind == "moment" else f'r."{name}"' for name, kind in columns.items()]
+    names = ", ".join(f'"{name}"' for name in (*columns, *computed))
+    values = ", ".join((*chosen, *computed.values()))
+    moving = [name for name in columns if name not in key and name not in fixed]
+    changes = [f'"{name}" = EXCLUDED."{name}"' for name in moving]
+    changes += [f'"{name}" = COALESCE(t."{name}", EXCLUDED."{name}")' for name in computed]
+    action = f"DO UPDATE SET {', '.join(changes)}" if changes else "DO NOTHING"
+    return Statement(
+        table,
+        f'INSERT INTO "{table}" AS t ({names}) SELECT {values} '  # noqa: S608 - names come from our own Structs
+        f"FROM json_to_recordset(%s::json) AS r({record}) "
+        f"ON CONFLICT ({', '.join(key)}) {action}",
+    )
+
+
+def _columns(row: type[Row]) -> dict[str, str]:
+    hints = get_type_hints(row, include_extras=True)
+    return {name: _postgres_type(hints[name]) for name in row.__struct_fields__}
+
+
+def _postgres_type(hint: Any) -> str:
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is Annotated:
+        return str(get_args(hint)[1])
+    return _TYPES[hint]
