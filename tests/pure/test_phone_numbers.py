@@ -33,10 +33,14 @@ def test_the_country_decides_what_a_national_number_means() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [None, "", "anonymous", "1001", "5550123", "<unknown>", "1" * 400, "138\r\n0013", "\x00", '"; DROP', "\udce9"],
+    [None, "", "anonymous", "1001", "<unknown>", "1" * 400, "138\r\n0013", "\x00", '"; DROP', "\udce9"],
 )
 def test_what_is_no_phone_is_none(raw: str | None) -> None:
     assert to_e164(raw, "CN") is None
+
+
+def test_a_local_number_without_its_area_code_is_nobodys() -> None:
+    assert to_e164("555 0123", "US") is None
 
 
 @given(st.text(max_size=80))
