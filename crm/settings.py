@@ -1,0 +1,167 @@
+"""Every number and address an operator may change, with its unit in its name.
+
+A setting is looked up in this order: the command line, `KEFU_*` in the environment, `kefu.toml` (in the working folder,
+or where `KEFU_CONFIG` says), the default below. All rooms read it through `read_settings`; the pure rooms never do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from .refusals import Refusal
+
+Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
+HealthPort = Annotated[int, Field(ge=0, le=65535, description="a port number from 1 to 65535, or 0 for none")]
+Seconds = Annotated[float, Field(gt=0, le=86400, description="a number of seconds above 0, such as 10")]
+Milliseconds = Annotated[int, Field(ge=1, le=60000, description="whole milliseconds from 1 to 60000")]
+Count = Annotated[int, Field(ge=1, le=100000, description="a whole number from 1 to 100000")]
+Switch = Annotated[bool, Field(description="true or false")]
+Word = Annotated[str, Field(min_length=1, description="a word that is not empty")]
+
+
+class SettingsRefused(Refusal):
+    """A setting is unknown or holds a value that cannot work."""
+
+
+def settings_file() -> Path:
+    """The settings file that is read when it exists: `KEFU_CONFIG`, else kefu.toml in the working folder."""
+    return Path(os.environ.get("KEFU_CONFIG") or "kefu.toml")
+
+
+def _data_folder() -> Path:
+    # An ordinary user's home is closed to the unprivileged account that Postgres needs when we run as root.
+    return Path("/var/lib/kefu") if os.geteuid() == 0 else Path.home() / ".local" / "share" / "kefu"
+
+
+class Settings(BaseSettings):
+    """All settings, checked and frozen. Build one with `read_settings`."""
+
+    model_config = SettingsConfigDict(env_prefix="KEFU_", extra="forbid", frozen=True, validate_default=True)
+
+    # Which Asterisk this installation speaks of, and where its people live.
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$", description="letters, digits, '_', '.' or '-'")] = (
+        "asterisk1"
+    )
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="two capital letters, such as CN")] = "CN"
+    timezone: Annotated[str, Field(description="a time zone name, such as Asia/Shanghai")] = "Asia/Shanghai"
+    opening_hours: Annotated[str, Field(description="days and times, such as 'mon-fri 09:00-18:00'")] = (
+        "mon-sun 00:00-24:00"
+    )
+
+    # Memory. No address means: our own Postgres under data_folder.
+    database_url: Annotated[
+        str | None,
+        Field(
+            repr=False,
+            pattern=r"^postgres(ql)?(\+psycopg)?://",
+            description="a Postgres address, such as postgresql://kefu@db.example/kefu",
+        ),
+    ] = None
+    data_folder: Annotated[Path, Field(description="a folder")] = Field(default_factory=_data_folder)
+
+    # Asterisk Manager Interface: the reader watches, the actor carries out wishes (none: the reader does both).
+    ami_host: Word = "127.0.0.1"
+    ami_port: Port = 5038
+    ami_username: Word = "kefu_reader"
+    ami_secret: Annotated[SecretStr | None, Field(description="the reader's secret")] = None
+    ami_actor_username: Annotated[str | None, Field(description="an account of manager.conf")] = None
+    ami_actor_secret: Annotated[SecretStr | None, Field(description="the actor's secret")] = None
+    ami_tls: Switch = False
+    ami_ping_seconds: Seconds = 10.0
+    ami_ping_deadline_seconds: Seconds = 5.0
+
+    # The voice menus.
+    fastagi_host: Word = "127.0.0.1"
+    fastagi_port: Port = 4573
+    step_budget_ms: Milliseconds = 800
+    prompts_folder: Annotated[Path | None, Field(description="a folder")] = None
+
+    # Pages.
+    web_host: Word = "127.0.0.1"
+    web_port: Port = 8420
+    secure_cookies: Switch = True
+    heartbeat_seconds: Seconds = 10.0
+    sign_in_hours: Annotated[float, Field(gt=0, le=168, description="hours above 0, at most 168")] = 12.0
+
+    # Health of services that have no page of their own (0: none, unless `kefu up` chooses one).
+    ivr_health_port: HealthPort = 0
+    bridge_health_port: HealthPort = 0
+
+    # Wishes and the mirror.
+    wish_expiry_seconds: Seconds = 10.0
+    after_call_work: Switch = True
+    write_linger_ms: Milliseconds = 40
+    batch_messages: Count = 200
+    batch_messages_behind: Count = 1000
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as unknown:
+            raise ValueError("no such time zone") from unknown
+        return zone
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """`timezone` as an object."""
+        return ZoneInfo(self.timezone)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, environment, file; no .env and no secrets folder, so that there is one place to look."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings in force. `None` among `overrides` means *not said*. Raises SettingsRefused with one sentence."""
+    said = {name: value for name, value in overrides.items() if value is not None}
+    file = settings_file()
+    if os.environ.get("KEFU_CONFIG") and not file.is_file():
+        raise SettingsRefused(f"the settings file {file} does not exist: mend or unset KEFU_CONFIG")
+    try:
+        return Settings(**said)
+    except tomllib.TOMLDecodeError as broken:
+        raise SettingsRefused(f"{file} is not valid TOML: {broken}") from None
+    except (UnicodeDecodeError, OSError) as unreadable:
+        raise SettingsRefused(f"{file} cannot be read: {unreadable}") from None
+    except ValidationError as refused:
+        raise SettingsRefused(_sentence(refused, said, file)) from None
+
+
+def _sentence(refused: ValidationError, said: dict[str, Any], file: Path) -> str:
+    fault = refused.errors(include_url=False)[0]
+    name = str(fault["loc"][0])
+    if fault["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
+        where = "the command line" if name in said else str(file)
+        return f"unknown setting {name!r} in {where}: did you mean {nearest!r}?"
+    field = Settings.model_fields[name]
+    secret = "secret" in name or name == "database_url"
+    value = "the value given" if secret else repr(fault["input"])
+    needed = field.description or next((m.description for m in field.metadata if hasattr(m, "description")), None)
+    return f"{_where(name, said, file)}: {value} cannot be used, {needed or 'another value'} is needed"
+
+
+def _where(name: str, said: dict[str, Any], file: Path) -> str:
+    if name in said:
+        return f"--{name.replace('_', '-')}"
+    variable = f"KEFU_{name.upper()}"
+    found = next((key for key in os.environ if key.upper() == variable), None)
+    return f"{found} in the environment" if found else f"{name} in {file}"
