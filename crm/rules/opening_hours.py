@@ -7,7 +7,6 @@ workdays will be laid over the week here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -25,10 +24,10 @@ class OpeningHours(Struct, frozen=True):
     zone: str
 
 
-def read_opening_hours(days: Mapping[str, Sequence[str]], zone: str) -> OpeningHours:
-    """Read `{"mon-fri": ["09:00-18:00"], "sat": ["10:00-12:00"]}`; days not named are closed.
+def read_opening_hours(text: str, zone: str) -> OpeningHours:
+    """Read `mon-fri 09:00-12:00 13:00-18:00, sat 10:00-12:00`; days not named are closed.
 
-    `22:00-06:00` runs into the next day; `00:00-24:00` is the whole day.
+    `22:00-06:00` runs into the next day; `00:00-24:00` is the whole day; an empty text is never open.
     ValueError with one sentence saying what is wrong and how to write it.
     """
     try:
@@ -36,11 +35,12 @@ def read_opening_hours(days: Mapping[str, Sequence[str]], zone: str) -> OpeningH
     except (KeyError, ValueError, OSError):
         raise ValueError(f'time zone "{zone}" is unknown; write a name such as "Asia/Shanghai"') from None
     week: list[list[tuple[int, int]]] = [[] for _ in DAYS]
-    for named, spans in days.items():
-        if isinstance(spans, str):
-            raise ValueError(f'hours of "{named}" must be a list such as ["09:00-18:00"]')
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        named, *spans = part.split()
+        if not spans:
+            raise ValueError(f'"{part}" names no hours; write it as "mon-fri 09:00-18:00"')
         for day in _days(named):
-            week[day].extend(_span(text) for text in spans)
+            week[day].extend(_span(span) for span in spans)
     return OpeningHours(week=tuple(tuple(sorted(spans)) for spans in week), zone=zone)
 
 
