@@ -14,9 +14,16 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from .refusals import Refusal
+from .rules.opening_hours import read_opening_hours
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
 HealthPort = Annotated[int, Field(ge=0, le=65535, description="a port number from 1 to 65535, or 0 for none")]
@@ -52,9 +59,9 @@ class Settings(BaseSettings):
     )
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="two capital letters, such as CN")] = "CN"
     timezone: Annotated[str, Field(description="a time zone name, such as Asia/Shanghai")] = "Asia/Shanghai"
-    opening_hours: Annotated[str, Field(description="days and times, such as 'mon-fri 09:00-18:00'")] = (
-        "mon-sun 00:00-24:00"
-    )
+    opening_hours: Annotated[
+        dict[str, list[str]], Field(description='days and hours, such as {"mon-fri" = ["09:00-18:00"]}')
+    ] = {"mon-sun": ["00:00-24:00"]}
 
     # Memory. No address means: our own Postgres under data_folder.
     database_url: Annotated[
@@ -108,8 +115,14 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(zone)
         except (KeyError, ValueError, OSError) as unknown:
-            raise ValueError("no such time zone") from unknown
+            raise ValueError(f"time zone {zone!r} is unknown, write a name such as 'Asia/Shanghai'") from unknown
         return zone
+
+    @field_validator("opening_hours")
+    @classmethod
+    def _readable_hours(cls, days: dict[str, list[str]]) -> dict[str, list[str]]:
+        read_opening_hours(days, "UTC")
+        return days
 
     @property
     def zone(self) -> ZoneInfo:
@@ -141,6 +154,8 @@ def read_settings(**overrides: Any) -> Settings:
         raise SettingsRefused(f"{file} is not valid TOML: {broken}") from None
     except (UnicodeDecodeError, OSError) as unreadable:
         raise SettingsRefused(f"{file} cannot be read: {unreadable}") from None
+    except SettingsError as unparsed:
+        raise SettingsRefused(f"{unparsed}: write it as JSON, or set it in {file}") from None
     except ValidationError as refused:
         raise SettingsRefused(_sentence(refused, said, file)) from None
 
@@ -152,6 +167,8 @@ def _sentence(refused: ValidationError, said: dict[str, Any], file: Path) -> str
         nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
         where = "the command line" if name in said else str(file)
         return f"unknown setting {name!r} in {where}: did you mean {nearest!r}?"
+    if fault["type"] == "value_error":  # our own validators write whole sentences
+        return f"{_where(name, said, file)}: {fault['ctx']['error']}"
     field = Settings.model_fields[name]
     secret = "secret" in name or name == "database_url"
     value = "the value given" if secret else repr(fault["input"])
