@@ -1,0 +1,107 @@
+# Kefu: everything a developer or a newcomer types. `make` alone prints this help.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE ?= $(or $(KEFU_CACHE_DIR),$(HOME)/.cache/kefu)
+T ?= tests
+PYTEST := $(BIN)/python -m pytest
+
+# Programs that come from the system's packages: program → Debian package.
+SYSTEM_PACKAGES := python3-venv mmdebstrap uidmap sip-tester espeak-ng sox chromium fonts-noto-cjk postgresql
+
+##@ Start here
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Set up
+.PHONY: setup system python assets prompts asterisk
+setup: system python assets prompts asterisk ## Install everything: system packages, Python, web assets, prompts, private Asterisk
+
+system: ## Install the Debian packages that tests and demo need (as root, else says which)
+	@.ci/install-system-packages $(SYSTEM_PACKAGES)
+
+python: $(BIN)/.installed ## Create the virtual environment from the lock
+
+$(BIN)/.installed: .ci/requirements.lock setup.cfg
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+ASSET_SOURCES := $(shell find crm/web/assets -type f -not -path '*/node_modules/*' 2>/dev/null)
+assets: crm/web/static/.built crm/locale/.compiled ## Build the browser's files and the message catalogs
+
+crm/web/static/.built: $(BIN)/.installed $(ASSET_SOURCES)
+	cd crm/web/assets && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent build
+	@touch $@
+
+crm/locale/.compiled: $(BIN)/.installed $(shell find crm/locale -name '*.po' 2>/dev/null)
+	$(BIN)/pybabel --quiet compile --directory crm/locale --domain messages --statistics >/dev/null
+	@touch $@
+
+prompts: python ## Speak the prompts in both languages (only those that changed)
+	$(BIN)/kefu prompts build --to $(CACHE)/prompts
+
+asterisk: python ## Build the private Asterisk 22 once (kept in the cache folder)
+	$(BIN)/kefu pbx sandbox build
+
+##@ Testing and quality
+.PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk test-browser benchmarks
+test: setup check test-all ## Install everything, then check and test everything (what CI runs)
+
+check: lint types house conf ## Lint, types, import contracts, dialplan and menus
+
+lint: python ## ruff: style and likely bugs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: python ## mypy, strict
+	$(BIN)/mypy
+
+house: python ## Import contracts: which room may know which
+	$(BIN)/lint-imports
+
+conf: python ## Lint the dialplan, menus and prompts
+	$(BIN)/kefu pbx check
+	$(BIN)/kefu ivr check
+	$(BIN)/kefu prompts check
+
+test-all: ## All tests with coverage (installs nothing); make test-all T=tests/pure for some
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest $(T)
+	@$(MAKE) --no-print-directory test-debian-postgres
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-pure: ## Tests that need no service (seconds)
+	$(PYTEST) tests/pure
+
+test-postgres: ## Tests on the embedded Postgres
+	$(PYTEST) tests/postgres
+
+test-debian-postgres: ## The same on Debian's PostgreSQL
+	$(PYTEST) tests/postgres --postgres debian
+
+test-asterisk: ## Tests on a private Asterisk with SIPp
+	$(PYTEST) tests/asterisk
+
+test-browser: ## Tests in Chromium
+	$(PYTEST) tests/browser
+
+benchmarks: ## Print the benchmarks: ratios measured in one run
+	@for bench in tests/benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+##@ Work
+.PHONY: lock build clean
+lock: python ## Pin all dependencies anew into .ci/requirements.lock
+	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file .ci/requirements.lock setup.cfg
+
+build: assets ## Build sdist and wheel into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean: ## Remove what was built here (the cache folder stays)
+	rm -rf $(VENV) build dist *.egg-info crm/web/static crm/web/assets/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage*
