@@ -18,7 +18,6 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -59,9 +58,9 @@ class Settings(BaseSettings):
     )
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="two capital letters, such as CN")] = "CN"
     timezone: Annotated[str, Field(description="a time zone name, such as Asia/Shanghai")] = "Asia/Shanghai"
-    opening_hours: Annotated[
-        dict[str, list[str]], Field(description='days and hours, such as {"mon-fri" = ["09:00-18:00"]}')
-    ] = {"mon-sun": ["00:00-24:00"]}
+    opening_hours: Annotated[str, Field(description="days and hours, such as 'mon-fri 09:00-18:00'")] = (
+        "mon-sun 00:00-24:00"
+    )
 
     # Memory. No address means: our own Postgres under data_folder.
     database_url: Annotated[
@@ -120,9 +119,9 @@ class Settings(BaseSettings):
 
     @field_validator("opening_hours")
     @classmethod
-    def _readable_hours(cls, days: dict[str, list[str]]) -> dict[str, list[str]]:
-        read_opening_hours(days, "UTC")
-        return days
+    def _readable_hours(cls, hours: str) -> str:
+        read_opening_hours(hours, "UTC")
+        return hours
 
     @property
     def zone(self) -> ZoneInfo:
@@ -154,8 +153,6 @@ def read_settings(**overrides: Any) -> Settings:
         raise SettingsRefused(f"{file} is not valid TOML: {broken}") from None
     except (UnicodeDecodeError, OSError) as unreadable:
         raise SettingsRefused(f"{file} cannot be read: {unreadable}") from None
-    except SettingsError as unparsed:
-        raise SettingsRefused(f"{unparsed}: write it as JSON, or set it in {file}") from None
     except ValidationError as refused:
         raise SettingsRefused(_sentence(refused, said, file)) from None
 
