@@ -19,7 +19,7 @@ LANGUAGES = ("en", "zh")
 Missing = Literal["not_found", "unavailable"]
 
 
-class CallerHungUp(Exception):  # noqa: N818 - no error: it is how most calls end
+class CallerHungUp(Exception):
     """The caller left. Not an error: the visit is recorded with the last prompt heard."""
 
 

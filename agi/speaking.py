@@ -1,0 +1,53 @@
+"""Digits, dates and orders as prompt keys, in the order that each language says them.
+
+Asterisk has number sounds for English but none for Chinese, so both are spoken from our own prompts. Called by the
+player and by `kefu ivr simulate`. Pure.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from .steps import OrderStatus
+
+LONGEST_SPELLED = 24
+ORDER_STATES = ("received", "paid", "packed", "shipped", "delivered", "cancelled")
+NO_LONGER_EXPECTED = ("delivered", "cancelled")
+
+
+def digits(text: str) -> tuple[str, ...]:
+    """Each letter and digit of a number as written on paper; signs between them are not spoken."""
+    spoken = [sign.lower() for sign in text if sign.isascii() and sign.isalnum()]
+    return tuple(f"digit-{sign}" if sign.isdigit() else f"letter-{sign}" for sign in spoken[:LONGEST_SPELLED])
+
+
+def day(on: date, language: str) -> tuple[str, ...]:
+    """English: March, fifth, two zero two six. Chinese: 二零二六 年 三月 五日."""
+    year = digits(f"{on.year:04d}")
+    month_and_day = (f"month-{on.month}", f"day-{on.day}")
+    return (*year, "year", *month_and_day) if language == "zh" else (*month_and_day, *year)
+
+
+def order(status: OrderStatus, language: str) -> tuple[str, ...]:
+    """Your order number … has been shipped. It is expected on … ."""
+    state = f"order-state-{status.state}" if status.state in ORDER_STATES else "order-state-unknown"
+    said = ("order-number", *digits(status.number), state)
+    if status.expected_on is None or status.state in NO_LONGER_EXPECTED:
+        return said
+    return (*said, "order-expected", *day(status.expected_on, language))
+
+
+def every_prompt() -> frozenset[str]:
+    """All keys that speaking can ever ask for: a prompts file must have each in every language."""
+    return frozenset(
+        {
+            *(f"digit-{number}" for number in range(10)),
+            *(f"letter-{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
+            *(f"month-{number}" for number in range(1, 13)),
+            *(f"day-{number}" for number in range(1, 32)),
+            *(f"order-state-{state}" for state in (*ORDER_STATES, "unknown")),
+            "year",
+            "order-number",
+            "order-expected",
+        }
+    )
