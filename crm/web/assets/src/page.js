@@ -1,0 +1,122 @@
+// What a live page does by itself: look again when told, count the seconds, say what it painted, keep a draft.
+// The server owns every state; this file holds none that a refresh would lose.
+import htmx from "htmx.org";
+
+const { stream, worker, picture, seat, csrf } = document.body.dataset;
+const screen = document.getElementById("live");
+const banner = document.getElementById("lost");
+const now = () => performance.timeOrigin + performance.now();
+const shown = new Set(); // pops this tab has already acknowledged
+let hintAt = null; // when the oldest hint not yet followed by a fetch arrived
+let ahead = 0; // server's clock minus this machine's, in ms
+let last = { live: null, since: 0 }; // the stream's own word on itself
+let lead = false; // this tab speaks for all tabs of the seat
+let leave = null;
+
+const look = () => htmx.ajax("GET", picture, { target: screen, source: screen, swap: "innerMorph" });
+
+function sight(live, since) {
+  banner.hidden = live !== false;
+  banner.querySelector("time").textContent = new Date(since).toLocaleTimeString(document.documentElement.lang, {
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+}
+
+function told({ data }) {
+  last = data;
+  sight(data.live, data.since);
+  if (data.look) hintAt ??= data.look;
+  if (data.look || data.live === false) look(); // a stream refused because of a sign-out shows at the next fetch
+}
+
+function failed() {
+  if (banner.hidden) sight(false, Date.now());
+  setTimeout(look, 2000);
+}
+
+function tick() {
+  for (const clock of document.querySelectorAll("time[data-since]")) {
+    const s = Math.max(0, Math.floor((Date.now() + ahead - clock.dataset.since) / 1000));
+    const parts = [Math.floor(s / 3600), Math.floor(s / 60) % 60, s % 60];
+    if (!parts[0]) parts.shift();
+    const text = parts.map((part, i) => (i ? String(part).padStart(2, "0") : part)).join(":");
+    if (clock.textContent !== text) clock.textContent = text;
+  }
+}
+
+function acknowledge(hint) {
+  const fresh = [...screen.querySelectorAll("[data-pop]")].filter((card) => !shown.has(card.dataset.pop));
+  if (!fresh.length) return;
+  // The second frame's callback runs once the first has been painted.
+  requestAnimationFrame(() => requestAnimationFrame(() => lead && fresh.forEach((card) => say(card.dataset.pop, hint))));
+}
+
+async function say(pop, hint) {
+  if (shown.has(pop)) return;
+  shown.add(pop);
+  const answer = await fetch(`/desk/pops/${pop}/shown`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+    body: JSON.stringify({ hint_ms: hint && now() - hint }),
+  }).catch(() => null);
+  if (!answer?.ok) shown.delete(pop);
+}
+
+function draft(event) {
+  const note = event.target;
+  if (note.dataset?.draft) sessionStorage.setItem(`draft ${note.dataset.draft}`, note.value);
+}
+
+function painted(hint) {
+  const facts = screen.firstElementChild.dataset;
+  ahead = facts.now - Date.now();
+  if (facts.title) document.title = facts.title;
+  for (const note of screen.querySelectorAll("[data-draft]")) {
+    note.value ||= sessionStorage.getItem(`draft ${note.dataset.draft}`) ?? "";
+  }
+  for (const done of screen.querySelectorAll("[data-saved]")) sessionStorage.removeItem(`draft ${done.dataset.saved}`);
+  sight(last.live, last.since);
+  tick();
+  acknowledge(hint);
+}
+
+// Only a tab that is seen may speak for what was painted: the lock is held while the tab is in front.
+function stand() {
+  leave?.();
+  if (document.hidden) return;
+  const waiting = new AbortController();
+  leave = () => waiting.abort();
+  const hold = () =>
+    new Promise((release) => {
+      lead = true;
+      leave = () => ((lead = false), release());
+      acknowledge(null);
+    });
+  navigator.locks.request(`kefu shown ${seat}`, { signal: waiting.signal }, hold).catch(() => null);
+}
+
+function wake() {
+  stand();
+  if (!document.hidden) look();
+}
+
+if (screen) {
+  screen.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    if (ctx.request.action !== picture) return;
+    ctx.hintAt = hintAt;
+    hintAt = null;
+  });
+  screen.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => painted(ctx.hintAt ?? null));
+  for (const event of ["htmx:error", "htmx:response:error"]) screen.addEventListener(event, failed);
+  screen.addEventListener("input", draft);
+  document.addEventListener("visibilitychange", wake);
+  for (const event of ["pageshow", "online"]) window.addEventListener(event, wake);
+  setInterval(tick, 1000);
+  painted(null);
+  if (window.SharedWorker) {
+    const name = `${stream} ${seat}`;
+    new BroadcastChannel(name).onmessage = told;
+    new SharedWorker(worker, { name }).port.onmessage = told;
+  } else setInterval(look, 5000);
+}
