@@ -1,0 +1,82 @@
+"""Processes that die with us, whatever we die of.
+
+The child's standard input is a pipe whose other end only we hold. When we end, also by kill -9, the kernel closes it,
+and a small shell beside the child ends it. Inside a process namespace that shell is process 1, so that the kernel
+ends all that the child left behind, and the mounts of the namespace go with it. Used by the sandbox and by the
+building of its root. Knows nothing of Asterisk.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+GRACE_S = 5
+"""How long a child may take to end by itself once its lifeline is cut."""
+
+_LIFELINE = f"""
+exec 3<&0
+"$@" </dev/null 3<&- & child=$!
+{{ read -r _ <&3; kill -TERM $child; sleep {GRACE_S}; kill -KILL $child; }} 2>/dev/null & watcher=$!
+exec 3<&-
+wait $child; code=$?
+kill -KILL $watcher 2>/dev/null
+exit $code
+"""
+
+
+class NoNamespaces(RuntimeError):
+    """This user may not make namespaces; the message says what to install or do."""
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def namespace_command() -> list[str]:
+    """The command line that gives what follows its own mounts and process ids; an ordinary user becomes root inside."""
+    command = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGKILL"]
+    return command if is_root() else [*command, "--user", "--map-root-user"]
+
+
+def check_namespaces() -> None:
+    """Raise NoNamespaces with the remedy, unless namespaces can be made here."""
+    if shutil.which("unshare") is None:
+        raise NoNamespaces("the program 'unshare' is missing: install Debian's package util-linux")
+    tried = subprocess.run([*namespace_command(), "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        raise NoNamespaces(
+            "this user may not make a process namespace "
+            f"({tried.stderr.strip() or 'unshare failed'}): run as root, or install Debian's packages "
+            "uidmap and mmdebstrap and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+        )
+
+
+def spawn(
+    command: Sequence[str], *, namespaces: bool, output: IO[bytes] | int, folder: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `command` on a lifeline. Cut it with `cut`; it is also cut when this process ends in any way."""
+    prefix = namespace_command() if namespaces else []
+    return subprocess.Popen(
+        [*prefix, "/bin/sh", "-c", _LIFELINE, "lifeline", *command],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        start_new_session=True,  # a Ctrl-C in the terminal is ours to answer, not the child's
+    )
+
+
+def cut(process: subprocess.Popen[bytes]) -> int:
+    """End the child as if we had died, wait for it, and return its exit code. Does nothing twice."""
+    if process.stdin is not None and not process.stdin.closed:
+        process.stdin.close()
+    try:
+        return process.wait(GRACE_S + 3)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

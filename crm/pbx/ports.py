@@ -1,0 +1,89 @@
+"""Ports that no other sandbox takes: one block a sandbox, held by a file lock that dies with its holder.
+
+Blocks lie below the range from which the kernel hands out ports by itself, so no outgoing connection takes one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+FIRST_PORT, LAST_PORT, BLOCK_SIZE = 12_000, 32_000, 500
+RTP_OFFSET = 20
+
+
+class NoPorts(RuntimeError):
+    """Every block is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortBlock:
+    """The ports of one sandbox. `agi` is where its IVR server is expected, `spare` are for phones and web doors."""
+
+    first: int
+    lock: IO[str]
+
+    @property
+    def sip(self) -> int:
+        return self.first
+
+    @property
+    def ami(self) -> int:
+        return self.first + 1
+
+    @property
+    def http(self) -> int:
+        return self.first + 2
+
+    @property
+    def agi(self) -> int:
+        return self.first + 3
+
+    @property
+    def spare(self) -> range:
+        return range(self.first + 4, self.first + RTP_OFFSET)
+
+    @property
+    def rtp(self) -> range:
+        return range(self.first + RTP_OFFSET, self.first + BLOCK_SIZE)
+
+    def release(self) -> None:
+        self.lock.close()
+
+
+def reserve() -> PortBlock:
+    """The first block that is neither locked nor in use; keep it until `release`, or until this process ends."""
+    folder = Path(tempfile.gettempdir()) / "kefu-ports"
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o1777)  # every user of this machine locks blocks here
+    for first in range(FIRST_PORT, LAST_PORT, BLOCK_SIZE):
+        try:
+            lock = (folder / str(first)).open("w")
+        except PermissionError:  # another user's block
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        if all(_free(first + offset) for offset in range(4)):
+            return PortBlock(first, lock)
+        lock.close()
+    raise NoPorts(f"no free block of {BLOCK_SIZE} ports between {FIRST_PORT} and {LAST_PORT}: stop another sandbox")
+
+
+def _free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind is socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection may linger
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True

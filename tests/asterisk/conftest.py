@@ -1,0 +1,16 @@
+"""One private Asterisk for the whole session; tests of one thing each, on queues that they leave as they found them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from crm.pbx.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A real Asterisk 22, started once. Nothing listens on its `agi_port` unless a test starts something there."""
+    with Sandbox(tmp_path_factory.mktemp("pbx"), version="22", say=print) as running:
+        yield running
