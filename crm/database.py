@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -59,7 +59,7 @@ class Database:
             address = make_url(url).set(drivername="postgresql+psycopg")
         except ArgumentError:
             raise CrmUnavailable("database_url is not an address: write postgresql://user@host/database") from None
-        self.where = address.set(password=None, drivername="postgresql").render_as_string()
+        self.where = spoken(address)
         # What the address itself says wins over these.
         wanted: dict[str, str | int] = {
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -164,6 +164,13 @@ async def commit_batch(connection: LedgerConnection, statements: Sequence[Statem
         raise BatchRefused(refused, _reason(failure), failure.sqlstate) from failure
 
 
+def spoken(address: URL) -> str:
+    """How messages name a database: its host or socket folder and its name, never a password."""
+    host = address.host or address.query.get("host") or "the local socket"
+    port = f":{address.port}" if address.port and address.host else ""
+    return f"{host}{port}/{address.database or ''}"
+
+
 @contextmanager
 def explained(where: str) -> Iterator[None]:
     """Turn a driver's error about the server itself into CrmUnavailable; every other error passes unchanged."""
@@ -206,4 +213,5 @@ __all__ = [
     "Statement",
     "commit_batch",
     "explained",
+    "spoken",
 ]

@@ -145,7 +145,7 @@ def read_settings(**overrides: Any) -> Settings:
     """The settings in force. `None` among `overrides` means *not said*. Raises SettingsRefused with one sentence."""
     said = {name: value for name, value in overrides.items() if value is not None}
     file = settings_file()
-    if os.environ.get("KEFU_CONFIG") and not file.is_file():
+    if os.environ.get("KEFU_CONFIG") and not file.exists():  # /dev/null stands for no file at all
         raise SettingsRefused(f"the settings file {file} does not exist: mend or unset KEFU_CONFIG")
     try:
         return Settings(**said)

@@ -1,0 +1,84 @@
+"""What all tests share: a Postgres server for the session, and a fresh copy of the migrated database for each test.
+
+`--postgres embedded` (the default) runs the wheel's server, `--postgres debian` Debian's, `--postgres URL` (or
+KEFU_TEST_DATABASE_URL) uses a running one whose account may create databases. A test that asks for none starts none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from postgres_server import Databases, debian_programs
+
+from crm.database import Database
+from crm.embedded import EmbeddedPostgres
+
+# Nobody's own settings may leak into a test.
+for name in [name for name in os.environ if name.startswith("KEFU_") and not name.startswith("KEFU_TEST_")]:
+    del os.environ[name]
+os.environ["KEFU_CONFIG"] = os.devnull
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which server the tests speak to."""
+    parser.addoption(
+        "--postgres",
+        default=os.environ.get("KEFU_TEST_DATABASE_URL", "embedded"),
+        metavar="embedded|debian|URL",
+        help="the Postgres server the tests use (env KEFU_TEST_DATABASE_URL)",
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server where this session may create databases."""
+    chosen = str(request.config.getoption("--postgres"))
+    if "://" in chosen:
+        yield chosen
+        return
+    programs = debian_programs() if chosen == "debian" else None
+    # Not pytest's own folder: it is closed to the account Postgres runs as when the tests run as root.
+    folder = Path(tempfile.mkdtemp(prefix="kefu-test-postgres-"))
+    try:
+        with EmbeddedPostgres(folder, durable=False, programs=programs) as server:
+            yield server.url
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_server: str) -> Databases:
+    """Databases beside the usual one, for tests that want an empty or a second one."""
+    return Databases(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def template_url(databases: Databases) -> Iterator[str]:
+    """A migrated, empty database to copy from; nobody may be connected to it."""
+    from crm.migrations import upgrade
+
+    url = databases.create()
+    upgrade(url)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def database_url(databases: Databases, template_url: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    url = databases.create(template_url)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """`crm.database.Database` on `database_url`."""
+    opened = Database(database_url, application_name="kefu-test")
+    yield opened
+    await opened.close()
