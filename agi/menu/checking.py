@@ -16,7 +16,15 @@ from .codes import Code, Fault, Faults
 from .reading import Marked, read_marked
 from .tree import OTHER_LANGUAGE, GoTo, LanguageMenu, Menu, MenuTree, Prompts, Route, Tell
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+# As the dialplan filters them: what is written otherwise would arrive as another name.
+_SMALL = ("[a-z0-9_]{1,40}", 'small letters, digits and "_" (at most 40)')
+_NAMES = {
+    "a queue": _SMALL,
+    "a matter": _SMALL,
+    "a menu": _SMALL,
+    "a voicemail box": _SMALL,
+    "an extension": ("[0-9]{1,20}", "digits (at most 20)"),
+}
 _ENDS = ("menu", "queue", "voicemail", "transfer", "goodbye", "tell", "again")
 _TELL = ("told", "not_found", "unavailable")
 _ROUTE = ("play", "matter", "language", "credit_s", *_ENDS, *_TELL)
@@ -233,8 +241,9 @@ class _Check:
 
     def name(self, name: str, what: str, line: int) -> None:
         """Names reach the dialplan as variables: nothing that Asterisk would evaluate may stand in them."""
-        if not _NAME.fullmatch(name):
-            self.faults.add(Code.E_NAME, line, word=name, what=what)
+        pattern, shape = _NAMES[what]
+        if not re.fullmatch(pattern, name):
+            self.faults.add(Code.E_NAME, line, word=name, what=what, shape=shape)
 
     def key(self, key: str, line: int) -> None:
         if len(key) != 1 or key not in KEYS:

@@ -25,7 +25,7 @@ class Code(StrEnum):
     E_MENU = 'there is no menu "{word}": write it under "menus", or name one of {words}'
     E_PROMPT = 'there is no prompt "{word}": add it to the prompts file'
     E_LANGUAGE = '"{word}" is no language: use one of {words}'
-    E_NAME = '"{word}" is no name for {what}: use letters, digits, "_" and "-" (at most 40)'
+    E_NAME = '"{word}" is no name for {what}: use {shape}'
     E_NUMBER = '"{word}" must be a number from {least} to {most}'
     E_TWO_ENDS = '"{word}" and "{other}" cannot both follow: keep one'
     E_NO_END = "{place} must end somewhere: name a queue, voicemail, transfer or goodbye"
