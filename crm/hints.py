@@ -1,0 +1,36 @@
+"""Notifications sent with a transaction: what may have changed, never what it is. Whoever hears one reads the rows.
+
+`kefu_wishes` carries the name of a node that has a new wish (its bridge's outbox listens). `kefu_live` carries
+`{"node": …, "seats": […], "queues": […]}`, ids only (pages listen); the bridge sends the same from its batches.
+Postgres sends them at commit, and folds equal ones of a transaction into one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+WISHES = "kefu_wishes"
+LIVE = "kefu_live"
+
+
+class Live(msgspec.Struct, frozen=True):
+    """What `kefu_live` carries. Empty lists mean that anything of the node may have changed."""
+
+    node: str
+    seats: list[str] = []
+    queues: list[str] = []
+
+
+async def hint_wishes(session: AsyncSession, node: str) -> None:
+    """Wake the outbox of `node` at commit."""
+    await session.execute(select(func.pg_notify(WISHES, node)))
+
+
+async def hint_live(session: AsyncSession, node: str, *, seats: Iterable[str] = (), queues: Iterable[str] = ()) -> None:
+    """Wake the pages that show these seats and queues at commit."""
+    hint = Live(node, sorted(set(seats)), sorted(set(queues)))
+    await session.execute(select(func.pg_notify(LIVE, msgspec.json.encode(hint).decode())))

@@ -1,0 +1,95 @@
+"""What we ask Asterisk to do: one row a wish, written here, moved on by the bridge alone.
+
+A second equal wish while the first is open is the same wish: a double click asks once. Called by deeds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import DateTime, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from .hints import hint_live, hint_wishes
+from .tables.requests import PbxRequest
+
+OPEN = ("wanted", "sent")
+OPPOSITES = {
+    "pause": ("pause", "unpause"),
+    "unpause": ("pause", "unpause"),
+    "add_member": ("add_member", "remove_member"),
+    "remove_member": ("add_member", "remove_member"),
+}
+_now = func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+async def take_turn(session: AsyncSession, node: str, seat: str) -> None:
+    """Until the transaction ends nobody else decides about this seat: what is read now still holds when we write."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"seat {node} {seat}", 0))))
+
+
+async def open_of(session: AsyncSession, node: str, seat: str) -> list[PbxRequest]:
+    """The wishes about a seat that are neither settled nor out of time, oldest first."""
+    found = await session.scalars(
+        select(PbxRequest)
+        .where(
+            PbxRequest.node == node, PbxRequest.seat == seat, PbxRequest.state.in_(OPEN), PbxRequest.expires_at > _now
+        )
+        .order_by(PbxRequest.wanted_at, PbxRequest.id)
+    )
+    return list(found)
+
+
+async def ask(
+    session: AsyncSession,
+    *,
+    node: str,
+    seat: str,
+    kind: str,
+    asked_by: str,
+    expiry_s: float,
+    queue: str | None = None,
+    reason: str | None = None,
+    penalty: int | None = None,
+    conversation_id: UUID | None = None,
+) -> PbxRequest:
+    """Write the wish, or return the open one that says the same. Call `take_turn` before reading what it rests on."""
+    for known in reversed(await open_of(session, node, seat)):
+        if known.kind in OPPOSITES[kind] and known.queue == queue:
+            if (known.kind, known.reason) == (kind, reason):
+                return known
+            break  # the last word about it was another one: asked for anew, it is carried out after that
+    wish = PbxRequest(
+        node=node,
+        seat=seat,
+        kind=kind,
+        queue=queue,
+        reason=reason,
+        penalty=penalty,
+        asked_by=asked_by,
+        conversation_id=conversation_id,
+        expires_at=_now + timedelta(seconds=expiry_s),
+    )
+    session.add(wish)
+    await session.flush()
+    await hint_wishes(session, node)
+    await hint_live(session, node, seats=[seat])
+    return wish
+
+
+async def settled(session: AsyncSession, wish_id: UUID) -> tuple[str, str | None] | None:
+    """The final state of a wish and why; None while it is open. A wish whose time ran out unsent counts as expired."""
+    state, why, expires_at, now = (
+        await session.execute(
+            select(PbxRequest.state, PbxRequest.why, PbxRequest.expires_at, _now).where(PbxRequest.id == wish_id)
+        )
+    ).one()
+    if state not in OPEN:
+        return state, why
+    # The bridge settles what it sees; the second beyond is its time to do so.
+    return ("expired", "no bridge has answered") if _long_over(expires_at, now) else None
+
+
+def _long_over(expires_at: datetime, now: datetime) -> bool:
+    return now > expires_at + timedelta(seconds=1)
