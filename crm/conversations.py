@@ -1,0 +1,65 @@
+"""Calls as they were: one row a conversation with its waits, offers, talks and transfers.
+
+The JSON of `listed` is relied on by tools outside: fields are added, never renamed. Written by the bridge alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+# Postgres builds the nested lists: one round trip, whatever the number of calls.
+_LISTED = """
+SELECT c.id::text AS id, c.node, c.linkedid, c.direction, c.caller, c.caller_name, c.dialled,
+       to_json(c.started_at) AS started_at, to_json(c.ended_at) AS ended_at, c.outcome, c.ended_by, c.hangup_cause,
+       coalesce((SELECT json_agg(json_build_object(
+              'queue', w.queue, 'entered_at', w.entered_at, 'left_at', w.left_at, 'outcome', w.outcome,
+              'wait_s', round(extract(epoch FROM w.left_at - w.entered_at), 3)) ORDER BY w.entered_at, w.id)
+          FROM wait w WHERE w.conversation_id = c.id), '[]') AS waits,
+       coalesce((SELECT json_agg(json_build_object(
+              'seat', o.seat, 'agent', a.login, 'started_at', o.started_at, 'outcome', o.outcome)
+              ORDER BY o.started_at, o.id)
+          FROM offer o LEFT JOIN agent a ON a.id = o.agent_id WHERE o.conversation_id = c.id), '[]') AS offers,
+       coalesce((SELECT json_agg(json_build_object(
+              'seat', s.seat, 'agent', a.login, 'started_at', s.started_at, 'ended_at', s.ended_at,
+              'talk_s', round(extract(epoch FROM s.ended_at - s.started_at) - s.hold_s::numeric, 3),
+              'hold_s', round(s.hold_s::numeric, 3)) ORDER BY s.started_at, s.id)
+          FROM segment s LEFT JOIN agent a ON a.id = s.agent_id WHERE s.conversation_id = c.id), '[]') AS segments,
+       coalesce((SELECT json_agg(json_build_object(
+              'kind', t.kind, 'from_seat', t.from_seat, 'to', t."to", 'outcome', t.outcome) ORDER BY t.at, t.id)
+          FROM transfer t WHERE t.conversation_id = c.id), '[]') AS transfers,
+       c.reconstructed
+  FROM conversation c
+ WHERE (CAST(:node AS text) IS NULL OR c.node = :node)
+   AND (CAST(:caller AS text) IS NULL OR c.caller = :caller)
+   AND (CAST(:since AS timestamptz) IS NULL OR c.started_at >= :since)
+   AND (CAST(:until AS timestamptz) IS NULL OR c.started_at < :until)
+   AND (NOT :open_only OR c.ended_at IS NULL)
+"""
+_OLDEST_FIRST = text(_LISTED + " ORDER BY c.started_at, c.id")
+_NEWEST = text(_LISTED + " ORDER BY c.started_at DESC, c.id DESC LIMIT :limit")
+
+
+async def listed(
+    session: AsyncSession,
+    *,
+    node: str | None = None,
+    caller: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    open_only: bool = False,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Conversations by their beginning, oldest first, ready for JSON: times are ISO 8601 with a zone.
+
+    `since`/`until` bound the beginning, half open. With `limit`, the newest so many. `wait_s`, `talk_s` and `hold_s`
+    are seconds; of a wait or talk that still goes on they are null (`hold_s`: so far).
+    """
+    asked = {"node": node, "caller": caller, "since": since, "until": until, "open_only": open_only}
+    statement = _OLDEST_FIRST if limit is None else _NEWEST
+    rows = (await session.execute(statement, asked if limit is None else {**asked, "limit": limit})).mappings().all()
+    found = [dict(row) for row in rows]
+    return found if limit is None else found[::-1]

@@ -1,0 +1,62 @@
+"""Queues as people see them: who waits now, how long, and who could answer. Read from live rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from .tables.queues import Queue
+
+# A queue that Asterisk has and our table lacks is shown all the same, under its bare name.
+_LISTED = text(
+    """
+WITH waiting AS (
+    SELECT queue, count(*) AS waiting, min(entered_at) AS first_at FROM wait
+     WHERE left_at IS NULL AND (CAST(:node AS text) IS NULL OR node = :node) GROUP BY queue),
+standing AS (
+    SELECT queue, word, count(*) AS seats
+      FROM (SELECT membership.queue, coalesce(posture.word, 'unseen') AS word
+              FROM membership LEFT JOIN posture USING (node, seat)
+             WHERE membership.left_at IS NULL AND (CAST(:node AS text) IS NULL OR node = :node)) AS members
+     GROUP BY queue, word),
+named AS (SELECT name FROM queue UNION SELECT queue FROM waiting UNION SELECT queue FROM standing)
+SELECT named.name, coalesce(queue.title_en, named.name) AS title_en, coalesce(queue.title_zh, named.name) AS title_zh,
+       queue.service_level_s, coalesce(waiting.waiting, 0) AS waiting,
+       round(extract(epoch FROM clock_timestamp() - waiting.first_at)::numeric, 1)::float8 AS longest_wait_s,
+       coalesce((SELECT jsonb_object_agg(word, seats) FROM standing WHERE standing.queue = named.name), '{}') AS members
+  FROM named
+  LEFT JOIN queue ON queue.name = named.name
+  LEFT JOIN waiting ON waiting.queue = named.name
+ ORDER BY named.name
+"""
+)
+
+
+class QueueListed(Struct, frozen=True):
+    """One queue now. `members` counts seats by posture; `longest_wait_s` is None when nobody waits;
+    `service_level_s` is None for a queue that only Asterisk knows."""
+
+    name: str
+    title_en: str
+    title_zh: str
+    service_level_s: int | None
+    waiting: int
+    longest_wait_s: float | None
+    members: dict[str, int]
+
+
+async def listed(session: AsyncSession, *, node: str | None = None) -> list[QueueListed]:
+    """All queues by name, over all nodes or one."""
+    rows = (await session.execute(_LISTED, {"node": node})).mappings()
+    return [QueueListed(**row) for row in rows]
+
+
+async def define(session: AsyncSession, name: str, *, title_en: str, title_zh: str, service_level_s: int = 20) -> None:
+    """Name a queue that asterisk-conf has, or rename it."""
+    values: dict[str, Any] = {"title_en": title_en, "title_zh": title_zh, "service_level_s": service_level_s}
+    row = insert(Queue).values(name=name, **values)
+    await session.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
