@@ -1,0 +1,147 @@
+"""A caller's line: pyst2's AGI made safe for a socket. The only importer of pyst2.
+
+Used by the player (through the server's sockets) and by the classic script (through standard input and output).
+pyst2 gives the commands; how lines are written, read and understood is repaired here, each repair tested by name:
+P1 its FastAGI server does not import, P2 its constructor takes SIGHUP, P3 a hang-up has four faces, P4 its quoting
+escapes nothing, P5 it writes str to bytes and spins at EOF inside a usage text, P6 it prints every line to stderr,
+P7 its manager breaks on Python 3 (nothing here imports it).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from asterisk.agi import AGI, AGIAppError, AGIInvalidCommand, AGIUsageError
+
+from .steps import CallerHungUp
+
+MOST_RUBBISH_LINES = 8
+MOST_USAGE_LINES = 64
+_REPLY = re.compile(r"(\d{3})(?:[ -](.*))?$", re.DOTALL)
+_PAIR = re.compile(r"(\w+)=(\S*)(?: \((.*)\))?")
+# A line break would begin a command of the caller's own choosing; other control characters have no use in a value.
+_CONTROL = dict.fromkeys((*range(32), 127), " ")
+
+
+class NoAgiPeer(Exception):
+    """The other side speaks no AGI. Whose fault: theirs; the connection is closed and nobody else is disturbed."""
+
+
+class Wire(Protocol):
+    """Lines of text both ways. `readline` returns "" when the other side is gone."""
+
+    def readline(self) -> str: ...
+
+    def write(self, text: str) -> object: ...
+
+
+class _Silence:
+    """Where pyst2's own printing goes."""
+
+    def write(self, _text: str) -> int:
+        return 0
+
+
+class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
+    """pyst2's commands (`stream_file`, `wait_for_digit`, `set_variable`, …) on any wire."""
+
+    def __init__(self, wire: Wire, env: dict[str, str]) -> None:
+        # Not pyst2's own constructor: it installs a signal handler, which only the main thread may (P2).
+        self.stdin = wire
+        self.stdout = wire
+        self.stderr = _Silence()
+        self.env = env
+        self._got_sighup = False
+        self.reply: dict[str, tuple[str, str]] = {}
+        self.hung_up = False
+
+    @property
+    def played_nothing(self) -> bool:
+        """Whether the last STREAM FILE ended where it began: Asterisk says so when the file is missing."""
+        return self.reply.get("endpos", ("", ""))[0] == "0" and self.reply["result"][0] == "0"
+
+    def send_command(self, command: str, *args: object) -> None:
+        """Write one command as exactly one line, whatever its arguments hold."""
+        if self.hung_up:
+            raise CallerHungUp
+        line = " ".join((command.strip(), *map(str, args))).strip().translate(_CONTROL)
+        try:
+            self.stdout.write(line + "\n")
+            flush = getattr(self.stdout, "flush", None)
+            if flush is not None:
+                flush()
+        except (BrokenPipeError, ConnectionError):
+            raise self._left() from None
+
+    def get_result(self, _stdin: object = None) -> dict[str, tuple[str, str]]:
+        """The reply to the last command. CallerHungUp whichever way Asterisk tells it (P3)."""
+        for _ in range(MOST_RUBBISH_LINES):
+            line = self._line()
+            reply = _REPLY.match(line)
+            if reply is None:
+                continue
+            code, said = reply.group(1), reply.group(2) or ""
+            if code == "100":  # Trying: the reply follows
+                continue
+            if code == "511":  # not permitted on a dead channel
+                raise self._left()
+            if code == "510":
+                raise AGIInvalidCommand(said)
+            if code == "520":
+                raise AGIUsageError(self._usage(line))
+            if code == "200":
+                return self._understood(said)
+        raise NoAgiPeer(f"{MOST_RUBBISH_LINES} lines came that are no AGI reply")
+
+    def _understood(self, said: str) -> dict[str, tuple[str, str]]:
+        self.reply = {name: (value, data) for name, value, data in _PAIR.findall(said)}
+        if "result" not in self.reply:
+            raise NoAgiPeer("a reply came without a result")
+        if self.reply["result"][0] == "-1":
+            raise self._left()
+        return self.reply
+
+    def _usage(self, line: str) -> str:
+        """The text after `520-`, up to its last line; a peer that stops in the middle has hung up (P5)."""
+        usage = [line]
+        while line.startswith("520-") or not line.startswith("520"):
+            line = self._line()
+            usage.append(line)
+            if len(usage) > MOST_USAGE_LINES:
+                raise NoAgiPeer("a usage text came that does not end")
+        return "\n".join(usage)
+
+    def _line(self) -> str:
+        line = self.stdin.readline()
+        if not line or line.strip() == "HANGUP":
+            raise self._left()
+        return line.rstrip("\r\n")
+
+    def _left(self) -> CallerHungUp:
+        self.hung_up = True
+        return CallerHungUp()
+
+    def _quote(self, value: object) -> str:
+        """One argument between quotes, such that Asterisk reads back exactly its text (P4)."""
+        text = str(value).translate(_CONTROL)
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def read_environment(lines: list[str]) -> dict[str, str]:
+    """The `agi_*: value` lines Asterisk sends first. NoAgiPeer when the peer is not Asterisk.
+
+    Values are the caller's to choose (agi_callerid, agi_calleridname): control characters are taken out here.
+    """
+    env: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.startswith("agi_"):
+            raise NoAgiPeer("it began with a line that is no agi_ variable")
+        env[name.strip()] = value.strip().translate(_CONTROL)
+    if "agi_uniqueid" not in env:
+        raise NoAgiPeer("it named no call (agi_uniqueid)")
+    return env
+
+
+__all__ = ["AGIAppError", "AGIInvalidCommand", "AGIUsageError", "NoAgiPeer", "PhoneLine", "Wire", "read_environment"]

@@ -1,0 +1,196 @@
+"""Performs a flow's steps on a line, one after another: the only place where words become AGI commands.
+
+Called by the server (in a call's greenlet) and by the classic script. The dialplan has set a safe ending before;
+`leave` overwrites NEXT_STEP last, so that a call that breaks off anywhere goes where the dialplan sends it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from . import speaking
+from .phone_line import NoAgiPeer, PhoneLine
+from .steps import (
+    KEYS,
+    Ask,
+    AskIfOpen,
+    Caller,
+    CallerHungUp,
+    Ending,
+    FindCaller,
+    Flow,
+    Goodbye,
+    JoinQueue,
+    LookUpOrder,
+    Missing,
+    OrderStatus,
+    Play,
+    Remember,
+    SayDate,
+    SayDigits,
+    SayOrder,
+    SetLanguage,
+    Step,
+    Transfer,
+    Voicemail,
+)
+from .visit_notes import VisitNotes
+
+SOUNDS = "kefu"
+# Against a frozen server Asterisk takes the call back when the lease runs out; the longest prompt is 12 s.
+LEASE_S = 20
+LONGEST_PROMPT_S = 13.0
+_log = structlog.get_logger("agi.player")
+
+
+class Desk(Protocol):
+    """Who answers a flow's questions (desk.py, or the classic script's own); every answer comes, in time."""
+
+    def find_caller(self) -> Caller: ...
+
+    def is_open(self) -> bool: ...
+
+    def latest_order(self, customer_id: UUID) -> OrderStatus | Missing: ...
+
+    def learn(self, notes: VisitNotes) -> None: ...
+
+
+def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes) -> Ending | None:
+    """Play a flow to its end and leave the line where it says. None when the caller hung up or the flow broke."""
+    player = _Player(line, desk, notes)
+    try:
+        ending = player.play(flow)
+        desk.learn(notes)
+        player.leave(ending)
+    except CallerHungUp:
+        notes.close("hung_up", served=player.served)
+        return None
+    except NoAgiPeer:
+        notes.close("failed", served=False)
+        raise
+    except Exception:  # noqa: BLE001 - a bug in a flow must not strand its caller
+        # Our fault. The caller must not pay for it: the dialplan's own ending stands.
+        _log.exception("a flow broke", flow=notes.flow, linkedid=notes.linkedid)
+        notes.close("failed", served=False)
+        return None
+    finally:
+        flow.close()
+    notes.close(_ENDINGS[type(ending)], served=isinstance(ending, Goodbye) and ending.served)
+    return ending
+
+
+_ENDINGS: dict[type, str] = {
+    JoinQueue: "join_queue",
+    Voicemail: "voicemail",
+    Transfer: "transfer",
+    Goodbye: "goodbye",
+}
+
+
+class _Player:
+    """One call's line, desk and notes while a flow is played on them."""
+
+    def __init__(
+        self, line: PhoneLine, desk: Desk, notes: VisitNotes, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.line = line
+        self.desk = desk
+        self.notes = notes
+        self.served = False
+        self._monotonic = monotonic
+        self._leased_until = 0.0
+        self._language = "en"
+
+    def play(self, flow: Flow) -> Ending:
+        answer: Any = None
+        try:
+            while True:
+                step = flow.send(answer)
+                _log.debug("step", linkedid=self.notes.linkedid, step=type(step).__name__)
+                answer = self.perform(step)
+        except StopIteration as end:
+            ending: Ending = end.value
+            return ending
+
+    def perform(self, step: Step) -> Any:
+        """Do one step and return its answer."""
+        match step:
+            case Play(prompts=prompts):
+                self.hear("play", prompts)
+            case Ask(prompts=prompts, timeout_s=timeout_s):
+                return self.ask(prompts, timeout_s)
+            case SayDigits(digits=digits):
+                self.hear("say", speaking.digits(digits))
+            case SayDate(on=on):
+                self.hear("say", speaking.day(on, self._language))
+            case SayOrder(order=order):
+                self.hear("say", speaking.order(order, self._language))
+                self.served = True
+            case SetLanguage(language=language):
+                self.line.set_variable("CHANNEL(language)", language)
+                self._language = self.notes.language = language
+            case Remember(matter=matter):
+                self.notes.matter = matter
+            case FindCaller():
+                caller = self.desk.find_caller()
+                self.notes.number_e164, self.notes.customer_id = caller.number_e164, caller.customer_id
+                return caller
+            case AskIfOpen():
+                return self.desk.is_open()
+            case LookUpOrder(customer_id=customer_id):
+                self.renew_lease(5.0)
+                return self.desk.latest_order(customer_id)
+        return None
+
+    def hear(self, step: str, prompts: tuple[str, ...], keys: str = "") -> str:
+        """Play prompts until a key of `keys` is pressed; return that key, or ""."""
+        for prompt in prompts:
+            self.renew_lease(LONGEST_PROMPT_S)
+            self.notes.step(step, prompt)
+            key: str = self.line.stream_file(f"{SOUNDS}/{prompt}", keys)
+            if key:
+                return key
+            if self.line.played_nothing:
+                _log.warning("a prompt is missing in Asterisk", prompt=prompt, language=self._language)
+        return ""
+
+    def ask(self, prompts: tuple[str, ...], timeout_s: float) -> str:
+        """Prompts that any key interrupts, then waiting for one."""
+        key = self.hear("ask", prompts, KEYS)
+        if not key:
+            self.renew_lease(timeout_s + 2.0)
+            key = self.line.wait_for_digit(int(timeout_s * 1000))
+        self.notes.step("pressed" if key else "silence", pressed=key or None)
+        return key
+
+    def renew_lease(self, needed_s: float) -> None:
+        """Keep the call from being taken back while we are alive, for at least the next command."""
+        now = self._monotonic()
+        if self._leased_until - now < needed_s:
+            lease_s = max(LEASE_S, int(needed_s) + 5)
+            self.line.set_variable("TIMEOUT(absolute)", lease_s)
+            self._leased_until = now + lease_s
+
+    def leave(self, ending: Ending) -> None:
+        """Tell the dialplan where the call goes. NEXT_STEP is set last: until then the preset ending stands."""
+        self.renew_lease(5.0)
+        for name, value in _variables(ending):
+            self.line.set_variable(name, value)
+        self.notes.step(f"leave_{_ENDINGS[type(ending)]}")
+
+
+def _variables(ending: Ending) -> list[tuple[str, object]]:
+    match ending:
+        case JoinQueue(queue=queue, credit_s=credit_s):
+            return [("QUEUE", queue), ("CREDIT", credit_s), ("NEXT_STEP", "queue")]
+        case Voicemail(box=box):
+            return [("QUEUE", box), ("NEXT_STEP", "voicemail")]
+        case Transfer(to=to):
+            return [("TRANSFER_TO", to), ("NEXT_STEP", "transfer")]
+        case Goodbye():
+            return [("NEXT_STEP", "goodbye")]

@@ -1,0 +1,163 @@
+"""FastAGI on one asyncio loop: a connection is a call, a call is pyst2's synchronous AGI in a greenlet.
+
+Run by `kefu ivr serve`. So a flow's plain question to the CRM awaits the same async subjects as the web does, and a
+time limit cancels its query. A peer that says nothing, sends rubbish or closes early is closed with one log line and
+disturbs nobody. Shutdown lets calls finish, then writes what is unwritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import greenback
+import structlog
+from msgspec import Struct
+
+from crm.database import Database
+from crm.refusals import Refusal
+
+from .call_socket import CallSocket
+from .desk import CrmDesk, Site
+from .phone_line import NoAgiPeer, PhoneLine, read_environment
+from .player import play_out
+from .steps import CallerHungUp, Ending, Flow
+from .visit_book import VisitBook, beginning, finished, learnt
+from .visit_notes import VisitNotes
+
+BEGIN_WITHIN_S = 5.0
+# Longer than any single step: the longest prompt and the longest wait for a key together.
+ANSWER_WITHIN_S = 60.0
+SWEEP_EVERY_S = 0.5
+_log = structlog.get_logger("agi.server")
+
+FlowMaker = Callable[[], Flow]
+
+
+class CannotListen(Refusal):
+    """The address is taken or not ours."""
+
+
+class Deadlines(Struct, frozen=True):
+    """How long a peer may say nothing: before its call is told, and in answer to a command."""
+
+    begin_within_s: float = BEGIN_WITHIN_S
+    answer_within_s: float = ANSWER_WITHIN_S
+
+
+class AgiServer:
+    """All calls that are in a flow now."""
+
+    def __init__(
+        self, site: Site, database: Database, flows: dict[str, FlowMaker], deadlines: Deadlines | None = None
+    ) -> None:
+        self._site = site
+        self._database = database
+        self._flows = flows
+        self._deadlines = deadlines or Deadlines()
+        self._book = VisitBook(database)
+        self._calls: dict[CallSocket, asyncio.Task[None]] = {}
+        self._chores: list[asyncio.Task[None]] = []
+        self._listener: asyncio.Server | None = None
+        self.served = 0
+        self.refused = 0
+
+    @property
+    def calls_now(self) -> int:
+        """Connections that are open, told or not."""
+        return len(self._calls)
+
+    async def listen(self, host: str, port: int) -> int:
+        """Answer calls from now on; return the port (useful when asked for port 0)."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._listener = await loop.create_server(
+                lambda: CallSocket(self._connected, self._deadlines.answer_within_s), host, port, backlog=1024
+            )
+        except OSError as taken:
+            raise CannotListen(
+                f"cannot listen on {host}:{port} ({taken.strerror or taken}): "
+                "stop what listens there, or change fastagi_host and fastagi_port"
+            ) from None
+        self._chores = [asyncio.create_task(self._book.write_on()), asyncio.create_task(self._sweep())]
+        bound: int = self._listener.sockets[0].getsockname()[1]
+        return bound
+
+    async def drain(self, within_s: float) -> None:
+        """Take no new call, let running ones finish, then close the rest (their callers go on by the dialplan)."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._calls:
+            await asyncio.wait(self._calls.values(), timeout=within_s)
+        left = list(self._calls.items())
+        for socket, task in left:
+            socket.refuse("Kefu is shutting down")
+            task.cancel()
+        if left:
+            await asyncio.wait([task for _socket, task in left], timeout=5)
+        unwritten = await self._book.written(within_s=5)
+        if unwritten or left:
+            _log.warning("drained", calls_closed=len(left), visits_unwritten=unwritten)
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+
+    def _connected(self, socket: CallSocket) -> None:
+        socket.due_at = asyncio.get_running_loop().time() + self._deadlines.begin_within_s
+        task = asyncio.create_task(self._answer(socket))
+        self._calls[socket] = task
+        task.add_done_callback(lambda _task: self._calls.pop(socket, None))
+
+    async def _sweep(self) -> None:
+        """Close peers that owe us a line for too long: TCP alone would keep a dead one for hours."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            now = asyncio.get_running_loop().time()
+            for socket in [socket for socket in self._calls if socket.due_at < now]:
+                socket.refuse("it said nothing for too long")
+
+    async def _answer(self, socket: CallSocket) -> None:
+        """One connection from its first line to its last."""
+        try:
+            env = read_environment(await socket.environment())
+            await self._play(socket, env)
+        except NoAgiPeer as fault:
+            self.refused += 1
+            _log.warning("connection refused", peer=socket.peer, why=socket.fault or str(fault))
+            socket.refuse(str(fault))
+        except Exception:  # noqa: BLE001 - one call's bug must not end the others
+            _log.exception("call failed", peer=socket.peer)
+            socket.refuse("our own fault")
+
+    async def _play(self, socket: CallSocket, env: dict[str, str]) -> None:
+        name = env.get("agi_network_script", "").partition("?")[0].strip("/")
+        flow = self._flows.get(name)
+        if flow is None:
+            raise NoAgiPeer(f"it asked for the flow {name[:60]!r}: there are {', '.join(sorted(self._flows))}")
+        linkedid = env.get("agi_arg_1") or env["agi_uniqueid"]
+        notes = VisitNotes(node=self._site.node, linkedid=linkedid, uniqueid=env["agi_uniqueid"], flow=name)
+        desk = CrmDesk(self._site, self._database, self._book, env.get("agi_callerid", ""))
+        self._book.enter(beginning(notes))
+        ending: Ending | None = None
+        try:
+            ending = await greenback.with_portal_run_sync(play_out, flow(), PhoneLine(socket, env), desk, notes)
+        except CallerHungUp:
+            notes.close("hung_up", served=False)
+        finally:
+            # The caller goes on as soon as the connection closes; the visit is written behind.
+            socket.close()
+            if notes.ending is None:
+                notes.close("failed", served=False)
+            if ending is None:
+                self._book.enter(learnt(notes))
+            self._book.enter(finished(notes))
+            self.served += 1
+            _log.info(
+                "visit",
+                linkedid=linkedid,
+                flow=name,
+                ending=notes.ending,
+                pressed=notes.pressed,
+                last_prompt=notes.last_prompt,
+                why=socket.fault,
+            )

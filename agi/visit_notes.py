@@ -1,0 +1,56 @@
+"""What a caller did in a flow, noted step by step while it happens.
+
+Filled by the player; the server gives it to the visit book, which writes it. Knows no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+MOST_STEPS = 400
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class VisitNotes:
+    """One caller's pass through one flow, as it happens."""
+
+    def __init__(
+        self, *, node: str, linkedid: str, uniqueid: str, flow: str, clock: Callable[[], datetime] = now
+    ) -> None:
+        self.id: UUID = uuid4()
+        self.node = node
+        self.linkedid = linkedid
+        self.uniqueid = uniqueid
+        self.flow = flow
+        self._clock = clock
+        self.started_at = clock()
+        self.ended_at: datetime | None = None
+        self.language: str | None = None
+        self.number_e164: str | None = None
+        self.customer_id: UUID | None = None
+        self.matter: str | None = None
+        self.steps: list[dict[str, Any]] = []
+        self.pressed = ""
+        self.last_prompt: str | None = None
+        self.ending: str | None = None
+        self.served = False
+
+    def step(self, name: str, prompt: str | None = None, pressed: str | None = None) -> None:
+        """Note one step; a prompt counts as heard from its first moment."""
+        if prompt is not None:
+            self.last_prompt = prompt
+        if pressed:
+            self.pressed += pressed
+        if len(self.steps) < MOST_STEPS:
+            at_s = round((self._clock() - self.started_at).total_seconds(), 3)
+            self.steps.append({"at_s": at_s, "step": name, "prompt": prompt, "pressed": pressed})
+
+    def close(self, ending: str, served: bool) -> None:
+        """The flow is over."""
+        self.ending, self.served, self.ended_at = ending, served, self._clock()
