@@ -35,8 +35,27 @@ class Statement(msgspec.Struct, frozen=True):
 
     @staticmethod
     def parameter(rows: list[Any]) -> str:
-        """Rows in their present state, as the statement's JSON parameter (NUL removed: Postgres refuses it)."""
-        return msgspec.json.encode(rows).decode().replace("\\u0000", "")
+        """Rows in their present state, as the statement's JSON parameter.
+
+        Text that Postgres refuses (NUL, half of a surrogate pair) is replaced in its place: callers choose their names.
+        """
+        try:
+            encoded = msgspec.json.encode(rows)
+        except UnicodeEncodeError:
+            encoded = b"\\u0000"
+        if b"\\u0000" in encoded:
+            encoded = msgspec.json.encode([_storable(row) for row in rows])
+        return encoded.decode()
+
+
+def _storable(row: Row) -> dict[str, object]:
+    values = ((name, getattr(row, name)) for name in row.__struct_fields__)
+    return {name: storable_text(value) if isinstance(value, str) else value for name, value in values}
+
+
+def storable_text(text: str) -> str:
+    """`text` as Postgres takes it: what it refuses becomes U+FFFD."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def upsert(
@@ -68,6 +87,17 @@ def upsert(
         f"FROM json_to_recordset(%s::json) AS r({record}) "
         f"ON CONFLICT ({', '.join(key)}) {action}",
     )
+
+
+def select_open(table: str, row: type[Row], condition: str) -> str:
+    """SQL that yields one JSON array: the rows of `table` where `condition` holds, as the Struct has them."""
+    columns = _columns(row)
+    chosen = ", ".join(
+        f'extract(epoch FROM "{name}")::double precision AS "{name}"' if kind == "moment" else f'"{name}"'
+        for name, kind in columns.items()
+    )
+    rows = f'SELECT {chosen} FROM "{table}" WHERE {condition}'  # noqa: S608 - names come from our own Structs
+    return f"SELECT coalesce(json_agg(r), '[]')::text FROM ({rows}) AS r"  # noqa: S608 - likewise
 
 
 def _columns(row: type[Row]) -> dict[str, str]:
