@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Self, TypedDict
 
 from .refusals import CrmUnavailable
+from .settings import Settings
 
 START_DEADLINE_S = 120.0
 STOP_DEADLINE_S = 20.0
@@ -252,6 +253,19 @@ class EmbeddedPostgres:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         told = next((line for line in reversed(lines) if "FATAL" in line), lines[-1] if lines else "it says nothing")
         return told.split("FATAL:")[-1].strip()
+
+
+@contextmanager
+def database_address(settings: Settings) -> Iterator[str]:
+    """The database of the settings; where none is set, our own, running for as long as the block lasts.
+
+    Beside a running `kefu up` it is the same server as that one's.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with EmbeddedPostgres(settings.data_folder / "postgres") as server:
+        yield server.url
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -1,0 +1,84 @@
+"""The command `kefu`: one group a file, found through the entry points `kefu.commands`, loaded when called.
+
+agi and ami_bridge bring their own groups that way, so crm imports neither. This file imports nothing heavy: one line of
+help for each group stands here, so that `kefu --help` loads no group.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import click
+
+from crm.refusals import Refusal
+
+HELP = {
+    "agent": "List agents, add one, ask for a pause.",
+    "bridge": "Watch an Asterisk over AMI, carry out wishes, replay recordings.",
+    "conversation": "List calls.",
+    "db": "Make or upgrade the tables, load demo data.",
+    "demo": "A whole call center with simulated callers and agents.",
+    "doctor": "Probe each hop from trunk to card, and name what is broken.",
+    "ivr": "Serve the voice menus, check and play them without a phone.",
+    "number": "Write phone numbers in one spelling.",
+    "pbx": "Check asterisk-conf, run a private Asterisk.",
+    "prompts": "Build and check the spoken prompts.",
+    "queue": "List queues: who waits, who could answer.",
+    "report": "Run a report.",
+    "up": "Start everything, and keep it running.",
+    "web": "Serve the pages.",
+}
+
+
+class Groups(click.Group):
+    """Command groups by entry point; every Refusal below becomes one line on stderr and exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, without loading what they name."""
+        return sorted(_entries())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one group, now that it is called."""
+        entry = _entries().get(cmd_name)
+        if entry is None:
+            return None
+        loaded = entry.load()
+        if not isinstance(loaded, click.Command):
+            raise click.ClickException(f"the entry point {entry.value} of kefu.commands is no click command")
+        return loaded
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `kefu --help`, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, HELP.get(name, "")) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; what is refused is said in one sentence."""
+        try:
+            return super().invoke(ctx)
+        except Refusal as refused:
+            raise click.ClickException(" ".join(str(refused).split())) from refused
+
+
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="kefu.commands")}
+
+
+@click.group(cls=Groups, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "KEFU"})
+@click.option(
+    "--config",
+    metavar="FILE",
+    envvar="KEFU_CONFIG",
+    show_envvar=True,
+    help="Settings file (default: kefu.toml in this folder, if there is one).",
+)
+@click.version_option(package_name="kefu", message="%(prog)s %(version)s")
+def main(config: str | None) -> None:
+    """Kefu, the call-center layer for Asterisk.
+
+    Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+    """
+    if config:
+        os.environ["KEFU_CONFIG"] = config

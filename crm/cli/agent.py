@@ -1,0 +1,174 @@
+"""`kefu agent`: who they are, what they do, and the same wishes as on their page."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import database_option, json_option, option, with_database
+from .output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from crm.database import Database
+    from crm.settings import Settings
+    from crm.tables.agents import SeatSession
+
+COLUMNS = ("login", "name", "role", "active", "node", "seat", "state", "reason", "next", "since", "queues")
+POLL_S = 0.2  # the net below the notification
+
+
+@click.group()
+def agent() -> None:
+    """List agents, add one, ask for a pause."""
+
+
+@agent.command("list")
+@database_option
+@json_option
+def list_(database_url: str | None, as_json: bool) -> None:
+    """Agents by login, with what they do now."""
+    from msgspec import structs
+
+    from crm import agents
+    from crm.settings import read_settings
+
+    async def work(database: Database, _: Settings) -> list[agents.AgentListed]:
+        async with database.reading() as session:
+            return await agents.listed(session)
+
+    found = with_database(work, database_url=database_url)
+    if as_json:
+        print_json(found)
+    else:
+        print_table([structs.asdict(each) for each in found], COLUMNS, read_settings().zone)
+
+
+@agent.command()
+@click.argument("login")
+@option("--name", required=True, help="As shown on screens.")
+@option("--password", envvar="KEFU_AGENT_PASSWORD", help="Asked for on the terminal when not given here.")
+@option("--role", type=click.Choice(["agent", "supervisor"]), default="agent", show_default=True)
+@option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@option("--queue", "queues", multiple=True, metavar="QUEUE[:PENALTY]", help="A queue to serve; may be repeated.")
+@database_option
+@json_option
+def add(
+    login: str,
+    name: str,
+    password: str | None,
+    role: str,
+    language: str,
+    queues: tuple[str, ...],
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Add an agent, who may sign in at once."""
+    from crm import agents
+
+    served = [_queue_and_penalty(each) for each in queues]
+    if password is None:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+
+    async def work(database: Database, _: Settings) -> None:
+        async with database.transaction() as session:
+            added = await agents.create(
+                session, login=login, name=name, password=password, role=role, language=language
+            )
+            for queue, penalty in served:
+                await agents.serve(session, added.id, queue, penalty=penalty)
+
+    with_database(work, database_url=database_url)
+    if as_json:
+        print_json({"login": login})
+    else:
+        say(f"added {login}")
+
+
+@agent.command()
+@click.argument("login")
+@option("--reason", required=True, help="Shown on screens and in reports.")
+@option("--wait", is_flag=True, help="Until Asterisk has confirmed or refused it.")
+@database_option
+@json_option
+def pause(login: str, reason: str, wait: bool, database_url: str | None, as_json: bool) -> None:
+    """Ask Asterisk to pause the agent in all queues; a call that goes on is not touched."""
+    _ask(login, reason, wait, database_url, as_json)
+
+
+@agent.command()
+@click.argument("login")
+@option("--wait", is_flag=True, help="Until Asterisk has confirmed or refused it.")
+@database_option
+@json_option
+def unpause(login: str, wait: bool, database_url: str | None, as_json: bool) -> None:
+    """Ask Asterisk to end the agent's pause."""
+    _ask(login, None, wait, database_url, as_json)
+
+
+def _ask(login: str, reason: str | None, wait: bool, database_url: str | None, as_json: bool) -> None:
+    from crm.refusals import Refusal
+
+    async def work(database: Database, settings: Settings) -> tuple[str, str | None]:
+        wish_id = await _write(database, settings, login, reason)
+        if wish_id is None:
+            return "as it was", None
+        return await _settled(database, wish_id) if wait else ("wanted", None)
+
+    state, why = with_database(work, database_url=database_url)
+    if as_json:
+        print_json({"login": login, "state": state, "why": why})
+    else:
+        say(f"{login}: {state}")
+    if state in ("refused", "expired"):
+        raise Refusal(f"the wish about {login} was {state}: {why or 'Asterisk gave no reason'}")
+
+
+async def _write(database: Database, settings: Settings, login: str, reason: str | None) -> UUID | None:
+    from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
+
+    expiry_s = settings.wish_expiry_seconds
+    async with database.transaction() as session:
+        sitting = await _sitting(session, login)
+        node, seat, by = sitting.node, sitting.seat, "command line"
+        if reason is None:
+            wish = await ask_for_unpause(session, node=node, seat=seat, asked_by=by, expiry_s=expiry_s)
+        else:
+            wish = await ask_for_pause(session, node=node, seat=seat, reason=reason, asked_by=by, expiry_s=expiry_s)
+        return wish.id if wish else None
+
+
+async def _sitting(session: AsyncSession, login: str) -> SeatSession:
+    from crm import agents
+    from crm.refusals import Refusal
+
+    known = await agents.find(session, login)
+    if known is None:
+        raise Refusal(f"there is no agent {login!r}: see `kefu agent list`")
+    sitting = await agents.session_of(session, known.id)
+    if sitting is None:
+        raise Refusal(f"{login} sits at no seat: an agent is paused at the seat where they are signed in")
+    return sitting
+
+
+async def _settled(database: Database, wish_id: UUID) -> tuple[str, str | None]:
+    from crm import wishes
+
+    while True:
+        async with database.reading() as session:
+            settled = await wishes.settled(session, wish_id)
+        if settled is not None:
+            return settled
+        await asyncio.sleep(POLL_S)
+
+
+def _queue_and_penalty(said: str) -> tuple[str, int]:
+    queue, _, penalty = said.partition(":")
+    if penalty and not penalty.isdigit():
+        raise click.BadParameter(f"{said!r}: write QUEUE or QUEUE:PENALTY, such as support:1", param_hint="--queue")
+    return queue, int(penalty or 0)

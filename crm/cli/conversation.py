@@ -1,0 +1,89 @@
+"""`kefu conversation`: calls as they were."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from .options import database_option, json_option, option, with_database
+from .output import print_json, print_table, say
+
+SHOWN = 50
+COLUMNS = (
+    "started_at",
+    "direction",
+    "caller",
+    "caller_name",
+    "dialled",
+    "queue",
+    "wait_s",
+    "agents",
+    "talk_s",
+    "outcome",
+)
+
+
+@click.group()
+def conversation() -> None:
+    """List calls."""
+
+
+@conversation.command("list")
+@option("--node", metavar="NAME", help="Calls of one Asterisk (default: all).")
+@option("--caller", metavar="NUMBER", help="Calls of one number, as Asterisk showed it.")
+@option("--since", type=click.DateTime(), help="Calls that began at this time or later (time zone of the settings).")
+@option("--until", type=click.DateTime(), help="Calls that began before this time.")
+@option("--open", "open_only", is_flag=True, help="Calls that still go on.")
+@option("--limit", type=click.IntRange(1), help=f"The newest so many (default: all with --json, else {SHOWN}).")
+@database_option
+@json_option
+def list_(
+    node: str | None,
+    caller: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    open_only: bool,
+    limit: int | None,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Calls by their beginning, oldest first."""
+    from crm import conversations
+    from crm.database import Database
+    from crm.settings import Settings, read_settings
+
+    most = limit or (None if as_json else SHOWN)
+
+    async def work(database: Database, settings: Settings) -> list[dict[str, Any]]:
+        async with database.reading() as session:
+            return await conversations.listed(
+                session,
+                node=node,
+                caller=caller,
+                since=since.replace(tzinfo=settings.zone) if since else None,
+                until=until.replace(tzinfo=settings.zone) if until else None,
+                open_only=open_only,
+                limit=most,
+            )
+
+    found = with_database(work, database_url=database_url)
+    if as_json:
+        print_json(found)
+        return
+    print_table([_line(call) for call in found], COLUMNS, read_settings().zone)
+    if limit is None and len(found) == SHOWN:
+        say(f"the newest {SHOWN}: use --limit for more, --json for all")
+
+
+def _line(call: dict[str, Any]) -> dict[str, Any]:
+    waits, segments = call["waits"], call["segments"]
+    return {
+        **call,
+        "started_at": datetime.fromisoformat(call["started_at"]),
+        "queue": [wait["queue"] for wait in waits],
+        "wait_s": [wait["wait_s"] for wait in waits],
+        "agents": [segment["agent"] or segment["seat"] for segment in segments],
+        "talk_s": [segment["talk_s"] for segment in segments],
+    }

@@ -1,0 +1,58 @@
+"""How answers look: JSON for programs, a table for people. Data goes to stdout, talk to stderr.
+
+Names and numbers come from callers: control characters never reach a terminal, and no markup in them is obeyed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+import click
+
+
+def print_json(answer: object) -> None:
+    """One JSON document on stdout."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+
+
+def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], zone: tzinfo | None = None) -> None:
+    """The columns of `rows`; for a pipe, tab-separated lines without decoration. Times are shown in `zone`."""
+    lines = [[_cell(row.get(column), zone) for column in columns] for row in rows]
+    if not sys.stdout.isatty():
+        for line in [list(columns), *lines]:
+            click.echo("\t".join(line))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "))
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    Console().print(table)
+
+
+def say(sentence: str) -> None:
+    """Talk to the person at the terminal."""
+    click.echo(sentence, err=True)
+
+
+def _cell(value: Any, zone: tzinfo | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_cell(count, zone)} {_cell(name, zone)}" for name, count in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(each, zone) for each in value) or "-"
+    return "".join(character if character.isprintable() else "\ufffd" for character in str(value))
