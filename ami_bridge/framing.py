@@ -27,6 +27,15 @@ class Torn(Struct, frozen=True):
     head: bytes
 
 
+class Banner(Struct, frozen=True):
+    """Asterisk's first words on a connection: one life of the stream begins. `version` of its AMI, such as 11.0.0."""
+
+    version: str
+
+
+Block = bytes | Torn | Banner
+
+
 class Framing:
     """One stream of bytes. `feed` gives back the blocks that someone may want, each without its blank line.
 
@@ -45,7 +54,6 @@ class Framing:
         "_wanted",
         "messages",
         "skipped_inside",
-        "version",
     )
 
     def __init__(
@@ -64,9 +72,8 @@ class Framing:
         self._check_at = LINE_AT_MOST
         self.messages = 0
         self.skipped_inside = 0
-        self.version: str | None = None
 
-    def feed(self, chunk: bytes) -> list[bytes | Torn]:
+    def feed(self, chunk: bytes) -> list[Block]:
         """The wanted blocks that `chunk` completes, in wire order."""
         tail = self._tail
         if tail:
@@ -76,7 +83,7 @@ class Framing:
             chunk = bytes(tail)
         parts = chunk.split(_END)
         self._keep(bytearray(parts.pop()))
-        found: list[bytes | Torn] = []
+        found: list[Block] = []
         if self._drowned and parts:
             self._drowned = False
             del parts[0]
@@ -85,7 +92,7 @@ class Framing:
         found += self._unfinished()
         return found
 
-    def _choose(self, parts: list[bytes], found: list[bytes | Torn]) -> None:
+    def _choose(self, parts: list[bytes], found: list[Block]) -> None:
         wanted, inside = self._wanted, self._inside
         for block in parts:
             if len(block) > LINE_AT_MOST and (torn := _too_long(block)):
@@ -100,12 +107,12 @@ class Framing:
             elif self._ignored is not None and name not in self._ignored:
                 found.append(block)
 
-    def _not_an_event(self, block: bytes, found: list[bytes | Torn]) -> None:
+    def _not_an_event(self, block: bytes, found: list[Block]) -> None:
         rest = block.lstrip(b"\r\n")
         while rest.startswith(_BANNER):
             # The banner is one line without a blank line after it: the first message follows at once.
             line, _, rest = rest.partition(b"\r\n")
-            self.version = line[len(_BANNER) :][:20].decode("ascii", "replace").strip()
+            found.append(Banner(line[len(_BANNER) :][:20].decode("ascii", "replace").strip()))
             rest = rest.lstrip(b"\r\n")
         if not rest:
             self.messages -= 1
@@ -114,7 +121,7 @@ class Framing:
         else:
             found.append(block)
 
-    def _unfinished(self) -> list[bytes | Torn]:
+    def _unfinished(self) -> list[Block]:
         """Keep what may become a message; let go of what cannot, and wait for the next blank line."""
         tail = self._tail
         self._searched = max(0, len(tail) - 3)

@@ -10,7 +10,7 @@ import asyncio
 
 from msgspec import Struct
 
-from .framing import Torn
+from .framing import Block
 
 
 class Connected(Struct, frozen=True):
@@ -24,7 +24,7 @@ class Heard(Struct, frozen=True):
     """Blocks of one read. `at`: when the bytes were read, epoch seconds; `size`: their bytes."""
 
     at: float
-    blocks: list[bytes | Torn]
+    blocks: list[Block]
     size: int
 
 

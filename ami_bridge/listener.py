@@ -20,9 +20,19 @@ from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 from panoramisk.message import Message
 
-from .framing import Framing, Torn
-from .inbox import Connected, Heard, Inbox, Lost
-from .sending import Account, Answer, AnswerLost, Headers, LoginRefused, NotConnected, refuse_unsendable
+from .framing import Banner, Block, Framing
+from .inbox import Connected, Heard, Inbox, Lost, News
+from .sending import (
+    Account,
+    Answer,
+    AnswerLost,
+    Headers,
+    LoginRefused,
+    NotConnected,
+    refuse_unsendable,
+    why_no_connection,
+    why_no_login,
+)
 
 BACKOFF_AT_MOST_S = 10.0
 CONNECT_DEADLINE_S = 5.0
@@ -33,6 +43,7 @@ Say = Callable[[str], None]
 # panoramisk would print a whole action, the secret of a Login included, when a write fails.
 _SILENT = logging.getLogger("ami_bridge.panoramisk")
 _SILENT.disabled = True
+_PONG = b"\r\nPing: Pong"
 _LOG = logging.getLogger(__name__)
 
 
@@ -93,15 +104,14 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
 
 
 class Listener:
-    """One supervised AMI connection. `events` False for a connection that only sends."""
+    """One supervised AMI connection. Without an inbox it only sends, and asks Asterisk for no events."""
 
     def __init__(
         self,
         account: Account,
-        inbox: Inbox,
+        inbox: Inbox | None,
         framing: Callable[[], Framing],
         *,
-        events: bool = True,
         ping_s: float = 1.0,
         deadline_s: float = 5.0,
         say: Say = lambda sentence: None,
@@ -114,7 +124,6 @@ class Listener:
         self.faults = 0
         self._inbox = inbox
         self._new_framing = framing
-        self._events = events
         self._ping_s = ping_s
         self._deadline_s = deadline_s
         self._say = say
@@ -124,6 +133,7 @@ class Listener:
         self._ended: asyncio.Future[str] | None = None
         self._paused = False
         self._last_byte = 0.0
+        self._version: str | None = None
 
     async def run(self) -> NoReturn:
         """Stay connected until cancelled. Raises LoginRefused, the one fault that waiting does not mend."""
@@ -189,7 +199,7 @@ class Listener:
             return  # an earlier connection's last word
         if self.connected:
             self.connected = False
-            self._inbox.put_nowait(Lost(time.time(), why))
+            self._put(Lost(time.time(), why))
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(why)
 
@@ -211,7 +221,7 @@ class Listener:
             ssl=ssl.create_default_context() if account.tls else False,
             username=account.username,
             secret=account.secret,
-            events="on" if self._events else "off",
+            events="off" if self._inbox is None else "on",
             protocol_factory=lambda: AmiProtocol(self, manager),
             forgetable_actions=_AnyAction(),
             loop=asyncio.get_running_loop(),
@@ -227,20 +237,13 @@ class Listener:
             manager.close()
             if self.connected:
                 self.connected = False
-                self._inbox.put_nowait(Lost(time.time(), "the bridge let go"))
+                self._put(Lost(time.time(), "the bridge let go"))
 
     async def _connect(self, manager: Manager) -> None:
         try:
             await asyncio.wait_for(manager.connect(), CONNECT_DEADLINE_S)
-        except ssl.SSLCertVerificationError as fault:
-            trust = "put its authority's certificate where SSL_CERT_FILE says"
-            raise _Away(f"its certificate is not trusted ({fault.verify_message}): {trust}") from fault
-        except TimeoutError:
-            raise _Away("no connection within 5 s: see ami_host and ami_port (--ami-host, --ami-port)") from None
         except OSError as fault:
-            reason = fault.strerror or str(fault)
-            hint = "see ami_host, ami_port and ami_tls (--ami-host, --ami-port, --tls) and manager.conf"
-            raise _Away(f"no connection ({reason}): {hint}") from fault
+            raise _Away(why_no_connection(fault)) from fault
 
     async def _log_in(self, manager: Manager) -> None:
         """Wait until `_sort` has seen the login's answer."""
@@ -254,11 +257,7 @@ class Listener:
             allowed = "see ami_port (--ami-port), and deny/permit of the user in manager.conf"
             raise _Away(f"it closed the connection before the login: {allowed}") from None
         if not answer.ok:
-            whose = self.account.whose
-            raise LoginRefused(
-                f"Asterisk at {self.account.where} refused the AMI user {self.account.username!r} ({answer.message}): "
-                f"set {whose}_username and {whose}_secret (KEFU_{whose.upper()}_SECRET) as in its manager.conf"
-            )
+            raise LoginRefused(why_no_login(self.account, answer))
 
     async def _supervise(self, manager: Manager) -> str:
         """Until the connection ends; a silent peer is asked, and left when it stays silent."""
@@ -273,20 +272,29 @@ class Listener:
                 self.post({"Action": "Ping"})
         return self._ended.result()
 
-    def _sort(self, protocol: AmiProtocol, blocks: list[bytes | Torn]) -> None:
-        events: list[bytes | Torn] = []
+    def _sort(self, protocol: AmiProtocol, blocks: list[Block]) -> None:
+        news: list[Block] = []
         for block in blocks:
-            if type(block) is not bytes or block[:9] != b"Response:":
-                events.append(block)
+            if type(block) is bytes and block[:9] == b"Response:":
+                self._answer(protocol, block)
+                if _PONG in block:
+                    continue
+                if not self.connected and self._login_accepted():
+                    # Marked here, between two blocks of one read, so that it precedes the first event of this login.
+                    self.connected = True
+                    news.clear()
+                    self._put(Connected(self.heard_at, self._version))
+                    continue
+            elif type(block) is Banner:
+                self._version = block.version
                 continue
-            self._answer(protocol, block)
-            if not self.connected and self._login_accepted():
-                # Marked here, between two blocks of one read, so that it precedes the first event of this login.
-                self.connected = True
-                events.clear()
-                self._inbox.put_nowait(Connected(self.heard_at, self.framing.version))
-        if events and self.connected:
-            self._inbox.put_nowait(Heard(self.heard_at, events, _size(events)))
+            news.append(block)
+        if news and self.connected:
+            self._put(Heard(self.heard_at, news, sum(len(block) for block in news if type(block) is bytes)))
+
+    def _put(self, news: News) -> None:
+        if self._inbox is not None:
+            self._inbox.put_nowait(news)
 
     def _login_accepted(self) -> bool:
         login = self._manager.authenticated_future if self._manager is not None else None
@@ -312,7 +320,3 @@ def read_answer(message: Any) -> Answer:
     """panoramisk's message as ours; a hostile answer may repeat a key."""
     said = message.message
     return Answer(bool(message.success), said if isinstance(said, str) else str(said))
-
-
-def _size(blocks: list[bytes | Torn]) -> int:
-    return sum(len(block) if type(block) is bytes else 600 for block in blocks)

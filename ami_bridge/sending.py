@@ -5,6 +5,7 @@ Pure: no socket, no clock, no panoramisk. outbox.py and mirror.py speak to the l
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -72,3 +73,23 @@ def refuse_unsendable(headers: Headers) -> None:
             raise Unsendable(f"the value of {key!r:.60} is no valid text: write it anew") from None
         if length > HEADER_AT_MOST:
             raise Unsendable(f"the value of {key!r:.60} is longer than {HEADER_AT_MOST} bytes: shorten it")
+
+
+def why_no_connection(fault: OSError) -> str:
+    """A failed attempt in words, with the settings that may mend it."""
+    if isinstance(fault, TimeoutError):
+        return "it did not answer in time: see ami_host and ami_port (--ami-host, --ami-port)"
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        reason = f"its certificate is not trusted ({fault.verify_message})"
+        return f"{reason}: put its authority's certificate where SSL_CERT_FILE says"
+    reason = fault.strerror or str(fault)
+    return f"no connection ({reason}): see ami_host, ami_port, ami_tls (--ami-host, --ami-port, --tls), manager.conf"
+
+
+def why_no_login(account: Account, answer: Answer) -> str:
+    """A refused login in words, with the settings that mend it."""
+    secret = f"KEFU_{account.whose.upper()}_SECRET"
+    return (
+        f"Asterisk at {account.where} refused the AMI user {account.username!r} ({answer.message}): "
+        f"set {account.whose}_username and {account.whose}_secret ({secret}) as in its manager.conf"
+    )

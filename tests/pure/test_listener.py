@@ -54,7 +54,8 @@ async def events(listener: Listener, count: int) -> list[bytes]:
     while len(found) < count:
         news = await next_news(listener, Heard)
         assert isinstance(news, Heard)
-        found += [each for each in news.blocks if isinstance(each, bytes) and b"FullyBooted" not in each]
+        found += [each for each in news.blocks if isinstance(each, bytes) and each[:9] != b"Response:"]
+        found = [each for each in found if b"FullyBooted" not in each]
     return found
 
 
