@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,6 +39,9 @@ SELECT c.id::text AS id, c.node, c.linkedid, c.direction, c.caller, c.caller_nam
    AND (CAST(:since AS timestamptz) IS NULL OR c.started_at >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR c.started_at < :until)
    AND (NOT :open_only OR c.ended_at IS NULL)
+   AND (CAST(:agent_id AS uuid) IS NULL
+        OR EXISTS (SELECT FROM offer o WHERE o.conversation_id = c.id AND o.agent_id = :agent_id)
+        OR EXISTS (SELECT FROM segment s WHERE s.conversation_id = c.id AND s.agent_id = :agent_id))
 """
 _OLDEST_FIRST = text(_LISTED + " ORDER BY c.started_at, c.id")
 _NEWEST = text(_LISTED + " ORDER BY c.started_at DESC, c.id DESC LIMIT :limit")
@@ -51,14 +55,17 @@ async def listed(
     since: datetime | None = None,
     until: datetime | None = None,
     open_only: bool = False,
+    agent_id: UUID | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """Conversations by their beginning, oldest first, ready for JSON: times are ISO 8601 with a zone.
 
-    `since`/`until` bound the beginning, half open. With `limit`, the newest so many. `wait_s`, `talk_s` and `hold_s`
+    `since`/`until` bound the beginning, half open. With `limit`, the newest so many. `agent_id`: only
+    calls that rang for this agent or that they took. `wait_s`, `talk_s` and `hold_s`
     are seconds; of a wait or talk that still goes on they are null (`hold_s`: so far).
     """
-    asked = {"node": node, "caller": caller, "since": since, "until": until, "open_only": open_only}
+    asked: dict[str, Any] = {"node": node, "caller": caller, "since": since, "until": until}
+    asked |= {"open_only": open_only, "agent_id": agent_id}
     statement = _OLDEST_FIRST if limit is None else _NEWEST
     rows = (await session.execute(statement, asked if limit is None else {**asked, "limit": limit})).mappings().all()
     found = [dict(row) for row in rows]

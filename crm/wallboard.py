@@ -1,0 +1,196 @@
+"""The floor at one glance: queues, agents, calls now, and whether what is shown is live.
+
+One statement over live rows; its answer is kept for a quarter of a second and shared by all who ask meanwhile, so a
+hundred screens cost what one does. Called by pages/wallboard. Needs no set-up: it shows what there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import text
+
+from .database import Database
+from .rules.agent_state import Asked, Seen, agent_state
+
+KEPT_S = 0.25
+BLIND_AFTER_S = 3
+SHORT_ABANDON_S = 5
+CALLS_SHOWN = 30
+
+_BOARD = text(
+    """
+SELECT clock_timestamp() AS now,
+ (SELECT coalesce(json_agg(n ORDER BY n.name), '[]') FROM (
+    SELECT name, heard_at, lost_at,
+           coalesce(lost_at IS NULL AND heard_at > clock_timestamp() - make_interval(secs => :blind_s), false) AS live
+      FROM node) AS n) AS nodes,
+ (SELECT coalesce(json_agg(q ORDER BY q.name), '[]') FROM (
+    SELECT named.name,
+           coalesce(queue.title_en, named.name) AS title_en, coalesce(queue.title_zh, named.name) AS title_zh,
+           coalesce(queue.service_level_s, 20) AS service_level_s,
+           coalesce(today.waiting, 0) AS waiting, today.first_at, coalesce(today.offered, 0) AS offered,
+           coalesce(today.answered, 0) AS answered, coalesce(today.in_time, 0) AS in_time,
+           coalesce(today.abandoned, 0) AS abandoned, coalesce(today.short, 0) AS short,
+           coalesce(standing.seats, 0) AS seats, coalesce(standing.ready, 0) AS ready
+      FROM (SELECT name FROM queue UNION SELECT queue FROM membership WHERE left_at IS NULL
+            UNION SELECT queue FROM wait WHERE left_at IS NULL) AS named
+      LEFT JOIN queue ON queue.name = named.name
+      LEFT JOIN LATERAL (
+           SELECT count(*) FILTER (WHERE left_at IS NULL) AS waiting,
+                  min(entered_at) FILTER (WHERE left_at IS NULL) AS first_at,
+                  count(*) FILTER (WHERE left_at IS NOT NULL) AS offered,
+                  count(*) FILTER (WHERE outcome = 'answered') AS answered,
+                  count(*) FILTER (WHERE outcome = 'answered' AND left_at - entered_at
+                                   <= make_interval(secs => coalesce(queue.service_level_s, 20))) AS in_time,
+                  count(*) FILTER (WHERE outcome = 'abandoned') AS abandoned,
+                  count(*) FILTER (WHERE outcome = 'abandoned' AND left_at - entered_at
+                                   < make_interval(secs => :short_s)) AS short
+             FROM wait WHERE wait.queue = named.name AND entered_at >= :midnight) AS today ON true
+      LEFT JOIN LATERAL (
+           SELECT count(*) AS seats, count(*) FILTER (WHERE posture.word = 'ready') AS ready
+             FROM membership LEFT JOIN posture USING (node, seat)
+            WHERE membership.queue = named.name AND membership.left_at IS NULL) AS standing ON true) AS q) AS queues,
+ (SELECT coalesce(json_agg(a ORDER BY a.name), '[]') FROM (
+    SELECT agent.name, agent.login, s.node, s.seat, s.signed_in_at, posture.word, posture.since, posture.pause_reason,
+           (SELECT coalesce(json_agg(json_build_object('kind', kind, 'reason', reason) ORDER BY wanted_at), '[]')
+              FROM pbx_request r WHERE r.node = s.node AND r.seat = s.seat AND r.state IN ('wanted', 'sent')
+               AND r.expires_at > clock_timestamp()) AS wishes
+      FROM seat_session s JOIN agent ON agent.id = s.agent_id
+      LEFT JOIN posture ON posture.node = s.node AND posture.seat = s.seat
+     WHERE s.signed_out_at IS NULL) AS a) AS agents,
+ (SELECT coalesce(json_agg(c), '[]') FROM (
+    SELECT conversation.caller, conversation.direction, talk.agent,
+           CASE WHEN talk.started_at IS NOT NULL THEN 'talking' WHEN waiting.entered_at IS NOT NULL THEN 'waiting'
+                ELSE 'other' END AS what,
+           coalesce(talk.started_at, waiting.entered_at, conversation.started_at) AS since,
+           coalesce(talk.queue, waiting.queue) AS queue
+      FROM conversation
+      LEFT JOIN LATERAL (
+           SELECT segment.started_at, segment.queue, coalesce(agent.name, segment.seat) AS agent
+             FROM segment LEFT JOIN agent ON agent.id = segment.agent_id
+            WHERE conversation_id = conversation.id AND ended_at IS NULL ORDER BY started_at LIMIT 1) AS talk ON true
+      LEFT JOIN LATERAL (
+           SELECT entered_at, queue FROM wait
+            WHERE conversation_id = conversation.id AND left_at IS NULL LIMIT 1) AS waiting ON true
+     WHERE conversation.ended_at IS NULL
+     ORDER BY conversation.started_at) AS c) AS calls
+"""
+)
+
+
+class NodeTile(msgspec.Struct, frozen=True):
+    """One Asterisk: whether the bridge sees it."""
+
+    name: str
+    heard_at: datetime | None
+    lost_at: datetime | None
+    live: bool
+
+
+class QueueTile(msgspec.Struct, frozen=True):
+    """One queue now and today. `offered` counts waits that are over; `first_at`: when the longest waiting joined."""
+
+    name: str
+    title_en: str
+    title_zh: str
+    service_level_s: int
+    waiting: int
+    first_at: datetime | None
+    offered: int
+    answered: int
+    in_time: int
+    abandoned: int
+    short: int
+    seats: int
+    ready: int
+
+    @property
+    def service_level(self) -> float | None:
+        """Variant B: answered in time / (offered − short abandons), 0 to 1; None before the first call."""
+        counted = self.offered - self.short
+        return self.in_time / counted if counted > 0 else None
+
+
+class AgentTile(msgspec.Struct, frozen=True):
+    """One agent at a seat, with the word their own desk shows."""
+
+    name: str
+    seat: str
+    word: str
+    since: datetime | None
+    reason: str | None
+
+
+class CallTile(msgspec.Struct, frozen=True):
+    """One call going on: talking, waiting, or other (in the menu, ringing, outgoing)."""
+
+    caller: str | None
+    direction: str
+    agent: str | None
+    what: str
+    since: datetime
+    queue: str | None
+
+
+class Board(msgspec.Struct, frozen=True):
+    """All tiles as of `now`. `seen_at`: the moment the oldest of what is shown was true."""
+
+    now: datetime
+    nodes: list[NodeTile]
+    queues: list[QueueTile]
+    agents: list[AgentTile]
+    calls: list[CallTile]
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """When the node that was heard longest ago was heard."""
+        return min((node.heard_at for node in self.nodes if node.heard_at), default=None)
+
+
+class Wallboard:
+    """The board of one process, read at most every quarter of a second."""
+
+    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+        self._database = database
+        self._zone = zone
+        self._turn = asyncio.Lock()
+        self._kept: Board | None = None
+        self._read_at = 0.0
+
+    async def board(self) -> Board:
+        """The board, at most a quarter of a second old."""
+        clock = asyncio.get_running_loop().time
+        async with self._turn:
+            if self._kept is None or clock() - self._read_at > KEPT_S:
+                self._kept = await self._read()
+                self._read_at = clock()
+            return self._kept
+
+    async def _read(self) -> Board:
+        today = datetime.now(self._zone).date()
+        asked = {
+            "midnight": datetime.combine(today, time(), tzinfo=self._zone),
+            "blind_s": BLIND_AFTER_S,
+            "short_s": SHORT_ABANDON_S,
+        }
+        async with self._database.reading() as session:
+            row = (await session.execute(_BOARD, asked)).mappings().one()
+        return Board(
+            now=row["now"],
+            nodes=msgspec.convert(row["nodes"], list[NodeTile]),
+            queues=msgspec.convert(row["queues"], list[QueueTile]),
+            agents=[_agent(found) for found in row["agents"]],
+            calls=msgspec.convert(row["calls"], list[CallTile]),
+        )
+
+
+def _agent(row: dict[str, Any]) -> AgentTile:
+    since = row["since"] or row["signed_in_at"]
+    seen = Seen(row["word"], datetime.fromisoformat(since), row["pause_reason"]) if row["word"] else None
+    shown = agent_state(seen, signed_in=True, open_wishes=msgspec.convert(row["wishes"], list[Asked]))
+    return AgentTile(row["name"], row["seat"], shown.word, shown.since, shown.reason)

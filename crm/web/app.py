@@ -1,0 +1,81 @@
+"""The web application: pages, api, live streams, health, put together on one database and one set of settings.
+
+Called by `serve` (the service `kefu web`) and by tests. Imports no bridge and no voice menu: the pages read rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from crm.database import Database
+from crm.refusals import Refusal
+from crm.settings import Settings
+from crm.wallboard import Wallboard
+
+from . import health
+from .api import router as api
+from .errors import answer_errors
+from .headers import Headers
+from .live import Live, ended
+from .pages import router as pages
+from .rendering import Pages
+from .sign_in import refuse_forgery
+from .static_files import static_files
+from .throttle import Throttle
+
+FAILURES_A_LOGIN = 5
+FAILURES_AN_ADDRESS = 50  # a call center often stands behind one address
+FAILURE_WINDOW_S = 300.0
+
+
+def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
+    """The application. `database`: an open one that the caller closes; else one is opened on settings.database_url.
+
+    Raises Refusal when there is no database address, or the pages' files were never built.
+    """
+    own = database is None
+    if database is None:
+        if settings.database_url is None:
+            raise Refusal("no database: set database_url (KEFU_DATABASE_URL), or let `kefu up` run one")
+        database = Database(settings.database_url, application_name="kefu-web")
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        live: Live = app.state.live
+        app.state.tasks = [asyncio.create_task(live.listen()), asyncio.create_task(live.watch_sight())]
+        try:
+            yield
+        finally:
+            live.end()
+            for task in app.state.tasks:
+                await ended(task)
+            if own:
+                await app.state.database.close()
+
+    app = FastAPI(
+        title="Kefu",
+        description="The call-center layer for Asterisk: what integrators may ask, signed in like a person.",
+        version="1",
+        lifespan=running,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds)
+    app.state.wallboard = Wallboard(database, settings.zone)
+    app.state.pages = Pages(settings.zone)
+    app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
+    app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)
+    app.add_middleware(Headers, secure=settings.secure_cookies)
+    answer_errors(app)
+    app.include_router(health.router)
+    for door in (pages, api):
+        app.include_router(door, dependencies=[Depends(refuse_forgery, scope="function")])
+    app.mount("/static", static_files())
+    return app

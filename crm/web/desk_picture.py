@@ -1,0 +1,94 @@
+"""The desk as it is now: own state, cards, and what to show while no call is there.
+
+Gathered for every fetch of the desk, whole or as a fragment, always from the rows. Called by pages/desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.settings import Settings
+from crm.tables.wrap_ups import WRAP_UP_OUTCOMES
+
+from .card import Card, live_cards
+from .own_state import OwnState, own_state
+from .sign_in import Me
+
+RECENT_SHOWN = 8
+
+_RECENT = text(
+    """
+SELECT segment.started_at, c.caller, coalesce(customer.name, c.caller_name) AS who,
+       coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END, segment.queue) AS queue,
+       extract(epoch FROM segment.ended_at - segment.started_at)::float8 - segment.hold_s AS talk_s,
+       wrap_up.outcome AS wrap_up
+  FROM segment
+  JOIN conversation c ON c.id = segment.conversation_id
+  LEFT JOIN queue ON queue.name = segment.queue
+  LEFT JOIN caller_facts ON caller_facts.node = c.node AND caller_facts.linkedid = c.linkedid
+  LEFT JOIN customer ON customer.id = caller_facts.customer_id
+  LEFT JOIN wrap_up ON wrap_up.conversation_id = c.id AND wrap_up.agent_id = segment.agent_id
+ WHERE segment.node = :node AND segment.seat = :seat AND segment.agent_id = :agent_id
+   AND segment.ended_at IS NOT NULL
+ ORDER BY segment.started_at DESC LIMIT :shown
+"""
+)
+
+
+class Recent(msgspec.Struct, frozen=True):
+    """One of the agent's last talks."""
+
+    started_at: datetime
+    caller: str | None
+    who: str | None
+    queue: str | None
+    talk_s: float
+    wrap_up: str | None
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """All that the desk shows."""
+
+    state: OwnState
+    cards: Sequence[Card]
+    recent: Sequence[Recent]
+
+    def context(self) -> dict[str, Any]:
+        """The names that the templates know."""
+        ringing = next((card for card in self.cards if card.phase == "ringing"), None)
+        caller = (ringing.title or ringing.number or "") if ringing else ""
+        return {
+            "state": self.state,
+            "now": self.state.now,
+            "cards": self.cards,
+            "recent": self.recent,
+            "ringing": ringing,
+            "caller": caller,
+            "outcomes": WRAP_UP_OUTCOMES,
+        }
+
+
+async def desk_picture(session: AsyncSession, me: Me, settings: Settings, midnight: datetime) -> Desk:
+    """The desk of one seated agent. `midnight`: when the call center's day began."""
+    node, seat = str(me.node), str(me.seat)
+    state = await own_state(
+        session, node=node, seat=seat, agent_id=me.agent_id, language=me.language, midnight=midnight
+    )
+    cards = await live_cards(
+        session, node=node, seat=seat, agent_id=me.agent_id, language=me.language, country=settings.country
+    )
+    recent = [] if cards else await _recent(session, node, seat, me.agent_id, me.language)
+    return Desk(state, cards, recent)
+
+
+async def _recent(session: AsyncSession, node: str, seat: str, agent_id: UUID, language: str) -> list[Recent]:
+    asked = {"node": node, "seat": seat, "agent_id": agent_id, "language": language, "shown": RECENT_SHOWN}
+    rows = (await session.execute(_RECENT, asked)).mappings()
+    return [Recent(**row) for row in rows]

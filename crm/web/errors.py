@@ -1,0 +1,95 @@
+"""What a browser or a program gets when something was refused: the same facts, in the manner of whoever asked.
+
+A person gets a page, the pages' script a redirect it understands, a program JSON. Added by app.
+"""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from crm.refusals import CrmUnavailable, Refusal
+
+from .language import chosen
+from .rendering import Pages
+from .sign_in import ForgeryRefused, NotSeated, NotSignedIn, language_of
+
+log = structlog.get_logger(__name__)
+
+
+class NotAllowed(Refusal):
+    """The agent's role does not reach so far."""
+
+
+class NotThere(Refusal):
+    """There is no such thing, or it is not this agent's."""
+
+
+STATUSES: dict[type[Refusal], int] = {
+    NotSignedIn: 401,
+    ForgeryRefused: 403,
+    NotAllowed: 403,
+    NotThere: 404,
+    NotSeated: 409,
+    CrmUnavailable: 503,
+    Refusal: 409,
+}
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Give the application its answers to refusals."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+
+
+async def _refused(request: Request, failure: Exception) -> Response:
+    status = next(status for kind, status in STATUSES.items() if isinstance(failure, kind))
+    if status == 503:
+        log.warning("crm_unavailable", path=request.url.path, why=str(failure))
+    if isinstance(failure, NotSignedIn | NotSeated):
+        return _elsewhere(request, "/sign-in" if status == 401 else "/seat", status, str(failure))
+    # Where the database stands and why it does not answer is for the log and the operator, not for a caller's page.
+    told = "the database does not answer: try again in a moment" if status == 503 else str(failure)
+    return _answer(request, status, told)
+
+
+async def _http(request: Request, failure: Exception) -> Response:
+    status = failure.status_code if isinstance(failure, HTTPException) else 500
+    headers = failure.headers if isinstance(failure, HTTPException) else None
+    told = {404: "there is no such page", 405: "this page does not do that"}.get(status, "this did not work")
+    answer = _answer(request, status, told)
+    answer.headers.update(headers or {})
+    return answer
+
+
+async def _unreadable(request: Request, failure: Exception) -> Response:
+    faults = failure.errors() if isinstance(failure, RequestValidationError) else []
+    names = ", ".join(".".join(map(str, fault["loc"][1:])) or str(fault["loc"][0]) for fault in faults[:5])
+    return _answer(request, 422, f"cannot be used: {names}")
+
+
+def _elsewhere(request: Request, path: str, status: int, told: str) -> Response:
+    if "hx-request" in request.headers:
+        return JSONResponse({"error": told}, status_code=status, headers={"HX-Redirect": path})
+    if _person(request):
+        return RedirectResponse(path, status_code=303)
+    return JSONResponse({"error": told}, status_code=status)
+
+
+def _answer(request: Request, status: int, told: str) -> Response:
+    headers = {"Retry-After": "2"} if status == 503 else None
+    if not _person(request):
+        return JSONResponse({"error": told}, status_code=status, headers=headers)
+    pages: Pages = request.app.state.pages
+    language = chosen(request.cookies.get("kefu-language")) or language_of(request, None)
+    page = pages.render(language, "refused.html", {"me": None, "csrf": "", "here": "/", "told": told})
+    return HTMLResponse(page, status_code=status, headers=headers)
+
+
+def _person(request: Request) -> bool:
+    wants = request.headers.get("accept", "")
+    return "text/html" in wants and not request.url.path.startswith("/api/") and "hx-request" not in request.headers

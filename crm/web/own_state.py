@@ -1,0 +1,118 @@
+"""An agent's own state as the desk shows it: posture, wishes under way, sight of the node, queues, today's figures.
+
+One statement, because the desk is fetched anew at every ring. Called by `desk_picture`; writes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.rules.agent_state import Asked, Seen, Shown, agent_state
+
+SIGHT_LOST_AFTER_S = 3
+"""The bridge moves node.heard_at each second; three missed beats are no longer live."""
+
+_OWN_STATE = text(
+    """
+SELECT clock_timestamp() AS now,
+       posture.word, posture.since, posture.pause_reason,
+       node.lost_at, node.heard_at,
+       coalesce(node.lost_at IS NULL AND node.heard_at > clock_timestamp() - make_interval(secs => :blind_s), false)
+           AS live,
+       (SELECT coalesce(json_agg(json_build_object('kind', kind, 'reason', reason) ORDER BY wanted_at),
+                        '[]')
+          FROM pbx_request WHERE node = me.node AND seat = me.seat
+           AND state IN ('wanted', 'sent') AND expires_at > clock_timestamp()) AS wishes,
+       (SELECT CASE WHEN state IN ('refused', 'expired') THEN coalesce(why, state) END
+          FROM pbx_request WHERE node = me.node AND seat = me.seat AND kind IN ('pause', 'unpause')
+           AND wanted_at > clock_timestamp() - interval '1 minute'
+         ORDER BY wanted_at DESC LIMIT 1) AS refused,
+       (SELECT coalesce(json_agg(coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END,
+                                          membership.queue) ORDER BY membership.queue), '[]')
+          FROM membership LEFT JOIN queue ON queue.name = membership.queue
+         WHERE membership.node = me.node AND membership.seat = me.seat AND membership.left_at IS NULL) AS queues,
+       today.calls, today.talk_s
+  FROM (SELECT CAST(:node AS text) AS node, CAST(:seat AS text) AS seat) AS me
+  LEFT JOIN posture USING (node, seat)
+  LEFT JOIN node ON node.name = me.node
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS calls,
+              coalesce(sum(extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at) - hold_s), 0)::float8
+                  AS talk_s
+         FROM segment
+        WHERE node = me.node AND seat = me.seat AND agent_id = :agent_id AND started_at >= :midnight) AS today
+"""
+)
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """Whether what we show is live; `since`: the last moment at which it was."""
+
+    live: bool
+    since: datetime | None
+
+
+class Today(msgspec.Struct, frozen=True):
+    """This agent's day at this seat so far."""
+
+    calls: int
+    talk_s: float
+
+
+class OwnState(msgspec.Struct, frozen=True):
+    """`signing_in`: the phone is not yet in its queues. `refused`: why the last wish was not carried out."""
+
+    now: datetime
+    shown: Shown
+    signing_in: bool
+    refused: str | None
+    queues: list[str]
+    sight: Sight
+    today: Today
+
+    @property
+    def can_pause(self) -> bool:
+        """A pause may be asked for in every state but an agent's own pause; it begins when the call is over."""
+        return self.shown.word in ("ready", "ringing", "talking") and self.shown.next != "pause"
+
+    @property
+    def can_unpause(self) -> bool:
+        """After-call work may also be ended without an outcome: nobody is kept in it by a call that has no card."""
+        return self.shown.word in ("paused", "wrapping_up", "pausing") or self.shown.next == "pause"
+
+
+async def own_state(
+    session: AsyncSession, *, node: str, seat: str, agent_id: UUID, language: str, midnight: datetime
+) -> OwnState:
+    """The state of one agent at one seat. `midnight`: when the call center's day began."""
+    asked = {
+        "node": node,
+        "seat": seat,
+        "agent_id": agent_id,
+        "language": language,
+        "midnight": midnight,
+        "blind_s": SIGHT_LOST_AFTER_S,
+    }
+    row = (await session.execute(_OWN_STATE, asked)).mappings().one()
+    return _from_row(dict(row))
+
+
+def _from_row(row: Mapping[str, Any]) -> OwnState:
+    seen = Seen(row["word"], row["since"], row["pause_reason"]) if row["word"] else None
+    wishes = msgspec.convert(row["wishes"], list[Asked])
+    return OwnState(
+        now=row["now"],
+        shown=agent_state(seen, signed_in=True, open_wishes=wishes),
+        signing_in=any(wish.kind == "add_member" for wish in wishes),
+        refused=row["refused"],
+        queues=row["queues"],
+        sight=Sight(live=row["live"], since=row["lost_at"] or row["heard_at"]),
+        today=Today(calls=row["calls"], talk_s=row["talk_s"]),
+    )

@@ -1,0 +1,162 @@
+"""The agent's desk: the page, its picture, what an agent can ask for on it, its stream of hints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, time
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm import pops
+from crm.database import Database
+from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
+from crm.deeds.save_wrap_up import save_wrap_up
+from crm.refusals import CrmUnavailable, Refusal
+from crm.settings import Settings
+from crm.tables.agents import Agent
+from crm.web.desk_picture import desk_picture
+from crm.web.errors import NotThere
+from crm.web.live import Live
+from crm.web.sessions import Reading, Writing
+from crm.web.sign_in import Me, Seated
+from crm.wrap_ups import NOTE_CHARACTERS
+
+from .show import show
+
+router = APIRouter(prefix="/desk")
+
+PAUSE_REASONS = ("break", "lunch", "meeting", "training", "coaching", "other")
+Deed = Callable[[AsyncSession, Settings], Awaitable[None]]
+
+
+@router.get("")
+async def page(request: Request, me: Seated, session: Reading) -> Response:
+    """The whole page, with its first picture in it: it says something also where no script runs."""
+    return await _show(request, session, me, "desk.html")
+
+
+@router.get("/picture")
+async def picture(request: Request, me: Seated, session: Reading) -> Response:
+    """The part of the desk that changes. Fetched at every hint."""
+    return await _show(request, session, me, "desk/picture.html")
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def live(request: Request, me: Seated) -> AsyncIterator[ServerSentEvent]:
+    """Hints for this seat. The sign-in was looked up before the first byte; no transaction is open from here on."""
+    streams: Live = request.app.state.live
+    async for event in streams.events((str(me.node), str(me.seat))):
+        yield event
+
+
+@router.post("/pause")
+async def pause(request: Request, me: Seated, reason: Annotated[str, Form(max_length=100)]) -> Response:
+    """Wish for a pause; the state changes when Asterisk says so."""
+
+    async def wish(session: AsyncSession, settings: Settings) -> None:
+        await ask_for_pause(
+            session,
+            node=str(me.node),
+            seat=str(me.seat),
+            reason=reason,
+            asked_by=me.login,
+            expiry_s=settings.wish_expiry_seconds,
+        )
+
+    return await _do(request, me, wish)
+
+
+@router.post("/unpause")
+async def unpause(request: Request, me: Seated) -> Response:
+    """Wish to be ready again; also ends after-call work without an outcome."""
+
+    async def wish(session: AsyncSession, settings: Settings) -> None:
+        await ask_for_unpause(
+            session, node=str(me.node), seat=str(me.seat), asked_by=me.login, expiry_s=settings.wish_expiry_seconds
+        )
+
+    return await _do(request, me, wish)
+
+
+@router.post("/wrap-up")
+async def wrap_up(
+    request: Request,
+    me: Seated,
+    conversation: Annotated[UUID, Form()],
+    outcome: Annotated[str, Form(max_length=40)] = "",
+    note: Annotated[str, Form(max_length=2 * NOTE_CHARACTERS)] = "",
+) -> Response:
+    """Save how a call ended; that ends its after-call work."""
+
+    async def save(session: AsyncSession, settings: Settings) -> None:
+        await save_wrap_up(
+            session,
+            agent=await session.get_one(Agent, me.agent_id),
+            node=str(me.node),
+            seat=str(me.seat),
+            conversation_id=conversation,
+            outcome=outcome,
+            note=note,
+            expiry_s=settings.wish_expiry_seconds,
+        )
+
+    return await _do(request, me, save)
+
+
+class Painted(msgspec.Struct):
+    """What the browser says of a painted card: milliseconds from hint to paint, if a hint brought it."""
+
+    hint_ms: float | None = None
+
+
+@router.post("/pops/{pop_id}/shown")
+async def shown(request: Request, pop_id: UUID, me: Seated, session: Writing) -> Response:
+    """The card has been painted on this agent's screen. Said twice, the first counts."""
+    try:
+        painted = msgspec.json.decode(await request.body(), type=Painted)
+    except msgspec.MsgspecError as unreadable:
+        raise Refusal(f"the acknowledgement cannot be read: {unreadable}") from None
+    hint_ms = painted.hint_ms
+    if hint_ms is not None and not (math.isfinite(hint_ms) and 0 <= hint_ms < 86_400_000):
+        hint_ms = None  # a browser whose clock was set meanwhile: the server's own figure still holds
+    latency_ms = await pops.mark_shown(
+        session, pop_id=pop_id, agent_id=me.agent_id, node=str(me.node), seat=str(me.seat), hint_ms=hint_ms
+    )
+    if latency_ms is None:
+        raise NotThere("there is no such card at your seat")
+    return Response(status_code=204)
+
+
+async def _do(request: Request, me: Me, deed: Deed) -> Response:
+    """Carry out one deed and show the desk after it; a refusal is shown on the desk, nothing of the deed is kept."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    notice = None
+    try:
+        async with database.transaction() as session:
+            await deed(session, settings)
+    except CrmUnavailable:
+        raise
+    except Refusal as refused:
+        notice = str(refused)
+    scripted = "hx-request" in request.headers
+    if notice is None and not scripted:
+        return RedirectResponse("/desk", status_code=303)
+    template = "desk/picture.html" if scripted else "desk.html"
+    async with database.reading() as session:
+        return await _show(request, session, me, template, notice)
+
+
+async def _show(request: Request, session: AsyncSession, me: Me, template: str, notice: str | None = None) -> Response:
+    settings: Settings = request.app.state.settings
+    today = datetime.now(settings.zone).date()
+    midnight = datetime.combine(today, time(), tzinfo=settings.zone)
+    desk = await desk_picture(session, me, settings, midnight)
+    return show(request, template, me, **desk.context(), notice=notice, reasons=PAUSE_REASONS)

@@ -1,0 +1,180 @@
+"""Coming and going: the sign-in, the choice of a seat, the language, the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from math import ceil
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm import agents
+from crm.database import Database
+from crm.deeds.sign_in_to_seat import sign_in_to_seat
+from crm.deeds.sign_out_of_seat import sign_out_of_seat
+from crm.refusals import CrmUnavailable, Refusal
+from crm.settings import Settings
+from crm.tables.agents import Agent, SeatSession
+from crm.tables.postures import Posture
+from crm.web.language import NAMES
+from crm.web.sessions import Reading, Writing
+from crm.web.sign_in import (
+    Me,
+    SignedIn,
+    Somebody,
+    begin_sign_in,
+    drop_cookie,
+    end_sign_in,
+    set_cookie,
+)
+
+from .show import show
+
+router = APIRouter()
+
+LANGUAGE_COOKIE_S = 365 * 24 * 3600
+SEATS_SHOWN = 60
+_checking = asyncio.Semaphore(2)  # argon2 takes 64 MB and a core: guessing must not starve the calls
+
+
+@router.get("/")
+async def start(me: Somebody) -> Response:
+    """The desk, or the way to it."""
+    return RedirectResponse("/desk" if me else "/sign-in", status_code=303)
+
+
+@router.get("/sign-in")
+async def ask_who(request: Request, me: Somebody) -> Response:
+    """The form; whoever is signed in goes on to the desk."""
+    if me:
+        return RedirectResponse("/desk", status_code=303)
+    return show(request, "sign_in.html", None, login="")
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request, login: Annotated[str, Form(max_length=100)], password: Annotated[str, Form(max_length=500)]
+) -> Response:
+    """Check the password; one sentence for every wrong pair, and a pause after too many of them."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    login = login.strip()
+    address = request.client.host if request.client else ""
+    counts = ((request.app.state.by_login, login.lower()), (request.app.state.by_address, address))
+    wait_s = max(throttle.wait_s(key, time.monotonic()) for throttle, key in counts)
+    if wait_s > 0:
+        answer: Response = show(request, "sign_in.html", None, status=429, wait_min=ceil(wait_s / 60), login=login)
+        answer.headers["Retry-After"] = str(ceil(wait_s))
+        return answer
+    async with _checking, database.transaction() as session:
+        agent = await agents.verify_password(session, login, password)
+        token = await begin_sign_in(session, agent.id, hours=settings.sign_in_hours) if agent else None
+    if token is None:
+        for throttle, key in counts:
+            throttle.failed(key, time.monotonic())
+        return show(request, "sign_in.html", None, status=401, wrong=True, login=login)
+    request.app.state.by_login.forgive(login.lower())
+    answer = RedirectResponse("/desk", status_code=303)
+    set_cookie(answer, settings, "kefu", token, settings.sign_in_hours * 3600)
+    return answer
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, me: SignedIn, session: Writing) -> Response:
+    """Leave the seat and the browser. Refused in the middle of a call."""
+    await _leave_seat(request, session, me)
+    await end_sign_in(session, me)
+    answer = RedirectResponse("/sign-in", status_code=303)
+    drop_cookie(answer, request.app.state.settings, "kefu")
+    return answer
+
+
+@router.get("/seat")
+async def ask_seat(request: Request, me: SignedIn, session: Reading) -> Response:
+    """Which phone is the agent's today; whoever sits already goes on to the desk."""
+    if me.seat:
+        return RedirectResponse("/desk", status_code=303)
+    return await _seat_page(request, me, session, refusal=None)
+
+
+@router.post("/seat")
+async def sit_down(
+    request: Request,
+    me: SignedIn,
+    seat: Annotated[str, Form(max_length=100)] = "",
+    typed: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Open the session at the seat and ask Asterisk to add it to the agent's queues."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    chosen = typed.strip() or seat
+    try:
+        async with database.transaction() as session:
+            await sign_in_to_seat(
+                session,
+                agent_id=me.agent_id,
+                node=settings.node,
+                seat=chosen,
+                expiry_s=settings.wish_expiry_seconds,
+            )
+    except CrmUnavailable:
+        raise
+    except Refusal as refused:
+        async with database.reading() as session:
+            return await _seat_page(request, me, session, refusal=str(refused), typed=typed, status=409)
+    return RedirectResponse("/desk", status_code=303)
+
+
+@router.post("/seat/leave")
+async def get_up(request: Request, me: SignedIn, session: Writing) -> Response:
+    """Leave the seat and choose another."""
+    await _leave_seat(request, session, me)
+    return RedirectResponse("/seat", status_code=303)
+
+
+@router.post("/language")
+async def speak(
+    request: Request,
+    me: Somebody,
+    session: Writing,
+    language: Annotated[str, Form(max_length=10)],
+    back: Annotated[str, Form(max_length=100)] = "/",
+) -> Response:
+    """Another language, from here on and at the next sign-in."""
+    if language not in NAMES:
+        raise Refusal(f"language {language!r} is not spoken here: it is one of {', '.join(NAMES)}")
+    if me:
+        await session.execute(update(Agent).where(Agent.id == me.agent_id).values(language=language))
+    home = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
+    answer = RedirectResponse(home, status_code=303)
+    answer.set_cookie("kefu-language", language, max_age=LANGUAGE_COOKIE_S, path="/", httponly=True, samesite="lax")
+    return answer
+
+
+async def _leave_seat(request: Request, session: AsyncSession, me: Me) -> None:
+    settings: Settings = request.app.state.settings
+    await sign_out_of_seat(session, agent_id=me.agent_id, asked_by=me.login, expiry_s=settings.wish_expiry_seconds)
+
+
+async def _seat_page(
+    request: Request, me: Me, session: AsyncSession, *, refusal: str | None, typed: str = "", status: int = 200
+) -> Response:
+    settings: Settings = request.app.state.settings
+    taken = exists().where(
+        SeatSession.node == Posture.node, SeatSession.seat == Posture.seat, SeatSession.signed_out_at.is_(None)
+    )
+    seats = select(Posture.seat).where(Posture.node == settings.node, ~taken).order_by(Posture.seat).limit(SEATS_SHOWN)
+    last = (
+        select(SeatSession.seat)
+        .where(SeatSession.agent_id == me.agent_id, SeatSession.node == settings.node)
+        .order_by(SeatSession.signed_in_at.desc())
+        .limit(1)
+    )
+    free = list(await session.scalars(seats))
+    usual = await session.scalar(last)
+    typed = typed or ("" if usual in free else usual or "")
+    return show(request, "seat.html", me, status=status, refusal=refusal, free=free, usual=usual, typed=typed)

@@ -1,0 +1,43 @@
+"""The wallboard: one page for the whole floor, told by the same hints as the desks, at most four times a second."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from crm.wallboard import CALLS_SHOWN, KEPT_S, Wallboard
+from crm.web.live import FLOOR, Live
+from crm.web.sign_in import Me, SignedIn
+
+from .show import show
+
+router = APIRouter(prefix="/wallboard")
+
+
+@router.get("")
+async def page(request: Request, me: SignedIn) -> Response:
+    """The whole page."""
+    return await _show(request, me, "wallboard.html")
+
+
+@router.get("/picture")
+async def picture(request: Request, me: SignedIn) -> Response:
+    """The tiles."""
+    return await _show(request, me, "wallboard/picture.html")
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def live(request: Request, me: SignedIn) -> AsyncIterator[ServerSentEvent]:
+    """Hints about anything on the floor."""
+    streams: Live = request.app.state.live
+    async for event in streams.events(FLOOR, gap_s=KEPT_S):
+        yield event
+
+
+async def _show(request: Request, me: Me, template: str) -> Response:
+    wallboard: Wallboard = request.app.state.wallboard
+    board = await wallboard.board()
+    return show(request, template, me, board=board, now=board.now, calls=board.calls[:CALLS_SHOWN])

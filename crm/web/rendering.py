@@ -1,0 +1,126 @@
+"""Templates made into pages: one Jinja environment a language, the filters, and where the built assets lie.
+
+Called by everything under pages/. Everything is escaped unless a filter of our own made it; no database here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_currency
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from crm.refusals import Refusal
+
+from .language import NAMES, catalog, locale
+from .words import label_of, tone_of
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+ASSETS = ("page.js", "live-worker.js", "kefu.css", "kefu.svg")
+
+
+class Pages:
+    """All templates in all languages, ready to render."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        """`zone`: in which time of day is told. Raises Refusal when the assets were never built."""
+        self._zone = zone
+        self._versions = _asset_versions()
+        self._environments = {language: self._environment(language) for language in NAMES}
+
+    def render(self, language: str, template: str, context: Mapping[str, Any]) -> str:
+        """One page or fragment in one language."""
+        return self._environments[language].get_template(template).render(context)
+
+    def asset(self, name: str) -> str:
+        """The address of a built file; it changes with the content, so browsers may keep it for good."""
+        return f"/static/{name}?v={self._versions[name]}"
+
+    def _environment(self, language: str) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        words = catalog(language)
+        environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
+        environment.policies["ext.i18n.trimmed"] = True
+        environment.globals.update(
+            language=language,
+            languages=NAMES,
+            html_language=str(locale(language)).replace("_", "-"),
+            asset=self.asset,
+            label=lambda kind, code: words.gettext(text) if (text := label_of(kind, code)) else "",
+            tone=tone_of,
+        )
+        environment.filters.update(
+            clock=clock,
+            span=span,
+            moment=partial(moment, zone=self._zone, language=language),
+            day=partial(day, zone=self._zone, language=language),
+            time_of_day=partial(time_of_day, zone=self._zone, language=language),
+            money=partial(money, language=language),
+        )
+        return environment
+
+
+def span(seconds: float | None) -> str:
+    """A span in h:mm:ss or m:ss, as the pages' script writes it too."""
+    if seconds is None:
+        return ""
+    whole = max(0, int(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def clock(since: datetime | None, now: datetime) -> Markup:
+    """A clock that counts up in the browser, from a moment to now."""
+    if since is None:
+        return Markup()
+    text = span((now - since).total_seconds())
+    return Markup('<time data-since="{}">{}</time>').format(round(since.timestamp() * 1000), text)
+
+
+def time_of_day(at: datetime | None, *, zone: ZoneInfo, language: str) -> str:
+    """14:02, in the call center's own time."""
+    return format_time(at, "HH:mm", tzinfo=zone, locale=locale(language)) if at else ""
+
+
+def day(at: datetime | None, *, zone: ZoneInfo, language: str) -> str:
+    """A date without its time."""
+    return format_date(at.astimezone(zone), "medium", locale=locale(language)) if at else ""
+
+
+def moment(at: datetime | None, now: datetime, *, zone: ZoneInfo, language: str) -> str:
+    """When something was: only the time of day if it was today."""
+    if at is None:
+        return ""
+    if at.astimezone(zone).date() == now.astimezone(zone).date():
+        return time_of_day(at, zone=zone, language=language)
+    skeleton = "MMM d, HH:mm" if language == "en" else "M月d日 HH:mm"
+    return format_datetime(at, skeleton, tzinfo=zone, locale=locale(language))
+
+
+def money(amount: Decimal | float, currency: str, *, language: str) -> str:
+    """An amount with its currency's sign."""
+    return format_currency(amount, currency, locale=locale(language))
+
+
+def _asset_versions() -> dict[str, str]:
+    missing = [name for name in ASSETS if not (STATIC / name).is_file()]
+    if missing:
+        raise Refusal(f"the pages' files ({', '.join(missing)}) are not built: run `make assets`")
+    return {name: hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12] for name in ASSETS}

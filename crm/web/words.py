@@ -1,0 +1,142 @@
+"""The words of rows as people read them: one translatable label for every code that a page shows.
+
+Called by templates as `label("posture", word)`. A code without a label here is shown as it is, so that a new word of
+the ledger never breaks a page; a test demands a label for every word that the tables allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
+    """Mark `text` for the catalogs."""
+    return text
+
+
+LABELS: Mapping[str, Mapping[str, str]] = {
+    "posture": {
+        "unseen": N_("Phone not seen"),
+        "offline": N_("Phone offline"),
+        "wrapping_up": N_("After-call work"),
+        "paused": N_("Paused"),
+        "talking": N_("Talking"),
+        "ringing": N_("Ringing"),
+        "ready": N_("Ready"),
+        "pausing": N_("Going on a pause"),
+        "unpausing": N_("Getting ready"),
+        "signed_out": N_("Signed out"),
+    },
+    "pause_reason": {
+        "break": N_("Short break"),
+        "lunch": N_("Meal"),
+        "meeting": N_("Meeting"),
+        "training": N_("Training"),
+        "coaching": N_("Coaching"),
+        "other": N_("Something else"),
+        "ACW": N_("After-call work"),
+    },
+    "phase": {
+        "ringing": N_("Ringing"),
+        "talking": N_("In conversation"),
+        "wrapping_up": N_("After the call"),
+    },
+    "tier": {
+        "key": N_("Key customer"),
+        "main": N_("Main customer"),
+        "ordinary": N_("Ordinary customer"),
+        "small": N_("Small customer"),
+    },
+    "language": {"en": N_("English"), "zh": N_("Chinese")},
+    "order_state": {
+        "received": N_("received"),
+        "paid": N_("paid"),
+        "packed": N_("packed"),
+        "shipped": N_("shipped"),
+        "delivered": N_("delivered"),
+        "cancelled": N_("cancelled"),
+    },
+    "wrap_up": {
+        "solved": N_("Solved"),
+        "follow_up": N_("Follow-up needed"),
+        "callback": N_("Call back"),
+        "complaint": N_("Complaint"),
+        "wrong_number": N_("Wrong number"),
+        "other": N_("Other"),
+    },
+    "direction": {"inbound": N_("in"), "outbound": N_("out"), "internal": N_("internal")},
+    "conversation": {
+        "answered": N_("answered"),
+        "abandoned": N_("abandoned"),
+        "no_answer": N_("no answer"),
+        "busy": N_("busy"),
+        "rejected": N_("rejected"),
+        "cancelled": N_("cancelled"),
+        "self_served": N_("served by the menu"),
+        "callback_booked": N_("callback booked"),
+        "voicemail": N_("voicemail"),
+        "failed": N_("failed"),
+        "lost_sight": N_("lost sight of"),
+    },
+    "wait": {
+        "answered": N_("answered"),
+        "abandoned": N_("abandoned"),
+        "timeout": N_("waited too long"),
+        "full": N_("queue full"),
+        "join_empty": N_("nobody there"),
+        "leave_empty": N_("everybody left"),
+        "withdrawn": N_("withdrawn"),
+        "key_exit": N_("left by a key"),
+        "continued": N_("went on"),
+        "lost_sight": N_("lost sight of"),
+    },
+    "offer": {
+        "answered": N_("answered"),
+        "no_answer": N_("not picked up"),
+        "rejected": N_("rejected"),
+        "busy": N_("busy"),
+        "device_gone": N_("phone gone"),
+        "caller_left": N_("caller left"),
+        "taken_elsewhere": N_("taken elsewhere"),
+        "lost_sight": N_("lost sight of"),
+    },
+    "ended_by": {
+        "caller": N_("by the caller"),
+        "agent": N_("by the agent"),
+        "system": N_("by the system"),
+        "unknown": N_("by whom is not known"),
+    },
+    "role": {"agent": N_("Agent"), "supervisor": N_("Supervisor")},
+}
+
+TONES: Mapping[str, Mapping[str, str]] = {
+    "order_state": {
+        "received": "",
+        "paid": "cool",
+        "packed": "cool",
+        "shipped": "warm",
+        "delivered": "good",
+        "cancelled": "bad",
+    },
+    "wrap_up": {
+        "solved": "good",
+        "follow_up": "warm",
+        "callback": "cool",
+        "complaint": "bad",
+        "wrong_number": "",
+        "other": "",
+    },
+    "conversation": {"answered": "good", "self_served": "good", "abandoned": "bad", "failed": "bad"},
+}
+
+
+def label_of(kind: str, code: str | None) -> str:
+    """The English label, for gettext to translate; an unknown code is its own label."""
+    if not code:
+        return ""
+    return LABELS.get(kind, {}).get(code, code)
+
+
+def tone_of(kind: str, code: str | None) -> str:
+    """The colour class of a badge; empty for the plain one."""
+    return TONES.get(kind, {}).get(code or "", "")
