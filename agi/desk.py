@@ -96,7 +96,7 @@ class CrmDesk:
         try:
             greenback.await_(self._learn(facts))
         except (TimeoutError, CrmUnavailable, SQLAlchemyError) as away:
-            _log.warning("caller facts are late", linkedid=notes.linkedid, why=str(away) or "time limit")
+            _log.warning("caller facts are late", why=str(away) or "time limit")
             self._book.enter(facts)
 
     async def _learn(self, facts: Entry) -> None:

@@ -45,6 +45,8 @@ SOUNDS = "kefu"
 # Against a frozen server Asterisk takes the call back when the lease runs out; the longest prompt is 12 s.
 LEASE_S = 20
 LONGEST_PROMPT_S = 13.0
+# Said once for each, not once a caller.
+_MISSING: set[tuple[str, str]] = set()
 _log = structlog.get_logger("agi.player")
 
 
@@ -75,7 +77,7 @@ def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes) -> Endi
         raise
     except Exception:  # noqa: BLE001 - a bug in a flow must not strand its caller
         # Our fault. The caller must not pay for it: the dialplan's own ending stands.
-        _log.exception("a flow broke", flow=notes.flow, linkedid=notes.linkedid)
+        _log.exception("a flow broke", flow=notes.flow)
         notes.close("failed", served=False)
         return None
     finally:
@@ -111,7 +113,7 @@ class _Player:
         try:
             while True:
                 step = flow.send(answer)
-                _log.debug("step", linkedid=self.notes.linkedid, step=type(step).__name__)
+                _log.debug("step", step=type(step).__name__)
                 answer = self.perform(step)
         except StopIteration as end:
             ending: Ending = end.value
@@ -155,7 +157,8 @@ class _Player:
             key: str = self.line.stream_file(f"{SOUNDS}/{prompt}", keys)
             if key:
                 return key
-            if self.line.played_nothing:
+            if self.line.played_nothing and (prompt, self._language) not in _MISSING:
+                _MISSING.add((prompt, self._language))
                 _log.warning("a prompt is missing in Asterisk", prompt=prompt, language=self._language)
         return ""
 

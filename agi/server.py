@@ -8,13 +8,14 @@ disturbs nobody. Shutdown lets calls finish, then writes what is unwritten.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import greenback
 import structlog
 from msgspec import Struct
 
 from crm.database import Database
+from crm.logs import about_conversation
 from crm.refusals import Refusal
 
 from .call_socket import CallSocket
@@ -28,6 +29,7 @@ from .visit_notes import VisitNotes
 BEGIN_WITHIN_S = 5.0
 # Longer than any single step: the longest prompt and the longest wait for a key together.
 ANSWER_WITHIN_S = 60.0
+WRITE_WITHIN_S = 5.0
 SWEEP_EVERY_S = 0.5
 _log = structlog.get_logger("agi.server")
 
@@ -39,17 +41,19 @@ class CannotListen(Refusal):
 
 
 class Deadlines(Struct, frozen=True):
-    """How long a peer may say nothing: before its call is told, and in answer to a command."""
+    """How long a peer may say nothing, before its call is told and in answer to a command; and how long the last
+    visits may take to be written at the end."""
 
     begin_within_s: float = BEGIN_WITHIN_S
     answer_within_s: float = ANSWER_WITHIN_S
+    write_within_s: float = WRITE_WITHIN_S
 
 
 class AgiServer:
     """All calls that are in a flow now."""
 
     def __init__(
-        self, site: Site, database: Database, flows: dict[str, FlowMaker], deadlines: Deadlines | None = None
+        self, site: Site, database: Database, flows: Mapping[str, FlowMaker], deadlines: Deadlines | None = None
     ) -> None:
         self._site = site
         self._database = database
@@ -66,6 +70,17 @@ class AgiServer:
     def calls_now(self) -> int:
         """Connections that are open, told or not."""
         return len(self._calls)
+
+    def facts(self) -> dict[str, object]:
+        """For /healthz."""
+        return {
+            "service": "ivr",
+            "calls": self.calls_now,
+            "served": self.served,
+            "refused": self.refused,
+            "visits_unwritten": self._book.unwritten,
+            "visits_lost": self._book.lost,
+        }
 
     async def listen(self, host: str, port: int) -> int:
         """Answer calls from now on; return the port (useful when asked for port 0)."""
@@ -95,7 +110,7 @@ class AgiServer:
             task.cancel()
         if left:
             await asyncio.wait([task for _socket, task in left], timeout=5)
-        unwritten = await self._book.written(within_s=5)
+        unwritten = await self._book.written(self._deadlines.write_within_s)
         if unwritten or left:
             _log.warning("drained", calls_closed=len(left), visits_unwritten=unwritten)
         for chore in self._chores:
@@ -137,10 +152,17 @@ class AgiServer:
         linkedid = env.get("agi_arg_1") or env["agi_uniqueid"]
         notes = VisitNotes(node=self._site.node, linkedid=linkedid, uniqueid=env["agi_uniqueid"], flow=name)
         desk = CrmDesk(self._site, self._database, self._book, env.get("agi_callerid", ""))
+        with about_conversation(linkedid):
+            await self._play_noted(socket, flow(), PhoneLine(socket, env), desk, notes)
+
+    async def _play_noted(
+        self, socket: CallSocket, flow: Flow, line: PhoneLine, desk: CrmDesk, notes: VisitNotes
+    ) -> None:
+        """Play one flow; its visit is written from its first moment to its last, however it ends."""
         self._book.enter(beginning(notes))
         ending: Ending | None = None
         try:
-            ending = await greenback.with_portal_run_sync(play_out, flow(), PhoneLine(socket, env), desk, notes)
+            ending = await greenback.with_portal_run_sync(play_out, flow, line, desk, notes)
         except CallerHungUp:
             notes.close("hung_up", served=False)
         finally:
@@ -154,8 +176,7 @@ class AgiServer:
             self.served += 1
             _log.info(
                 "visit",
-                linkedid=linkedid,
-                flow=name,
+                flow=notes.flow,
                 ending=notes.ending,
                 pressed=notes.pressed,
                 last_prompt=notes.last_prompt,

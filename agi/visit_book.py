@@ -99,12 +99,17 @@ class VisitBook:
         self._empty.set()
         self.lost = 0
 
+    @property
+    def unwritten(self) -> int:
+        """Entries that wait for the database."""
+        return len(self._unwritten)
+
     def enter(self, entry: Entry) -> None:
         """Keep an entry until it is written."""
         if len(self._unwritten) >= MOST_UNWRITTEN:
             oldest = self._unwritten.popleft()
             self.lost += 1
-            _log.error("visit lost: the database has been away too long", linkedid=oldest.linkedid, lost=self.lost)
+            _log.error("visit lost: the database has been away too long", conversation=oldest.linkedid, lost=self.lost)
         self._unwritten.append(entry)
         self._empty.clear()
         self._more.set()
@@ -154,4 +159,4 @@ class VisitBook:
                     await self._write([entry])
                 return
             self.lost += 1
-            _log.exception("visit refused by the database", linkedid=batch[0].linkedid, why=str(refused))
+            _log.exception("visit refused by the database", conversation=batch[0].linkedid, why=str(refused))

@@ -1,0 +1,77 @@
+"""`kefu ivr serve`: the IVR server as a process, from its settings to its orderly end.
+
+Reads and checks everything before it listens, so a wrong menu or a taken port is one sentence and no half-started
+server. SIGTERM and SIGINT drain: calls in the menus finish, new ones go where the dialplan sends them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from functools import partial
+
+import structlog
+
+from crm.database import Database
+from crm.logs import set_up_logs
+from crm.refusals import CrmUnavailable, Refusal
+from crm.rules.opening_hours import read_opening_hours
+from crm.settings import Settings
+
+from .desk import Site
+from .flows.front_desk import front_desk
+from .health import serve_health
+from .server import AgiServer, CannotListen
+from .shipped import load_menu
+
+DRAIN_S = 30.0
+_log = structlog.get_logger("agi.service")
+
+
+async def serve(settings: Settings) -> None:
+    """Answer calls until told to stop."""
+    set_up_logs("ivr", node=settings.node)
+    if settings.database_url is None:
+        raise Refusal("no database: set database_url (KEFU_DATABASE_URL), or let `kefu up` run one")
+    flows = {"front_desk": partial(front_desk, load_menu("front_desk"))}
+    site = _site(settings)
+    stop = asyncio.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(wanted, stop.set)
+    database = Database(settings.database_url, application_name="kefu-ivr")
+    server = AgiServer(site, database, flows)
+    try:
+        port = await server.listen(settings.fastagi_host, settings.fastagi_port)
+        health = await _health(settings, server)
+        try:
+            await database.ping()
+        except CrmUnavailable as away:
+            _log.warning("callers are served without their records until the database answers", why=str(away))
+        _log.info("answering", address=f"{settings.fastagi_host}:{port}", flows=sorted(flows))
+        await stop.wait()
+        _log.info("draining", calls=server.calls_now)
+        await server.drain(DRAIN_S)
+        if health is not None:
+            health.close()
+    finally:
+        await database.close()
+
+
+def _site(settings: Settings) -> Site:
+    try:
+        hours = read_opening_hours(settings.opening_hours, settings.timezone)
+    except ValueError as fault:
+        raise Refusal(f"opening_hours: {fault}") from None
+    return Site(settings.node, settings.country, hours, budget_s=settings.step_budget_ms / 1000)
+
+
+async def _health(settings: Settings, server: AgiServer) -> asyncio.Server | None:
+    if not settings.ivr_health_port:
+        return None
+    try:
+        return await serve_health(settings.fastagi_host, settings.ivr_health_port, server.facts)
+    except OSError as taken:
+        raise CannotListen(
+            f"cannot listen on {settings.fastagi_host}:{settings.ivr_health_port} ({taken.strerror or taken}): "
+            "stop what listens there, or change ivr_health_port"
+        ) from None
