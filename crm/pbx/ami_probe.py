@@ -1,6 +1,6 @@
 """One AMI session held by hand: log in, ask, read until. For boot, checks and tests, never for the mirror.
 
-Blocking and without supervision on purpose; the mirror's listener is ami_bridge's. Imports nothing of ours.
+Blocking and without supervision on purpose; the mirror's listener is ami_bridge's. Knows no other room.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 
+from crm.refusals import Refusal
+
 Message = dict[str, str]
 """One AMI block. Keys that repeat are joined by a newline: no check of ours needs to tell them apart."""
 
 
-class AmiRefused(RuntimeError):
+class AmiRefused(Refusal):
     """Asterisk answered, and said no."""
 
 

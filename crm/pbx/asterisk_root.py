@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crm.pbx import lifeline
+from crm.refusals import Refusal
 
 SUITES = {"22": "sid", "16": "bullseye"}
 """Debian suites that carry each Asterisk; both ends of the supported range."""
@@ -28,7 +29,7 @@ Say = Callable[[str], None]
 """Called with one line of progress at a time."""
 
 
-class NoAsterisk(RuntimeError):
+class NoAsterisk(Refusal):
     """No Asterisk is to be had here; the message says why and how to mend it."""
 
 

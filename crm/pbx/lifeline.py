@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from crm.refusals import Refusal
+
 GRACE_S = 5
 """How long a child may take to end by itself once its lifeline is cut."""
 
@@ -29,7 +31,7 @@ exit $code
 """
 
 
-class NoNamespaces(RuntimeError):
+class NoNamespaces(Refusal):
     """This user may not make namespaces; the message says what to install or do."""
 
 

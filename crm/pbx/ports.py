@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from crm.refusals import Refusal
+
 FIRST_PORT, LAST_PORT, BLOCK_SIZE = 12_000, 32_000, 500
 RTP_OFFSET = 20
 
 
-class NoPorts(RuntimeError):
+class NoPorts(Refusal):
     """Every block is taken."""
 
 

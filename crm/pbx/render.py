@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from crm.pbx import melody
+from crm.refusals import Refusal
 
 VALUES_FILE = "kefu-values.json"
 FIRST_SEAT, LAST_SEAT = 1001, 1008
 _PARTS = (".", "dialplan", "sandbox")
 
 
-class CannotRender(ValueError):
+class CannotRender(Refusal):
     """A value or a file does not fit; the message names both."""
 
 
@@ -48,6 +49,8 @@ class SiteValues:
     agi_url: str = "agi://127.0.0.1:4573"
     sip_address: str = "0.0.0.0"  # noqa: S104 - phones and the trunk come from outside; narrowed by a site
     sip_port: int = 5060
+    media_address: str = "; media_address: Asterisk finds its own address"
+    bind_media: str = "no"
     trunk_address: str = "127.0.0.1"
     seat_qualify_s: int = 60
     rtp_first_port: int = 10000

@@ -25,6 +25,7 @@ from crm.pbx.ami_probe import AmiProbe, AmiRefused
 from crm.pbx.asterisk_root import Installation, Say
 from crm.pbx.render import SiteValues, known_values, render
 from crm.pbx.sandbox_calls import CallFile
+from crm.refusals import Refusal
 
 _T = TypeVar("_T")
 
@@ -50,7 +51,7 @@ exec chroot "$new" "$@"
 """
 
 
-class SandboxFailed(RuntimeError):
+class SandboxFailed(Refusal):
     """The private Asterisk did not start or died; the message says what it said last."""
 
 
@@ -194,11 +195,11 @@ class Sandbox:
 
     @property
     def reader(self) -> Account:
-        return Account("reader", self.values.reader_secret)
+        return Account("kefu_reader", self.values.reader_secret)
 
     @property
     def actor(self) -> Account:
-        return Account("actor", self.values.actor_secret)
+        return Account("kefu_actor", self.values.actor_secret)
 
     @property
     def seats(self) -> dict[str, str]:
@@ -277,6 +278,8 @@ class Sandbox:
             http_port=block.http,
             sip_address="127.0.0.1",
             sip_port=block.sip,
+            media_address="media_address = 127.0.0.1",
+            bind_media="yes",
             rtp_first_port=block.rtp[0],
             rtp_last_port=block.rtp[-1],
             agi_url=f"agi://127.0.0.1:{self.agi_port}",

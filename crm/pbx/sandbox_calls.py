@@ -19,13 +19,14 @@ _numbers = itertools.count(1)
 class CallFile:
     """One caller. `keys` are pressed one after another after `keys_after_s`; then the caller stays `stay_s` seconds.
 
-    `dialled` is the number called from outside. `variables` are set on both halves of the call when their name begins
+    `dialled` is the number called, from outside unless another `context` is named. `variables` are set on both halves of the call when their name begins
     with two underscores; the simulated agents read SANDBOX_RING_S and SANDBOX_TALK_S.
     """
 
     number: str
     name: str = ""
     dialled: str = "95000"
+    context: str = "from-trunk"
     keys: str = ""
     keys_after_s: float = 0.5
     stay_s: float = 10.0
@@ -42,7 +43,7 @@ class CallFile:
         }
         name = self.name.replace('"', "'")
         lines = [
-            f"Channel: Local/{self.dialled}@from-trunk/n",
+            f"Channel: Local/{self.dialled}@{self.context}/n",
             f'CallerID: "{name}" <{self.number}>',
             f"WaitTime: {self.answer_timeout_s}",
             "Context: sandbox-callers",

@@ -14,3 +14,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A real Asterisk 22, started once. Nothing listens on its `agi_port` unless a test starts something there."""
     with Sandbox(tmp_path_factory.mktemp("pbx"), version="22", say=print) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left_on_the_line(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Calls that a test left open would wait in the next test's queues."""
+    yield
+    if "sandbox" in request.fixturenames:
+        request.getfixturevalue("sandbox").cli("channel request hangup all")

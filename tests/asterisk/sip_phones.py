@@ -1,0 +1,209 @@
+"""Real SIP phones for tests, played by SIPp: a caller from the trunk and an agent's seat.
+
+`with SippSeat(sandbox, "1001", ring_s=1, talk_s=3): …` registers with the seat's secret, then answers calls until the
+block ends. `with SippCaller(sandbox, "13800138000", keys=[(1.0, "2")]) as caller: caller.wait()` rings in from outside.
+Scenarios of our own lie in sipp/; what SIPp disliked is in the error a failed call raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import string
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from xml.sax.saxutils import quoteattr
+
+from crm.pbx.sandbox import Sandbox
+
+SCENARIOS = Path(__file__).parent / "sipp"
+FIRST_MEDIA_PORT = 40_000
+
+
+class PhoneFailed(AssertionError):
+    """SIPp saw something other than its scenario; the message holds what it logged."""
+
+
+class _Sipp:
+    """One SIPp process on a port of its own, its files in a folder that goes with it."""
+
+    def __init__(self, sandbox: Sandbox, port: int | None) -> None:
+        self._sandbox = sandbox
+        self.port = port or _free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="kefu-sipp-")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _run(self, scenario: str, values: dict[str, str], *more: str) -> subprocess.Popen[bytes]:
+        folder = Path(self._folder.name)
+        text = string.Template((SCENARIOS / scenario).read_text(encoding="utf-8")).substitute(values)
+        (folder / scenario).write_text(text, encoding="utf-8")
+        media = _free_port(FIRST_MEDIA_PORT)
+        command = [
+            "sipp", f"127.0.0.1:{self._sandbox.sip_port}", "-sf", scenario, "-nostdin",
+            "-i", "127.0.0.1", "-p", str(self.port), "-mi", "127.0.0.1", "-mp", str(media),
+            "-cp", str(_free_port()),
+            "-trace_err", "-error_file", "errors", *more,
+        ]  # fmt: skip
+        with (folder / "screen").open("wb") as screen:
+            return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen)
+
+    def _complaints(self) -> str:
+        folder = Path(self._folder.name)
+        return "\n".join(
+            path.read_text("utf-8", "replace")[-3000:] for name in ("errors", "screen") if (path := folder / name).exists()
+        )
+
+    def stop(self) -> None:
+        """Put the phone away, whatever it is doing. Does nothing twice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def start(self) -> Self:
+        raise NotImplementedError
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class SippCaller(_Sipp):
+    """A caller from outside. `keys`: (seconds to wait first, keys to press) one after another, then `stay_s`."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        number: str,
+        *,
+        dialled: str = "95000",
+        name: str = "",
+        keys: Sequence[tuple[float, str]] = (),
+        stay_s: float = 30.0,
+        port: int | None = None,
+    ) -> None:
+        super().__init__(sandbox, port)
+        display = f'"{name}" ' if name else ""
+        self._values = {
+            "dialled": dialled,
+            "from": f"{display}<sip:{number}@[local_ip]:[local_port]>",
+            "keys": "\n".join(_press(wait_s, pressed) for wait_s, pressed in keys),
+            "stay_ms": str(round(stay_s * 1000)),
+        }
+
+    def start(self) -> Self:
+        """Dial. Returns at once."""
+        self._process = self._run("caller.xml", self._values, "-m", "1")
+        return self
+
+    def wait(self, timeout_s: float = 60.0) -> None:
+        """Return when the call is over. Raises PhoneFailed when it did not go as the scenario says."""
+        assert self._process is not None, "the caller was not started"
+        if code := self._process.wait(timeout_s):
+            raise PhoneFailed(f"SIPp ended with {code}:\n{self._complaints()}")
+
+    def refusal(self, timeout_s: float = 20.0) -> str:
+        """The SIP status with which the call was refused. Raises PhoneFailed when it was not."""
+        assert self._process is not None, "the caller was not started"
+        self._process.wait(timeout_s)
+        if found := re.search(r"SIP/2\.0 ([4-6]\d\d)", self._complaints()):
+            return found.group(1)
+        raise PhoneFailed(f"the call was not refused:\n{self._complaints()}")
+
+    async def wait_async(self, timeout_s: float = 60.0) -> None:
+        """`wait` without holding the event loop."""
+        await asyncio.to_thread(self.wait, timeout_s)
+
+
+class SippSeat(_Sipp):
+    """An agent's phone: registers, then rings `ring_s` and answers; hangs up after `talk_s` unless the far end does.
+
+    `rejects` declines after `ring_s`. A large `ring_s` never answers. Serves any number of calls until stopped.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        seat: str,
+        *,
+        ring_s: float = 1.0,
+        talk_s: float = 60.0,
+        rejects: bool = False,
+        port: int | None = None,
+    ) -> None:
+        super().__init__(sandbox, port)
+        self.seat = seat
+        self._scenario = "seat_rejects.xml" if rejects else "seat.xml"
+        self._values = {
+            "seat": seat,
+            "ring_ms": str(round(ring_s * 1000)),
+            "talk_ms": str(round(talk_s * 1000)),
+        }
+
+    @property
+    def interface(self) -> str:
+        """What a queue member of this seat is called."""
+        return f"PJSIP/{self.seat}"
+
+    def start(self) -> Self:
+        """Register and listen. Returns when calls can come."""
+        self._register(expires_s=3600)
+        self._process = self._run(self._scenario, self._values)
+        _wait_until_taken(self.port)
+        return self
+
+    def unregister(self) -> None:
+        """As if the phone were unplugged properly; it no longer rings."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self._register(expires_s=0)
+
+    def _register(self, expires_s: int) -> None:
+        secret = self._sandbox.seats[self.seat]
+        values = {"seat": self.seat, "secret": secret, "expires_s": str(expires_s)}
+        if code := self._run("register.xml", values, "-m", "1", "-timeout", "10").wait(15):
+            raise PhoneFailed(f"seat {self.seat} could not register ({code}):\n{self._complaints()}")
+
+
+def _press(wait_s: float, keys: str) -> str:
+    pause = f'  <pause milliseconds="{round(wait_s * 1000)}"/>'
+    # SIPp plays the keys beside the scenario: 200 ms each with as long a pause, waited for here.
+    play = f"  <nop><action><exec play_dtmf={quoteattr(keys)}/></action></nop>"
+    return f'{pause}\n{play}\n  <pause milliseconds="{400 * len(keys)}"/>'
+
+
+def _free_port(first: int = 34_000) -> int:
+    """A port free for voice too: SIPp takes this one and the next few."""
+    for port in range(first + (time.monotonic_ns() // 1000 % 2000) * 6, 65_000, 6):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise PhoneFailed("no free port for a phone")
+
+
+def _wait_until_taken(port: int, timeout_s: float = 10.0) -> None:
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return
+        time.sleep(0.02)
+    raise PhoneFailed(f"SIPp did not listen on port {port}")
