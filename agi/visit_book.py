@@ -159,4 +159,5 @@ class VisitBook:
                     await self._write([entry])
                 return
             self.lost += 1
-            _log.exception("visit refused by the database", conversation=batch[0].linkedid, why=str(refused))
+            reason = str(refused).splitlines()[0]  # the rest repeats the whole row
+            _log.error("visit refused by the database", conversation=batch[0].linkedid, why=reason)
