@@ -170,8 +170,8 @@ class Pending:
 
     def _hint(self) -> str | None:
         """Whom it concerns, ids only: Postgres refuses a longer payload than 8000 bytes."""
-        if not self._dirty:
-            return None
+        if not self._dirty or (not self.urgent and self._dirty.keys() == {Sight}):
+            return None  # a heartbeat is no news
         seats = {row.seat for kind in _WITH_SEAT for row in self._dirty.get(kind, ())}  # type: ignore[attr-defined]
         queues = {row.queue for kind in _WITH_QUEUE for row in self._dirty.get(kind, ())}  # type: ignore[attr-defined]
         told = {"node": self._node, "seats": sorted(seats), "queues": sorted(queues)}

@@ -1,0 +1,137 @@
+"""Watching: bytes in, floor and reflexes out. Never waits for anything, least of all for Postgres.
+
+mirror.py hands over what the inbox held; traces.py hands over what a file held. The floor cannot tell which. Each
+change is noted in `Pending` with the pop it made, and offered to the reactions: the after-call work reflex, the wishes
+it may settle. A fault of our own in the floor is logged and counted, and the next snapshot heals what it left.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from crm.ledger.postures import Sight
+from crm.ledger.statement import Row
+
+from .batch import Pending
+from .changes import Change, Corrected, SightChanged
+from .events import Unreadable, read
+from .floor import Floor
+from .framing import Banner, Block, Torn
+from .inbox import Connected, Heard, Lost, News
+from .screen_pop import Screens
+
+_LOG = logging.getLogger(__name__)
+
+Reaction = Callable[[Change, float], Iterable[Row]]
+"""What to do about a change at once; yields the rows this made dirty."""
+
+
+class Watch:
+    """One node's watch. `reactions` none: a recorded stream, to which nobody reacts."""
+
+    def __init__(self, node: str, pending: Pending, *, reactions: dict[type[Change], Reaction] | None = None) -> None:
+        self.floor = Floor(node)
+        self.screens = Screens()
+        self.pending = pending
+        self.reactions = reactions or {}
+        self.sight: Sight | None = None
+        self.messages = 0
+        self.unreadable = 0
+        self.drift = 0
+        self.faults = 0
+        self._clock = 0.0
+        self._ticked = 0
+        self._begun: Banner | None = None
+
+    def take(self, news: News) -> None:
+        """Live: one piece of news from the inbox."""
+        if type(news) is Heard:
+            self._hear(news.blocks, news.at)
+        elif type(news) is Connected:
+            self._note(self.floor.sight_found(news.at, news.version), news.at)
+        elif type(news) is Lost:
+            self._note(self.floor.sight_lost(news.at), news.at)
+
+    def tick(self, now: float) -> None:
+        """Live: each second."""
+        self._note(self.floor.tick(now), now)
+
+    def take_recorded(self, blocks: list[Block]) -> None:
+        """A recorded stream: Asterisk's own time stamps are the clock, whatever the chunking."""
+        self._hear(blocks, None)
+
+    def end_recorded(self) -> None:
+        """The recorded stream is over: nothing more is seen of this node."""
+        self._note(self.floor.sight_lost(self._clock), self._clock)
+
+    def _hear(self, blocks: list[Block], at: float | None) -> None:
+        journal: list[bytes] = []
+        for block in blocks:
+            if not isinstance(block, bytes):
+                self._hear_other(block, at)
+                continue
+            event = read(block)
+            if event is None:
+                continue
+            journal.append(block)
+            if isinstance(event, Unreadable):
+                self._count_unreadable()
+                continue
+            now = at if at is not None else self._recorded_now(event.at)
+            try:
+                changes = self.floor.apply(event, now)
+            except Exception:  # noqa: BLE001 - our bug must not stop the mirror
+                self.faults += 1
+                _LOG.exception("the floor could not take %s", type(event).__name__)
+                continue
+            if changes:
+                self._note(changes, now)
+        if journal:
+            self.messages += len(journal)
+            self.pending.hear(journal, at if at is not None else self._clock)
+
+    def _hear_other(self, block: Torn | Banner, at: float | None) -> None:
+        if isinstance(block, Banner):
+            self._begun = block
+            return
+        self._count_unreadable()
+        self.messages += 1
+        self.pending.hear_torn(block, at if at is not None else self._clock)
+
+    def _count_unreadable(self) -> None:
+        self.unreadable += 1
+        self.pending.unreadable += 1
+
+    def _recorded_now(self, event_at: float | None) -> float:
+        if event_at is not None and event_at > self._clock:
+            self._clock = event_at
+        now = self._clock
+        if self._begun is not None and now:
+            begun, self._begun = self._begun, None
+            if self.sight is not None:
+                self._note(self.floor.sight_lost(now), now)
+            self._note(self.floor.sight_found(now, begun.version), now)
+        if int(now) > self._ticked:
+            self._ticked = int(now)
+            self._note(self.floor.tick(now), now)
+        return now
+
+    def _note(self, changes: Iterable[Change], now: float) -> None:
+        pending = self.pending
+        for change in changes:
+            for row in change.rows:
+                pending.touch(row)
+            if change.urgent:
+                pending.urgent = True
+            pop = self.screens.pop_for(change, now)
+            if pop is not None:
+                pending.touch(pop)
+            reaction = self.reactions.get(type(change))
+            if reaction is not None:
+                for row in reaction(change, now):
+                    pending.touch(row)
+            elif type(change) is Corrected:
+                self.drift += 1
+            if type(change) is SightChanged:
+                self.sight = change.sight
