@@ -1,0 +1,72 @@
+"""Rows that these tests build on: a loaded demo center, and the bridge's rows written by hand."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert
+
+from crm import agents, demo_data
+from crm.database import Database
+from crm.tables.agents import Agent
+from crm.tables.conversations import Conversation, Segment
+from crm.tables.postures import Posture
+
+NODE = "asterisk1"
+SEAT = "PJSIP/101"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every account may enter; pytest's own are closed to the one Postgres runs as."""
+    made = Path(tempfile.mkdtemp(prefix="kefu-test-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+async def amy(database: Database) -> Agent:
+    """An agent of the demo center, which is loaded whole."""
+    async with database.transaction() as session:
+        await demo_data.load(session, country="CN")
+        agent = await agents.find(session, "amy")
+    assert agent is not None
+    return agent
+
+
+Floor = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def floor_says(database: Database) -> Floor:
+    """What the bridge writes when it sees a seat: `await floor_says("paused", paused=True, pause_reason="Tea")`."""
+
+    async def write(word: str, seat: str = SEAT, **more: object) -> None:
+        row = Posture(node=NODE, seat=seat, word=word, since=datetime.now(UTC), **{"paused": False, **more})
+        async with database.transaction() as session:
+            await session.merge(row)
+
+    return write
+
+
+@pytest.fixture
+def call_of(database: Database) -> Callable[[Agent], Awaitable[UUID]]:
+    """A conversation in which this agent talked at SEAT."""
+
+    async def write(agent: Agent) -> UUID:
+        conversation_id, now = uuid4(), datetime.now(UTC)
+        call = {"id": conversation_id, "node": NODE, "linkedid": str(conversation_id), "direction": "inbound"}
+        talk = {"id": uuid4(), "conversation_id": conversation_id, "node": NODE, "seat": SEAT, "agent_id": agent.id}
+        async with database.transaction() as session:
+            await session.execute(insert(Conversation).values(**call, started_at=now))
+            await session.execute(insert(Segment).values(**talk, caller_uniqueid="1.1", started_at=now))
+        return conversation_id
+
+    return write
