@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from .statement import Key, Moment, Row, Statement, upsert
+
+
+class Wish(Struct, frozen=True):
+    """A wish as the outbox claims it."""
+
+    id: str
+    kind: str
+    seat: str
+    queue: str | None
+    reason: str | None
+    penalty: int | None
+    conversation_id: str | None
+    sent_at: float
 
 
 class OwnWish(Row):
@@ -39,3 +54,30 @@ SETTLEMENTS = Statement(
     "FROM json_to_recordset(%s::json) AS r(id uuid, state text, settled_at double precision, why text) "
     "WHERE t.id = r.id AND t.state = 'sent'",
 )
+
+_AS_WISH = (
+    "id::text, kind, seat, queue, reason, penalty, conversation_id::text, "
+    "extract(epoch FROM sent_at)::double precision AS sent_at"
+)
+CLAIM = (
+    "WITH chosen AS (SELECT id FROM pbx_request WHERE node = %(node)s AND state = 'wanted' "  # noqa: S608 - constants
+    "AND expires_at > clock_timestamp() AND EXISTS (SELECT 1 FROM node WHERE name = %(node)s AND fence = %(fence)s) "
+    "ORDER BY wanted_at, id LIMIT 50 FOR UPDATE SKIP LOCKED), "
+    "claimed AS (UPDATE pbx_request SET state = 'sent', sent_at = clock_timestamp() "
+    f"WHERE id IN (SELECT id FROM chosen) RETURNING wanted_at, {_AS_WISH}) "
+    "SELECT id, kind, seat, queue, reason, penalty, conversation_id, sent_at FROM claimed ORDER BY wanted_at, id"
+)
+"""Wanted wishes become sent, oldest first, while the fence is ours; the claim is committed before a byte leaves."""
+
+STILL_SENT = f"SELECT {_AS_WISH} FROM pbx_request WHERE node = %(node)s AND state = 'sent'"  # noqa: S608 - constants
+"""What an earlier bridge sent, or claimed and never sent: confirmed by events from now on, or expired."""
+
+GIVE_UP = (
+    "UPDATE pbx_request SET state = 'expired', settled_at = clock_timestamp(), "
+    "why = CASE state WHEN 'wanted' THEN 'Asterisk was out of reach until its time was over' "
+    "ELSE 'Asterisk did not confirm it in time' END "
+    "WHERE node = %(node)s AND (state = 'wanted' AND expires_at < clock_timestamp() "
+    "OR state = 'sent' AND sent_at < clock_timestamp() - make_interval(secs => %(expiry_s)s)) "
+    "AND EXISTS (SELECT 1 FROM node WHERE name = %(node)s AND fence = %(fence)s) RETURNING seat"
+)
+"""Unsent wishes past their time; sent ones long past it, of which this bridge knows nothing."""
