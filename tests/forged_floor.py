@@ -52,8 +52,10 @@ class ForgedFloor:
         """The node is in sight, and stays so for the length of a test."""
         self.do(
             (
-                "INSERT INTO node (name, heard_at, fence) VALUES (%(node)s, now() + interval '1 hour', 1) "
-                "ON CONFLICT (name) DO UPDATE SET heard_at = EXCLUDED.heard_at, lost_at = NULL",
+                (
+                    "INSERT INTO node (name, heard_at, fence) VALUES (%(node)s, now() + interval '1 hour', 1) "
+                    "ON CONFLICT (name) DO UPDATE SET heard_at = EXCLUDED.heard_at, lost_at = NULL"
+                ),
                 {},
             ),
         )
@@ -75,8 +77,10 @@ class ForgedFloor:
         """The seat is a member of the queue."""
         self.do(
             (
-                "INSERT INTO membership (node, queue, seat, penalty, paused, joined_at) "
-                "VALUES (%(node)s, %(queue)s, %(seat)s, 0, false, now())",
+                (
+                    "INSERT INTO membership (node, queue, seat, penalty, paused, joined_at) "
+                    "VALUES (%(node)s, %(queue)s, %(seat)s, 0, false, now())"
+                ),
                 {"queue": queue, "seat": seat},
             ),
             seats=(seat,),
@@ -110,14 +114,19 @@ class ForgedFloor:
         }
         statements: list[tuple[str, dict[str, Any]]] = [
             (
-                "INSERT INTO conversation (id, node, linkedid, direction, caller, caller_name, dialled, started_at, "
-                "reconstructed) VALUES (%(c)s, %(node)s, %(linkedid)s, 'inbound', %(caller)s, %(caller_name)s, '4001',"
-                " now() - %(waited)s - interval '25 s', false)",
+                (
+                    "INSERT INTO conversation (id, node, linkedid, direction, caller, caller_name, dialled, "
+                    "started_at, reconstructed) VALUES (%(c)s, %(node)s, %(linkedid)s, 'inbound', %(caller)s, "
+                    "%(caller_name)s, '4001', now() - %(waited)s - interval '25 s', false)"
+                ),
                 values,
             ),
             (
-                "INSERT INTO wait (id, conversation_id, node, queue, caller_uniqueid, position, entered_at, "
-                "reconstructed) VALUES (%(w)s, %(c)s, %(node)s, %(queue)s, %(linkedid)s, 1, now() - %(waited)s, false)",
+                (
+                    "INSERT INTO wait (id, conversation_id, node, queue, caller_uniqueid, position, "
+                    "entered_at, reconstructed) VALUES (%(w)s, %(c)s, %(node)s, %(queue)s, %(linkedid)s, 1, "
+                    "now() - %(waited)s, false)"
+                ),
                 values,
             ),
         ]
@@ -126,9 +135,11 @@ class ForgedFloor:
             visit = {**values, "steps": Jsonb(steps), "keys": "".join(key for _, key in pressed), "v": uuid4()}
             statements.append(
                 (
-                    "INSERT INTO visit (id, node, linkedid, uniqueid, flow, language, started_at, steps, pressed, "
-                    "served) VALUES (%(v)s, %(node)s, %(linkedid)s, %(linkedid)s, 'front_desk', 'zh', now(), "
-                    "%(steps)s, %(keys)s, false)",
+                    (
+                        "INSERT INTO visit (id, node, linkedid, uniqueid, flow, language, started_at, steps, pressed, "
+                        "served) VALUES (%(v)s, %(node)s, %(linkedid)s, %(linkedid)s, 'front_desk', 'zh', now(), "
+                        "%(steps)s, %(keys)s, false)"
+                    ),
                     visit,
                 )
             )
@@ -136,8 +147,11 @@ class ForgedFloor:
             known = {"number_e164": None, "customer_id": None, "language": None, "matter": None, **values, **facts}
             statements.append(
                 (
-                    "INSERT INTO caller_facts (node, linkedid, number_e164, customer_id, language, matter, learnt_at) "
-                    "VALUES (%(node)s, %(linkedid)s, %(number_e164)s, %(customer_id)s, %(language)s, %(matter)s, now())",
+                    (
+                        "INSERT INTO caller_facts (node, linkedid, number_e164, customer_id, language, matter, "
+                        "learnt_at) VALUES (%(node)s, %(linkedid)s, %(number_e164)s, %(customer_id)s, %(language)s, "
+                        "%(matter)s, now())"
+                    ),
                     known,
                 )
             )
@@ -150,13 +164,17 @@ class ForgedFloor:
         values = {"seat": ring.seat, "c": ring.conversation_id, "w": ring.wait_id, "o": ring.offer_id, "p": ring.pop_id}
         self.do(
             (
-                "INSERT INTO offer (id, conversation_id, wait_id, node, queue, seat, started_at, reconstructed) "
-                "VALUES (%(o)s, %(c)s, %(w)s, %(node)s, 'support', %(seat)s, now(), false)",
+                (
+                    "INSERT INTO offer (id, conversation_id, wait_id, node, queue, seat, started_at, reconstructed) "
+                    "VALUES (%(o)s, %(c)s, %(w)s, %(node)s, 'support', %(seat)s, now(), false)"
+                ),
                 values,
             ),
             (
-                "INSERT INTO pop (id, node, seat, conversation_id, wait_id, rung_at, heard_at) "
-                "VALUES (%(p)s, %(node)s, %(seat)s, %(c)s, %(w)s, clock_timestamp(), clock_timestamp())",
+                (
+                    "INSERT INTO pop (id, node, seat, conversation_id, wait_id, rung_at, heard_at) "
+                    "VALUES (%(p)s, %(node)s, %(seat)s, %(c)s, %(w)s, clock_timestamp(), clock_timestamp())"
+                ),
                 values,
             ),
             self._posture(ring.seat, "ringing", conversation_id=ring.conversation_id, offer_id=ring.offer_id),
@@ -172,9 +190,11 @@ class ForgedFloor:
             ("UPDATE offer SET ended_at = now(), outcome = 'answered' WHERE id = %(o)s", values),
             ("UPDATE pop SET answered_at = now() WHERE id = %(p)s", values),
             (
-                "INSERT INTO segment (id, conversation_id, node, queue, seat, agent_id, caller_uniqueid, started_at, "
-                "hold_s, reconstructed) VALUES (%(s)s, %(c)s, %(node)s, 'support', %(seat)s, %(agent)s, %(linkedid)s, "
-                "now(), 0, false)",
+                (
+                    "INSERT INTO segment (id, conversation_id, node, queue, seat, agent_id, caller_uniqueid, "
+                    "started_at, hold_s, reconstructed) VALUES (%(s)s, %(c)s, %(node)s, 'support', %(seat)s, "
+                    "%(agent)s, %(linkedid)s, now(), 0, false)"
+                ),
                 values,
             ),
             self._posture(ring.seat, "talking", conversation_id=ring.conversation_id, segment_id=ring.segment_id),
@@ -197,8 +217,10 @@ class ForgedFloor:
         self.do(
             ("UPDATE segment SET ended_at = now() WHERE id = %(s)s", values),
             (
-                "UPDATE conversation SET ended_at = now(), outcome = 'answered', ended_by = 'caller', "
-                "hangup_cause = 16 WHERE id = %(c)s",
+                (
+                    "UPDATE conversation SET ended_at = now(), outcome = 'answered', ended_by = 'caller', "
+                    "hangup_cause = 16 WHERE id = %(c)s"
+                ),
                 values,
             ),
             ("UPDATE pop SET taken_at = now(), ending = 'call_ended' WHERE id = %(p)s", values),
@@ -212,8 +234,10 @@ class ForgedFloor:
         """Asterisk answers all open wishes of a seat."""
         self.do(
             (
-                "UPDATE pbx_request SET state = %(state)s, why = %(why)s, sent_at = now(), settled_at = now() "
-                "WHERE node = %(node)s AND seat = %(seat)s AND state IN ('wanted', 'sent')",
+                (
+                    "UPDATE pbx_request SET state = %(state)s, why = %(why)s, sent_at = now(), settled_at = now() "
+                    "WHERE node = %(node)s AND seat = %(seat)s AND state IN ('wanted', 'sent')"
+                ),
                 {"seat": seat, "state": state, "why": why},
             ),
             seats=(seat,),
@@ -232,11 +256,13 @@ class ForgedFloor:
             **more,
         }
         return (
-            "INSERT INTO posture (node, seat, word, since, paused, pause_reason, conversation_id, offer_id, segment_id)"
-            " VALUES (%(node)s, %(seat)s, %(word)s, coalesce(%(since)s, now()), %(paused)s, %(pause_reason)s, "
-            "%(conversation_id)s, %(offer_id)s, %(segment_id)s) ON CONFLICT (node, seat) DO UPDATE SET "
-            "word = EXCLUDED.word, since = EXCLUDED.since, paused = EXCLUDED.paused, "
-            "pause_reason = EXCLUDED.pause_reason, conversation_id = EXCLUDED.conversation_id, "
-            "offer_id = EXCLUDED.offer_id, segment_id = EXCLUDED.segment_id",
+            (
+                "INSERT INTO posture (node, seat, word, since, paused, pause_reason, conversation_id, offer_id, "
+                "segment_id) VALUES (%(node)s, %(seat)s, %(word)s, coalesce(%(since)s, now()), %(paused)s, "
+                "%(pause_reason)s, %(conversation_id)s, %(offer_id)s, %(segment_id)s) ON CONFLICT (node, seat) "
+                "DO UPDATE SET word = EXCLUDED.word, since = EXCLUDED.since, paused = EXCLUDED.paused, "
+                "pause_reason = EXCLUDED.pause_reason, conversation_id = EXCLUDED.conversation_id, "
+                "offer_id = EXCLUDED.offer_id, segment_id = EXCLUDED.segment_id"
+            ),
             values,
         )

@@ -1,7 +1,7 @@
 """The caller's card: everything an agent should know as the phone rings, gathered in as few round trips as possible.
 
 A card is live for a seat while a pop of it has no `taken_at`, and while the seat talks in or wraps up a conversation.
-Joins the ledger to what the menus learnt by (node, linkedid). Called by `desk_picture` alone; writes nothing.
+Joins the ledger to what the menus learnt by (node, linkedid). Called by `own_state` and `desk_picture`; writes nothing.
 """
 
 from __future__ import annotations
@@ -21,27 +21,23 @@ from crm.rules.phone_numbers import to_e164
 
 ROWS_SHOWN = 5
 
-_LIVE_CALLS = text(
-    """
-WITH live AS (
-    SELECT id AS pop_id, conversation_id, wait_id, rung_at, answered_at FROM pop
-     WHERE node = :node AND seat = :seat AND taken_at IS NULL
-    UNION ALL
-    SELECT NULL, posture.conversation_id, NULL, posture.since, posture.since FROM posture
-     WHERE node = :node AND seat = :seat AND word IN ('talking', 'wrapping_up') AND conversation_id IS NOT NULL
-       AND NOT EXISTS (SELECT FROM pop WHERE pop.node = :node AND pop.seat = :seat AND taken_at IS NULL
-                          AND pop.conversation_id = posture.conversation_id))
+LIVE_CALLS = """
 SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
-       posture.word = 'wrapping_up' AND posture.conversation_id = live.conversation_id AS wrapping_up,
+       coalesce(posture.word = 'wrapping_up' AND posture.conversation_id = live.conversation_id, false) AS wrapping_up,
        posture.since AS posture_since,
-       c.direction, c.caller, c.caller_name, c.dialled,
+       c.caller, c.caller_name, c.dialled,
        waited.queue, waited.title_en, waited.title_zh, waited.entered_at, waited.left_at,
-       facts.number_e164, facts.customer_id, facts.language, facts.matter,
-       visited.language AS visit_language, visited.steps, visited.pressed,
+       facts.number_e164, facts.customer_id, coalesce(facts.language, visited.language) AS language, facts.matter,
+       visited.steps, visited.pressed,
        wrap_up.outcome AS wrap_up_outcome, wrap_up.note AS wrap_up_note
-  FROM live
+  FROM (SELECT id AS pop_id, conversation_id, wait_id, rung_at, answered_at FROM pop
+         WHERE pop.node = me.node AND pop.seat = me.seat AND taken_at IS NULL
+        UNION ALL
+        SELECT NULL, posture.conversation_id, NULL, posture.since, posture.since
+         WHERE posture.word IN ('talking', 'wrapping_up') AND posture.conversation_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM pop WHERE pop.node = me.node AND pop.seat = me.seat AND taken_at IS NULL
+                              AND pop.conversation_id = posture.conversation_id)) AS live
   JOIN conversation c ON c.id = live.conversation_id
-  LEFT JOIN posture ON posture.node = :node AND posture.seat = :seat
   LEFT JOIN LATERAL (
        SELECT wait.queue, wait.entered_at, wait.left_at, queue.title_en, queue.title_zh
          FROM wait LEFT JOIN queue ON queue.name = wait.queue
@@ -55,25 +51,32 @@ SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
   LEFT JOIN wrap_up ON wrap_up.conversation_id = c.id AND wrap_up.agent_id = :agent_id
  ORDER BY live.answered_at NULLS LAST, live.rung_at, live.pop_id
 """
-)
+"""The calls on one screen, as a part of `own_state`'s statement: `me` (node, seat) and `posture` are its."""
 
-_CUSTOMERS = text(
+# The chosen customer is the one the menu knows, else the only one with the number: of them are orders and contacts.
+_CALLER = text(
     """
-SELECT id, code, name, company, tier, language, note,
-       EXISTS (SELECT FROM customer_phone WHERE customer_id = customer.id AND e164 = :e164) AS has_number,
-       ARRAY(SELECT e164 FROM customer_phone WHERE customer_id = customer.id AND e164 IS NOT NULL) AS numbers
-  FROM customer
- WHERE id = :customer_id OR id IN (SELECT customer_id FROM customer_phone WHERE e164 = :e164)
- ORDER BY id = :customer_id DESC NULLS LAST, array_position(ARRAY['key', 'main', 'ordinary', 'small'], tier), code
- LIMIT 6
-"""
-)
-
-_PAST = text(
-    """
-SELECT (SELECT coalesce(json_agg(o), '[]') FROM (
+WITH found AS (
+    SELECT id, code, name, company, tier, language, note,
+           id IN (SELECT customer_id FROM customer_phone WHERE e164 = :e164) AS has_number
+      FROM customer
+     WHERE id = :told OR id IN (SELECT customer_id FROM customer_phone WHERE e164 = :e164)
+     ORDER BY id = :told DESC NULLS LAST, array_position(ARRAY['key', 'main', 'ordinary', 'small'], tier), code
+     LIMIT 6),
+chosen AS (
+    SELECT id FROM found WHERE id = :told
+    UNION ALL
+    SELECT id FROM found WHERE (SELECT count(*) FROM found) = 1 AND id IS DISTINCT FROM :told),
+numbers AS (
+    SELECT unnest(CAST(:numbers AS text[])) AS number
+    UNION SELECT e164 FROM customer_phone JOIN chosen ON chosen.id = customer_id WHERE e164 IS NOT NULL
+    UNION SELECT ltrim(e164, '+') FROM customer_phone JOIN chosen ON chosen.id = customer_id WHERE e164 IS NOT NULL
+    UNION SELECT regexp_replace(raw, '[^0-9]', '', 'g') FROM customer_phone JOIN chosen ON chosen.id = customer_id)
+SELECT (SELECT coalesce(json_agg(found), '[]') FROM found) AS customers,
+       (SELECT id FROM chosen) AS chosen,
+       (SELECT coalesce(json_agg(o), '[]') FROM (
             SELECT number, state, item, amount::text AS amount, currency, placed_at, expected_on
-              FROM customer_order WHERE customer_id = :customer_id
+              FROM customer_order JOIN chosen ON chosen.id = customer_id
              ORDER BY placed_at DESC LIMIT :shown) AS o) AS orders,
        (SELECT coalesce(json_agg(k), '[]') FROM (
             SELECT c.started_at, c.direction, c.outcome, said.outcome AS wrap_up, said.note, said.agent,
@@ -85,10 +88,37 @@ SELECT (SELECT coalesce(json_agg(o), '[]') FROM (
                    SELECT wrap_up.outcome, wrap_up.note, agent.name AS agent
                      FROM wrap_up JOIN agent ON agent.id = wrap_up.agent_id
                     WHERE wrap_up.conversation_id = c.id ORDER BY saved_at DESC LIMIT 1) AS said ON true
-             WHERE c.caller = ANY(CAST(:numbers AS text[])) AND c.id <> :conversation_id
+             WHERE c.caller IN (SELECT number FROM numbers) AND c.id <> :conversation_id
              ORDER BY c.started_at DESC LIMIT :shown) AS k) AS contacts
 """
 )
+
+
+class LiveCall(msgspec.Struct, frozen=True):
+    """A row of LIVE_CALLS."""
+
+    pop_id: UUID | None
+    conversation_id: UUID
+    rung_at: datetime
+    answered_at: datetime | None
+    wrapping_up: bool
+    posture_since: datetime | None
+    caller: str | None
+    caller_name: str | None
+    dialled: str | None
+    queue: str | None
+    title_en: str | None
+    title_zh: str | None
+    entered_at: datetime | None
+    left_at: datetime | None
+    number_e164: str | None
+    customer_id: UUID | None
+    language: str | None
+    matter: str | None
+    steps: list[dict[str, Any]] | None
+    pressed: str | None
+    wrap_up_outcome: str | None
+    wrap_up_note: str | None
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -102,7 +132,6 @@ class Known(msgspec.Struct, frozen=True):
     language: str | None
     note: str
     has_number: bool
-    numbers: list[str]
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -193,89 +222,69 @@ class Card(msgspec.Struct, frozen=True):
         return (self.left_at - self.entered_at).total_seconds() if self.left_at and self.entered_at else None
 
 
-async def live_cards(
-    session: AsyncSession, *, node: str, seat: str, agent_id: UUID, language: str, country: str
-) -> list[Card]:
-    """The cards that belong on the screen of one seat now, the oldest talk first."""
-    asked = {"node": node, "seat": seat, "agent_id": agent_id}
-    calls = (await session.execute(_LIVE_CALLS, asked)).mappings().all()
-    return [await _card(session, dict(call), language, country) for call in calls]
+async def cards_of(session: AsyncSession, calls: list[LiveCall], *, language: str, country: str) -> list[Card]:
+    """The cards of these calls, in their order. `country`: how a number without its country is read."""
+    return [await _card(session, call, language, country) for call in calls]
 
 
-async def _card(session: AsyncSession, call: Mapping[str, Any], language: str, country: str) -> Card:
-    e164 = call["number_e164"] or to_e164(call["caller"], country)
-    how, customer, others = await _who(session, call["customer_id"], e164)
-    orders, contacts = await _past(session, call, e164, customer, language)
-    outcome = call["wrap_up_outcome"]
-    return Card(
-        pop_id=call["pop_id"],
-        conversation_id=call["conversation_id"],
-        phase=_phase(call),
-        since=_since(call),
-        number=e164 or call["caller"],
-        caller_name=call["caller_name"],
-        dialled=call["dialled"],
-        queue=call["queue"],
-        queue_title={"en": call["title_en"] or call["queue"] or "", "zh": call["title_zh"] or call["queue"] or ""},
-        entered_at=call["entered_at"],
-        left_at=call["left_at"],
-        language=call["language"] or call["visit_language"] or (customer.language if customer else None),
-        matter=call["matter"],
-        pressed=_pressed(call["steps"], call["pressed"]),
-        how=how,
-        customer=customer,
-        others=others,
-        orders=orders,
-        contacts=contacts,
-        wrap_up=Said(outcome, call["wrap_up_note"]) if outcome else None,
-    )
-
-
-async def _who(session: AsyncSession, told: UUID | None, e164: str | None) -> tuple[str, Known | None, list[Known]]:
-    if told is None and e164 is None:
-        return "none", None, []
-    rows = (await session.execute(_CUSTOMERS, {"customer_id": told, "e164": e164})).mappings().all()
-    found = [Known(**row) for row in rows]
-    named = next((one for one in found if one.id == told), None)
-    sharing = [one for one in found if one.has_number and one is not named]
-    if named and not named.has_number:
-        return "told", named, []
-    if named:
-        return ("shared", named, sharing) if sharing else ("only", named, [])
-    if len(sharing) == 1:
-        return "only", sharing[0], []
-    return ("shared", None, sharing) if sharing else ("none", None, [])
-
-
-async def _past(
-    session: AsyncSession, call: Mapping[str, Any], e164: str | None, customer: Known | None, language: str
-) -> tuple[list[Order], list[Contact]]:
-    numbers = [call["caller"]] if call["caller"] else []
-    for number in {e164, *(customer.numbers if customer else [])} - {None}:
-        numbers += spellings(str(number))
-    if not numbers and customer is None:
-        return [], []
+async def _card(session: AsyncSession, call: LiveCall, language: str, country: str) -> Card:
+    e164 = call.number_e164 or to_e164(call.caller, country)
     asked = {
-        "customer_id": customer.id if customer else None,
-        "numbers": numbers,
-        "conversation_id": call["conversation_id"],
+        "told": call.customer_id,
+        "e164": e164,
+        "numbers": [*([call.caller] if call.caller else []), *(spellings(e164) if e164 else [])],
+        "conversation_id": call.conversation_id,
         "language": language,
         "shown": ROWS_SHOWN,
     }
-    row = (await session.execute(_PAST, asked)).mappings().one()
-    orders = msgspec.convert(row["orders"], list[Order], strict=False)
-    return orders, msgspec.convert(row["contacts"], list[Contact], strict=False)
+    row = (await session.execute(_CALLER, asked)).mappings().one()
+    found = msgspec.convert(row["customers"], list[Known])
+    how, customer, others = _who(found, row["chosen"], call.customer_id)
+    return Card(
+        pop_id=call.pop_id,
+        conversation_id=call.conversation_id,
+        phase=_phase(call),
+        since=_since(call),
+        number=e164 or call.caller,
+        caller_name=call.caller_name,
+        dialled=call.dialled,
+        queue=call.queue,
+        queue_title={"en": call.title_en or call.queue or "", "zh": call.title_zh or call.queue or ""},
+        entered_at=call.entered_at,
+        left_at=call.left_at,
+        language=call.language or (customer.language if customer else None),
+        matter=call.matter,
+        pressed=_pressed(call.steps, call.pressed),
+        how=how,
+        customer=customer,
+        others=others,
+        orders=msgspec.convert(row["orders"], list[Order]),
+        contacts=msgspec.convert(row["contacts"], list[Contact]),
+        wrap_up=Said(call.wrap_up_outcome, call.wrap_up_note or "") if call.wrap_up_outcome else None,
+    )
 
 
-def _phase(call: Mapping[str, Any]) -> str:
-    if call["wrapping_up"]:
+def _who(found: list[Known], chosen: UUID | None, told: UUID | None) -> tuple[str, Known | None, list[Known]]:
+    """How sure we are, of whom, and who else it may be."""
+    customer = next((one for one in found if one.id == chosen), None)
+    others = [one for one in found if one.has_number and one is not customer]
+    if customer is None:
+        return ("shared" if others else "none"), None, others
+    if not customer.has_number and customer.id == told:
+        return "told", customer, []
+    return ("shared" if others else "only"), customer, others
+
+
+def _phase(call: LiveCall) -> str:
+    if call.wrapping_up:
         return "wrapping_up"
-    return "talking" if call["answered_at"] else "ringing"
+    return "talking" if call.answered_at else "ringing"
 
 
-def _since(call: Mapping[str, Any]) -> datetime:
-    moment: datetime = call["posture_since"] if call["wrapping_up"] else call["answered_at"] or call["rung_at"]
-    return moment
+def _since(call: LiveCall) -> datetime:
+    if call.wrapping_up and call.posture_since:
+        return call.posture_since
+    return call.answered_at or call.rung_at
 
 
 def _pressed(steps: list[dict[str, Any]] | None, pressed: str | None) -> list[Pressed]:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm.settings import Settings
 from crm.tables.wrap_ups import WRAP_UP_OUTCOMES
 
-from .card import Card, live_cards
+from .card import Card, cards_of
 from .own_state import OwnState, own_state
 from .sign_in import Me
 
@@ -81,9 +81,7 @@ async def desk_picture(session: AsyncSession, me: Me, settings: Settings, midnig
     state = await own_state(
         session, node=node, seat=seat, agent_id=me.agent_id, language=me.language, midnight=midnight
     )
-    cards = await live_cards(
-        session, node=node, seat=seat, agent_id=me.agent_id, language=me.language, country=settings.country
-    )
+    cards = await cards_of(session, state.calls, language=me.language, country=settings.country)
     recent = [] if cards else await _recent(session, node, seat, me.agent_id, me.language)
     return Desk(state, cards, recent)
 

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.rules.agent_state import Asked, Seen, Shown, agent_state
 
+from .card import LIVE_CALLS, LiveCall
+
 SIGHT_LOST_AFTER_S = 3
 """The bridge moves node.heard_at each second; three missed beats are no longer live."""
 
@@ -38,6 +40,7 @@ SELECT clock_timestamp() AS now,
                                           membership.queue) ORDER BY membership.queue), '[]')
           FROM membership LEFT JOIN queue ON queue.name = membership.queue
          WHERE membership.node = me.node AND membership.seat = me.seat AND membership.left_at IS NULL) AS queues,
+       (SELECT coalesce(json_agg(live_call), '[]') FROM ( /* live calls */ ) AS live_call) AS live_calls,
        today.calls, today.talk_s
   FROM (SELECT CAST(:node AS text) AS node, CAST(:seat AS text) AS seat) AS me
   LEFT JOIN posture USING (node, seat)
@@ -48,7 +51,7 @@ SELECT clock_timestamp() AS now,
                   AS talk_s
          FROM segment
         WHERE node = me.node AND seat = me.seat AND agent_id = :agent_id AND started_at >= :midnight) AS today
-"""
+""".replace("/* live calls */", LIVE_CALLS)
 )
 
 
@@ -67,13 +70,15 @@ class Today(msgspec.Struct, frozen=True):
 
 
 class OwnState(msgspec.Struct, frozen=True):
-    """`signing_in`: the phone is not yet in its queues. `refused`: why the last wish was not carried out."""
+    """`signing_in`: the phone is not yet in its queues. `refused`: why the last wish was not carried out.
+    `calls`: those whose cards belong on the screen, the oldest talk first."""
 
     now: datetime
     shown: Shown
     signing_in: bool
     refused: str | None
     queues: list[str]
+    calls: list[LiveCall]
     sight: Sight
     today: Today
 
@@ -113,6 +118,7 @@ def _from_row(row: Mapping[str, Any]) -> OwnState:
         signing_in=any(wish.kind == "add_member" for wish in wishes),
         refused=row["refused"],
         queues=row["queues"],
+        calls=msgspec.convert(row["live_calls"], list[LiveCall]),
         sight=Sight(live=row["live"], since=row["lost_at"] or row["heard_at"]),
         today=Today(calls=row["calls"], talk_s=row["talk_s"]),
     )
