@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     ami_ping_seconds: Seconds = 10.0
     ami_ping_deadline_seconds: Seconds = 5.0
 
+    # Asterisk's own files, where they do not lie in the log folder that Asterisk names (for the back-fill).
+    queue_log_file: Annotated[Path | None, Field(description="a file")] = None
+    cel_file: Annotated[Path | None, Field(description="a file")] = None
+
     # The voice menus.
     fastagi_host: Word = "127.0.0.1"
     fastagi_port: Port = 4573
