@@ -64,10 +64,10 @@ async def _sit_down(session: AsyncSession, agent: Agent, node: str, seat: str) -
     if other is not None:
         sitter = await session.get_one(Agent, other.agent_id)
         raise Refusal(f"seat {seat} is taken by {sitter.name}: choose another seat, or let {sitter.login} sign out")
-    opened = SeatSession(agent_id=agent.id, node=node, seat=seat)
-    session.add(opened)
+    opened, name = SeatSession(agent_id=agent.id, node=node, seat=seat), agent.name
     try:
-        await session.flush()
+        async with session.begin_nested():
+            session.add(opened)
     except IntegrityError:  # the same agent sat down at another seat in this very moment
-        raise Refusal(f"{agent.name} has just sat down at another seat: sign out there first") from None
+        raise Refusal(f"{name} has just sat down at another seat: sign out there first") from None
     return opened

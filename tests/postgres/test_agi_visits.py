@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from forged_asterisk import AgiPeer, environment
+from forged_caller import AgiPeer, environment
 from sqlalchemy import select, text
 
 from agi.desk import Site
