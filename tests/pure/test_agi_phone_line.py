@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from agi_peer import Wire, arguments
+from forged_caller import Wire, arguments
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
-from agi_peer import AgiPeer, environment, hang_up
+from forged_caller import AgiPeer, environment, hang_up
 from structlog.testing import capture_logs
 
 from agi.desk import Site
