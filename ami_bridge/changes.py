@@ -78,10 +78,13 @@ class TalkEnded(Change, frozen=True, eq=False):
 
 
 class CallHandled(Change, frozen=True, eq=False):
-    """AgentComplete: the queue is done with this seat and caller. The after-call work pause leaves on this."""
+    """AgentComplete: the queue is done with this seat and caller. The after-call work pause leaves on this.
+
+    `conversation_id` is None when we were attached too late to know it.
+    """
 
     seat: str
-    conversation_id: str
+    conversation_id: str | None
     at: float
 
 

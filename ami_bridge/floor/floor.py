@@ -1,18 +1,99 @@
-"""The floor. (Signatures first; the rules follow.)"""
+"""The floor: what a supervisor would see looking over the room. Who waits, who rings, who talks, who is away.
+
+It is rebuilt only from AMI events and lists, fed by a live socket or by a recorded file, and cannot tell which. It
+never guesses: a seat not heard of since the last look is unseen, not free. The rules:
+
+ 1. Facts, not transitions. Order across channels is undefined, so no event is expected after another; each changes what
+    is known of its own things, and conclusions (postures, talks, endings) are computed from all that is known.
+ 2. A fact carries Asterisk's time. An older one never overwrites a newer one of the same thing, unless it is older by
+    more than a minute: then Asterisk's clock was set back. Rows of lists carry no time and get the time of the stream.
+ 3. A conversation is found by Linkedid and begins with its first channel: from a trunk it is inbound, from a seat
+    internal until it dials a leg to the outside (then outbound), by Originate outbound. Whoever waits in a queue is a
+    caller. Agents' legs, Local halves and what a seat dials in the middle of a talk (a consult) begin none.
+ 4. An inbound conversation ends with its caller's leg, any other with its last leg. Its outcome: a talk makes it
+    answered, else a message, a booked callback, the last queue's way out, a flow that said goodbye, the last ring.
+    Who hung up first ended it; a far end that follows within two seconds of the agent is Asterisk passing it on.
+ 5. A wait runs from QueueCallerJoin to QueueCallerLeave; how it ended is said by AgentConnect or by our dialplan. Until
+    then 'abandoned' is only the best word so far.
+ 6. A ring begins with AgentCalled, or with DialBegin for a seat that no queue rings. The first word that it is over
+    ends it, later ones may say better why. A caller who left is not the agent's fault.
+ 7. A talk runs while a seat and a party of the conversation hang together: in one bridge, or in bridges joined by the
+    two halves of Local pairs. A pair through which a phone was rung is only a wire; without a phone it is the agent.
+    Parted for less than a quarter of a second, they were never apart.
+ 8. A seat is named by its interface. Its posture: unseen, offline, talking, ringing, wrapping_up, paused, ready.
+ 9. What is gone is remembered for a while, so that a late or doubled event raises nothing again; an ended conversation
+    stays for two seconds to hear the last words about it, then leaves the floor.
+10. A list contradicts the floor: what no event explains within a second is mended, and counted as a correction.
+11. An event that says nothing new changes nothing: a stream heard twice gives the same rows, with the same ids.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from ami_bridge.changes import Change
 from ami_bridge.events import Event
+from ami_bridge.events import agents as agent_events
+from ami_bridge.events import bridges as bridge_events
+from ami_bridge.events import channels as channel_events
+from ami_bridge.events import lists as list_events
+from ami_bridge.events import ours as our_events
+from ami_bridge.events import queues as queue_events
+from ami_bridge.events import system as system_events
+from ami_bridge.events import transfers as transfer_events
 from crm.ledger.conversations import Conversation, Offer, Segment, Wait
-from crm.ledger.postures import Membership, Posture
+from crm.ledger.postures import Membership, Posture, Sight
+
+from . import agents, channels, doubts, endings, recall, seats, sight, snapshot, stays, talks, transfers
+from .facts import SET_BACK_S, Facts
+
+Rule = Callable[[Facts, Any, float], None]
+
+RULES: Mapping[type[Event], Rule] = {
+    channel_events.Newchannel: channels.born,
+    channel_events.DialBegin: channels.dial_begin,
+    channel_events.DialEnd: channels.dial_end,
+    channel_events.HangupRequest: channels.hangup_request,
+    channel_events.Hangup: channels.hangup,
+    channel_events.Hold: talks.hold,
+    channel_events.Unhold: talks.unhold,
+    bridge_events.BridgeEnter: channels.bridge_enter,
+    bridge_events.BridgeLeave: channels.bridge_leave,
+    bridge_events.BridgeMerge: channels.bridge_merge,
+    queue_events.QueueCallerJoin: stays.joined,
+    queue_events.QueueCallerLeave: stays.left,
+    queue_events.QueueCallerAbandon: stays.abandoned,
+    queue_events.MemberState: snapshot.member,
+    agent_events.AgentCalled: agents.agent_called,
+    agent_events.AgentConnect: agents.agent_connect,
+    agent_events.AgentRingNoAnswer: agents.agent_ring_no_answer,
+    agent_events.AgentDump: agents.agent_dump,
+    agent_events.AgentComplete: agents.agent_complete,
+    transfer_events.BlindTransfer: transfers.blind,
+    transfer_events.AttendedTransfer: transfers.attended,
+    our_events.QueueLeft: stays.queue_left,
+    our_events.QueueHangup: stays.queue_hangup,
+    our_events.IvrLeft: stays.ivr_left,
+    our_events.VoicemailLeft: stays.voicemail_left,
+    system_events.DeviceStateChange: snapshot.device,
+    system_events.Shutdown: sight.shutdown,
+    list_events.QueueParams: snapshot.queue,
+    list_events.QueueEntry: snapshot.waiting,
+    list_events.CoreShowChannel: snapshot.channel,
+    list_events.ListComplete: snapshot.complete,
+}
 
 
 class Floor:
-    """One node's floor. `now` is the bridge's clock in epoch seconds; an event's own Timestamp goes before it."""
+    """One node's floor. `now` is the bridge's clock in epoch seconds; an event's own time goes before it."""
 
     def __init__(self, node: str) -> None:
         self.node = node
+        self.facts = Facts(node)
+        self._clock = 0.0
+        self._heard_at = 0.0
 
     def recall(
         self,
@@ -22,21 +103,89 @@ class Floor:
         segments: list[Segment],
         memberships: list[Membership],
         postures: list[Posture],
+        heard_at: float | None = None,
     ) -> None:
-        """Load the open rows of the ledger before the first snapshot, which then un-marks or ends them."""
+        """Load the open rows of the ledger, before the first event. The next snapshot carries them on or ends them.
+
+        memberships: those with no left_at; postures: all. heard_at: when a bridge last heard this node (node.heard_at),
+        which is when what has ended meanwhile is said to have ended.
+        """
+        recall.load(self.facts, conversations, waits, offers, segments, memberships, postures)
+        self.facts.lost_at = heard_at
 
     def apply(self, event: Event, now: float) -> list[Change]:
-        """Take in one event; what it changed, in order."""
-        raise NotImplementedError
+        """Take in one event; what it changed, in order. Never raises for what a peer may send in whatever order."""
+        at = self._time_of(event, now)
+        rule = RULES.get(type(event))
+        facts = self.facts
+        if rule is not None:
+            rule(facts, event, at)
+        return self._conclude(at)
 
     def tick(self, now: float) -> list[Change]:
         """Call each second: settles what waits for silence. Never changes what is written, only when."""
-        raise NotImplementedError
+        return self._conclude(self._estimate(now))
 
     def sight_found(self, now: float, asterisk_version: str | None) -> list[Change]:
-        """Connected and logged in; a snapshot must be asked for next (actions.snapshot)."""
-        raise NotImplementedError
+        """Connected and logged in. A snapshot must be asked for next (actions.snapshot)."""
+        sight.found(self.facts, self._estimate(now), now, asterisk_version)
+        return self._conclude(self._estimate(now))
 
     def sight_lost(self, now: float) -> list[Change]:
         """The connection ended: what happens from now on is unseen."""
-        raise NotImplementedError
+        sight.lost(self.facts, self._estimate(now), now)
+        return self._conclude(self._estimate(now))
+
+    @property
+    def sight(self) -> Sight:
+        """The node's own row, changed in place."""
+        return self.facts.sight
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing goes on: no channel, conversation, wait or ring."""
+        return next(self.facts.all_open(), None) is None
+
+    def _time_of(self, event: Event, now: float) -> float:
+        at = event.at
+        if at is None:
+            return self._estimate(now)
+        if at < self._clock - SET_BACK_S:
+            self._settle_all()
+            self._clock = 0.0
+        if at > self._clock:
+            self._clock, self._heard_at = at, now
+        return at
+
+    def _settle_all(self) -> None:
+        """Asterisk's clock was set back: what waits for a time would wait for long."""
+        talks.settle(self.facts, math.inf)
+        endings.look_again(self.facts)
+        endings.forget(self.facts, math.inf)
+        self.facts.doubts.clear()
+
+    def _estimate(self, now: float) -> float:
+        """Asterisk's time now, by the last event that carried one: the two clocks need not agree."""
+        if not self._clock:
+            return now
+        return self._clock + max(0.0, now - self._heard_at)
+
+    def _conclude(self, at: float) -> list[Change]:
+        facts = self.facts
+        clock = max(at, self._clock)
+        if facts.partings:
+            talks.settle(facts, clock)
+        if facts.doubts:
+            doubts.settle(facts, clock)
+        if facts.revised:
+            endings.look_again(facts)
+        if facts.endings:
+            endings.forget(facts, clock)
+        if facts.touched:
+            for seat in facts.touched.values():
+                seats.refresh(facts, seat, at)
+            facts.touched = {}
+        if not facts.changes:
+            return []
+        changes, facts.changes = facts.changes, []
+        return changes

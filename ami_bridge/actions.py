@@ -1,0 +1,98 @@
+"""A wish → AMI headers in the order they are sent, and how its confirmation looks.
+
+Called by mirror.py (looks, the after-call work pause) and outbox.py (wishes). Nothing here sends or refuses: a value
+that would arrive as another header is refused where bytes leave (sending.refuse_unsendable), whoever made it. Pure.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+from ami_bridge.changes import CallHandled, Change, MemberSeen, PauseSeen
+from ami_bridge.sending import Headers
+from crm.ledger.requests import OwnWish, Wish
+from crm.rules.agent_state import ACW
+
+LOOK = "kefu-look-"
+"""ActionIDs of lists that the floor is compared with begin so."""
+
+_OWN_WISHES = UUID("0a5b2a52-6a0b-5f0e-8f4e-3f8f0a3f7c11")
+_ALREADY = {
+    "add_member": "already there",
+    "remove_member": "not there",
+}
+
+
+def login(username: str, secret: str) -> Headers:
+    """Log in with plain events on."""
+    return {"Action": "Login", "Username": username, "Secret": secret, "Events": "on"}
+
+
+def ping() -> Headers:
+    return {"Action": "Ping"}
+
+
+def look(number: int) -> list[Headers]:
+    """The lists of one look at everything, in the order to send them: members first, so that seats are known.
+
+    number: another one for each look, so that late rows of the one before are told apart.
+    """
+    return [
+        {"Action": "QueueStatus", "ActionID": f"{LOOK}{number}-queues"},
+        {"Action": "CoreShowChannels", "ActionID": f"{LOOK}{number}-channels"},
+        {"Action": "DeviceStateList", "ActionID": f"{LOOK}{number}-devices"},
+    ]
+
+
+def headers_of(wish: Wish) -> Headers:
+    """The action that carries out a wish. What the wish lacks, Asterisk refuses in its own words."""
+    named = {"ActionID": wish.id, "Interface": wish.seat}
+    if wish.kind == "add_member":
+        penalty = str(wish.penalty or 0)
+        return {"Action": "QueueAdd", **named, "Queue": wish.queue or "", "Penalty": penalty, "Paused": "false"}
+    if wish.kind == "remove_member":
+        return {"Action": "QueueRemove", **named, "Queue": wish.queue or ""}
+    headers = {"Action": "QueuePause", **named, "Paused": "true" if wish.kind == "pause" else "false"}
+    if wish.queue is not None:
+        headers["Queue"] = wish.queue
+    if wish.reason:
+        headers["Reason"] = wish.reason
+    return headers
+
+
+def begin_after_call_work(handled: CallHandled, node: str, now: float, expiry_s: float) -> tuple[OwnWish, Headers]:
+    """The pause that leaves on AgentComplete, in all queues of the seat: sent at once, the seat is not rung again.
+
+    Its row is written already sent. The id derives from the call, so that a replay writes no second wish.
+    """
+    row = OwnWish(
+        str(uuid5(_OWN_WISHES, f"{node}\0{handled.seat}\0{handled.conversation_id}\0{handled.at:.6f}")),
+        node,
+        "pause",
+        handled.seat,
+        ACW,
+        "bridge",
+        handled.conversation_id,
+        "sent",
+        now,
+        now,
+        now + expiry_s,
+    )
+    return row, headers_of(Wish(row.id, row.kind, row.seat, None, ACW, None, row.conversation_id, now))
+
+
+def settles(wish: Wish, change: Change) -> bool:
+    """Whether this change is Asterisk's own word that the wish came true."""
+    if isinstance(change, PauseSeen) and wish.seat == change.seat:
+        if wish.kind == "unpause":
+            return not change.paused
+        # The reason tells one pause from the other: lunch is not confirmed by the after-call work before it.
+        return wish.kind == "pause" and change.paused and (change.reason or None) == (wish.reason or None)
+    if isinstance(change, MemberSeen) and (wish.seat, wish.queue) == (change.seat, change.queue):
+        return wish.kind == ("add_member" if change.present else "remove_member")
+    return False
+
+
+def already_so(wish: Wish, message: str) -> bool:
+    """Whether Asterisk refused the wish only because it had come true before."""
+    return wish.kind in _ALREADY and _ALREADY[wish.kind] in message.lower()

@@ -1,0 +1,109 @@
+"""Rules for events between a waiting caller and a queue member: rung, connected, not answered, done."""
+
+from __future__ import annotations
+
+from ami_bridge.changes import CallerJoinedQueue, CallHandled
+from ami_bridge.events.agents import AgentCalled, AgentComplete, AgentConnect, AgentDump, AgentRingNoAnswer
+
+from . import calls, ids, legs, rings, stays
+from .facts import Call, Facts, Ring, Seat, base_of_interface
+
+
+def agent_called(facts: Facts, event: AgentCalled, at: float) -> None:
+    """A member is being rung for a waiting caller."""
+    caller = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    if caller is None or event.dest_uniqueid in facts.rings:
+        return
+    facts.sits[base_of_interface(event.interface)] = event.interface
+    dest = legs.learn(facts, event.dest_channel, event.dest_uniqueid, event.linkedid, at)
+    if dest is None:
+        return
+    legs.sit(facts, dest, event.interface)
+    call = calls.of_caller(facts, caller, at, guessed=caller.known_at == at)
+    calls.learn_caller(facts, call, event.caller, event.caller_name)
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    rings.begin(facts, call, stay, event.queue, event.interface, event.dest_uniqueid, at)
+
+
+def agent_connect(facts: Facts, event: AgentConnect, at: float) -> None:
+    """The queue gives the caller to this member: the wait is over, other seats' rings were taken elsewhere."""
+    caller = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    if caller is None:
+        return
+    call = calls.of_caller(facts, caller, at - event.hold_s, guessed=True)
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    if stay is None:
+        stay = stays.open_stay(facts, call, event.uniqueid, event.queue, at - event.hold_s, guessed=True)
+        facts.say(CallerJoinedQueue(call.row, stay.row))
+    stays.answered(facts, stay, at)
+    ring = facts.rings.get(event.dest_uniqueid) or _open_ring(call, event.interface)
+    if ring is None:
+        dest = legs.learn(facts, event.dest_channel, event.dest_uniqueid, event.linkedid, at)
+        if dest is not None:
+            legs.sit(facts, dest, event.interface)
+        begun = at - event.ring_s
+        ring = rings.begin(facts, call, stay, event.queue, event.interface, event.dest_uniqueid, begun, guessed=True)
+    ring.picked_up = True
+    if ring.row.outcome != "answered":
+        rings.end(facts, ring, "answered", at)
+    rings.taken(facts, ring, at)
+
+
+def agent_ring_no_answer(facts: Facts, event: AgentRingNoAnswer, at: float) -> None:
+    ring = facts.rings.get(event.dest_uniqueid)
+    if ring is not None and ring.row.outcome is None:
+        rings.end(facts, ring, "no_answer", at)
+
+
+def agent_dump(facts: Facts, event: AgentDump, at: float) -> None:
+    """The member hung up instead of taking the caller it had answered for."""
+    ring = facts.rings.get(event.dest_uniqueid)
+    if ring is not None and not ring.settled:
+        rings.end(facts, ring, "rejected", at)
+        ring.settled = True
+
+
+def agent_complete(facts: Facts, event: AgentComplete, at: float) -> None:
+    """The queue is done with both. Found by caller, else by the member's leg, else by the member's one talk."""
+    seat = facts.seat(event.interface)
+    call = _call_of(facts, event, seat)
+    if call is None:
+        if event.uniqueid is None or not facts.buried(event.uniqueid, at):
+            conversation = ids.conversation_id(facts.node, event.linkedid) if event.linkedid else seat.handled
+            seat.handled = conversation
+            facts.say(CallHandled(seat.name, conversation, at))
+        return
+    ring = _ring_to_handle(call, event, seat)
+    if ring is not None:
+        ring.handled = True
+    elif seat.name in call.handled:
+        return
+    call.handled.add(seat.name)
+    seat.handled = call.row.id
+    facts.say(CallHandled(seat.name, call.row.id, at))
+
+
+def _call_of(facts: Facts, event: AgentComplete, seat: Seat) -> Call | None:
+    for uniqueid in (event.uniqueid, event.dest_uniqueid):
+        channel = facts.channels.get(uniqueid or "")
+        if channel is not None and channel.call is not None:
+            return channel.call
+    stay = facts.stays.get((event.uniqueid or "", event.queue))
+    if stay is not None:
+        return stay.call
+    open_talks = [talk for talk in seat.talks.values() if talk.row.queue == event.queue]
+    if len(open_talks) == 1:
+        return open_talks[0].call
+    return facts.calls.get(event.linkedid or "")
+
+
+def _ring_to_handle(call: Call, event: AgentComplete, seat: Seat) -> Ring | None:
+    """The answered ring that this event closes. Its DestUniqueid may be another one than AgentConnect's."""
+    for ring in reversed(call.rings):
+        if ring.row.seat == seat.name and ring.picked_up and not ring.handled and ring.row.queue == event.queue:
+            return ring
+    return None
+
+
+def _open_ring(call: Call, seat: str) -> Ring | None:
+    return next((ring for ring in reversed(call.rings) if ring.row.seat == seat and not ring.settled), None)

@@ -1,0 +1,81 @@
+"""Conversations: which channel begins one, and who belongs to it. How it ends: endings.py.
+
+A conversation is found by Linkedid: its first channel says the direction. Agents' legs, Local halves and consult legs
+begin none.
+"""
+
+from __future__ import annotations
+
+from ami_bridge.changes import CallerArrived
+from crm.ledger.conversations import Conversation
+
+from . import ids
+from .facts import Call, Channel, Facts
+
+
+def begin(
+    facts: Facts, channel: Channel, direction: str, at: float, *, dialled: str | None = None, guessed: bool = False
+) -> Call:
+    """Open the conversation of this channel's Linkedid. guessed: attached too late to know how it began."""
+    first = facts.channels.get(channel.linkedid, channel)
+    row = Conversation(
+        ids.conversation_id(facts.node, channel.linkedid),
+        facts.node,
+        channel.linkedid,
+        direction,
+        min(at, first.known_at),
+        caller=channel.caller or first.caller,
+        caller_name=channel.caller_name or first.caller_name,
+        dialled=dialled or first.exten,
+        reconstructed=guessed,
+    )
+    call = facts.calls[channel.linkedid] = Call(row, channel.linkedid)
+    for leg in (first, first.partner, channel, channel.partner):
+        if leg is not None:
+            join(call, leg)
+    if not channel.half or channel.half == 2 or direction != "inbound":
+        call.parties[channel.uniqueid] = channel
+    facts.say(CallerArrived(row))
+    return call
+
+
+def join(call: Call, channel: Channel) -> None:
+    """This leg belongs to the conversation. Of a simulated caller's two halves, the second walks the dialplan."""
+    if channel.call is not None:
+        return
+    channel.call = call
+    call.channels[channel.uniqueid] = channel
+    begun_by = channel.partner.uniqueid if channel.half == 2 and channel.partner is not None else None
+    if begun_by == call.first and call.row.direction == "inbound":
+        call.parties[channel.uniqueid] = channel
+
+
+def of_caller(facts: Facts, channel: Channel, at: float, *, guessed: bool = False) -> Call:
+    """The conversation of a channel that a queue speaks of: whoever waits in a queue is a caller."""
+    call = channel.call or facts.calls.get(channel.linkedid)
+    if call is None:
+        return begin(facts, channel, "inbound", at, guessed=guessed)
+    join(call, channel)
+    if call.row.direction == "inbound" and channel.uniqueid not in call.parties and channel.seat is None:
+        call.parties[channel.uniqueid] = channel
+    return call
+
+
+def learn_caller(facts: Facts, call: Call, caller: str | None, caller_name: str | None) -> None:
+    """The number or name came later than the call did."""
+    row = call.row
+    if (row.caller is None and caller) or (row.caller_name is None and caller_name):
+        row.caller = row.caller or caller
+        row.caller_name = row.caller_name or caller_name
+        facts.say(CallerArrived(row))
+
+
+def goes_outside(facts: Facts, call: Call, leg: Channel) -> None:
+    """A seat dialled a leg to the outside: from now on whoever is at that leg is whom the seat talks with."""
+    join(call, leg)
+    if call.row.direction == "internal":
+        call.row.direction = "outbound"
+        call.parties.clear()
+        facts.say(CallerArrived(call.row))
+    if call.row.direction == "outbound":
+        call.parties[leg.uniqueid] = leg

@@ -1,0 +1,172 @@
+"""Rules for channel events: born, dialled, joined and parted in bridges, asked to end, gone."""
+
+from __future__ import annotations
+
+from ami_bridge.events.bridges import BridgeEnter, BridgeLeave, BridgeMerge
+from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel
+
+from . import calls, endings, rings, talks
+from .facts import Bridge, Channel, Facts, newer
+from .legs import learn, sit
+
+TRUNK_CONTEXT = "from-trunk"
+_RING_IN = 4
+_NO_NUMBER = ("s", "h", "i", "t")
+
+
+def born(facts: Facts, event: Newchannel, at: float) -> None:
+    if event.uniqueid in facts.channels:
+        return
+    channel = learn(facts, event.channel, event.uniqueid, event.linkedid, at, event.context)
+    if channel is None:
+        return
+    channel.caller, channel.caller_name = event.caller, event.caller_name
+    channel.exten = None if event.exten in _NO_NUMBER else event.exten
+    if channel.call is None and channel.uniqueid == channel.linkedid:
+        _first(facts, channel, event, at)
+
+
+def _first(facts: Facts, channel: Channel, event: Newchannel, at: float) -> None:
+    """The first channel of a Linkedid says what kind of conversation begins, if any."""
+    incoming = event.state == _RING_IN
+    if channel.seat is not None:
+        if incoming and facts.seats[channel.seat].talks:
+            channel.consult = True
+        else:
+            calls.begin(facts, channel, "internal", at)
+    elif event.context.startswith(TRUNK_CONTEXT):
+        calls.begin(facts, channel, "inbound" if incoming or channel.half else "outbound", at)
+    elif not channel.half:
+        calls.begin(facts, channel, "inbound" if incoming else "outbound", at)
+
+
+def hangup_request(facts: Facts, event: HangupRequest, at: float) -> None:
+    channel = facts.channels.get(event.uniqueid)
+    if channel is not None:
+        endings.hung_up(facts, channel, at)
+
+
+def hangup(facts: Facts, event: Hangup, at: float) -> None:
+    channel = facts.channels.get(event.uniqueid)
+    facts.bury(event.uniqueid, at)
+    if channel is not None:
+        gone(facts, channel, at, event.cause)
+
+
+def gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
+    """Take a channel off the floor, with all that it alone kept going."""
+    del facts.channels[channel.uniqueid]
+    touched = talks.affected(channel)
+    _out_of_bridge(facts, channel)
+    if channel.half:
+        facts.halves.pop(channel.name, None)
+        if channel.partner is not None:
+            channel.partner.partner = None
+            channel.partner = None
+    talks.review(facts, touched, at)
+    talks.leg_gone(facts, channel, at)
+    if channel.seat is not None:
+        facts.seat(channel.seat).channels.pop(channel.uniqueid, None)
+    rings.leg_gone(facts, channel, at, cause)
+    endings.lost_leg(facts, channel, at, cause)
+    channel.call = None
+
+
+def dial_begin(facts: Facts, event: DialBegin, at: float) -> None:
+    dest = learn(facts, event.dest_channel, event.dest_uniqueid, event.dest_linkedid, at, event.dest_context)
+    source = facts.channels.get(event.uniqueid or "")
+    if dest is None or source is None:
+        return
+    if source.seat is not None and source.half:
+        _phone_behind(facts, source, dest)
+    elif source.consult or dest.consult:
+        dest.consult = True
+    elif dest.seat is not None:
+        rings.dialled(facts, source, dest, at)
+    elif source.call is not None and not dest.half and source.seat is not None:
+        calls.goes_outside(facts, source.call, dest)
+
+
+def dial_end(facts: Facts, event: DialEnd, at: float) -> None:
+    ring = facts.rings.get(event.dest_uniqueid)
+    if ring is not None:
+        rings.dial_ended(facts, ring, event.status, at)
+        return
+    dest = facts.channels.get(event.dest_uniqueid)
+    if dest is not None and dest.call is not None and dest.uniqueid in dest.call.parties:
+        dest.call.dialled_out = event.status
+
+
+def bridge_enter(facts: Facts, event: BridgeEnter, at: float) -> None:
+    channel = learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    if channel is None or not newer(at, channel.bridge_at):
+        return
+    if event.swap is not None:
+        _take_place(facts, channel, event.swap)
+    put_into(facts, channel, event.bridge, at, holding=event.holding)
+
+
+def put_into(facts: Facts, channel: Channel, bridge_id: str, at: float, *, holding: bool = False) -> None:
+    """This channel is in this bridge now, and in no other."""
+    before = talks.affected(channel)
+    _out_of_bridge(facts, channel)
+    bridge = facts.bridges.get(bridge_id)
+    if bridge is None:
+        bridge = facts.bridges[bridge_id] = Bridge(bridge_id)
+    bridge.holding = bridge.holding or holding
+    bridge.members[channel.uniqueid] = channel
+    channel.bridge, channel.bridge_at = bridge, at
+    before.update(talks.affected(channel))
+    talks.review(facts, before, at)
+
+
+def bridge_leave(facts: Facts, event: BridgeLeave, at: float) -> None:
+    channel = learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    if channel is None or channel.bridge is None or channel.bridge.id != event.bridge:
+        return
+    if newer(at, channel.bridge_at):
+        take_out(facts, channel, at)
+
+
+def take_out(facts: Facts, channel: Channel, at: float) -> None:
+    """This channel is in no bridge now."""
+    touched = talks.affected(channel)
+    _out_of_bridge(facts, channel)
+    channel.bridge_at = at
+    talks.review(facts, touched, at)
+
+
+def bridge_merge(facts: Facts, event: BridgeMerge, at: float) -> None:
+    merged = facts.bridges.get(event.from_bridge)
+    for channel in list(merged.members.values()) if merged else ():
+        put_into(facts, channel, event.to_bridge, at)
+
+
+def _out_of_bridge(facts: Facts, channel: Channel) -> None:
+    bridge = channel.bridge
+    if bridge is None:
+        return
+    channel.bridge = None
+    bridge.members.pop(channel.uniqueid, None)
+    if not bridge.members:
+        facts.bridges.pop(bridge.id, None)
+
+
+def _phone_behind(facts: Facts, source: Channel, dest: Channel) -> None:
+    """A Local member rings its phone: the phone is the seat, the pair only the wire to it."""
+    for half in (source, source.partner):
+        if half is not None:
+            half.phone_behind = True
+    if source.seat is not None:
+        sit(facts, dest, source.seat)
+
+
+def _take_place(facts: Facts, channel: Channel, swapped: str) -> None:
+    """A half of a simulated caller's pair was taken out of the middle: whoever is there now is the caller."""
+    old = facts.channels.get(swapped)
+    if old is None or not old.half or old.call is None or swapped not in old.call.parties:
+        return
+    if channel.seat is None and channel.call in (None, old.call):
+        calls.join(old.call, channel)
+        del old.call.parties[swapped]
+        old.call.parties[channel.uniqueid] = channel

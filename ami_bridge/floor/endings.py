@@ -1,0 +1,150 @@
+"""How a conversation ends, in which words, and when it leaves the floor.
+
+An ended one stays for LINGER_S, because Asterisk's last words about it come in no fixed order; each of them may make
+its ending read otherwise. Then it and its channels are forgotten.
+"""
+
+from __future__ import annotations
+
+from ami_bridge.changes import ConversationEnded
+
+from . import rings, stays, talks
+from .facts import Call, Channel, Facts
+
+LINGER_S = 2.0
+ECHO_S = 2.0
+"""A far end that hangs up so soon after the agent did is only Asterisk passing it on."""
+
+_RING_WORDS = {
+    "answered": "answered",
+    "no_answer": "no_answer",
+    "rejected": "rejected",
+    "busy": "busy",
+    "device_gone": "failed",
+    "caller_left": "cancelled",
+    "taken_elsewhere": "no_answer",
+    "lost_sight": "lost_sight",
+}
+_DIAL_WORDS = {
+    "ANSWER": "answered",
+    "BUSY": "busy",
+    "NOANSWER": "no_answer",
+    "CANCEL": "cancelled",
+    "ABORT": "cancelled",
+    "CONGESTION": "failed",
+    "CHANUNAVAIL": "failed",
+}
+
+
+def hung_up(facts: Facts, channel: Channel, at: float) -> None:
+    """The far end of this leg hung up: remember which side that was."""
+    call = channel.call
+    if call is None:
+        return
+    if channel.uniqueid in call.parties:
+        call.caller_asked = call.caller_asked or at
+    elif channel.seat is not None and (channel.seat in call.talks or channel.uniqueid == call.first):
+        call.agent_asked = at
+
+
+def lost_leg(facts: Facts, channel: Channel, at: float, cause: int) -> None:
+    """A leg is gone. An inbound conversation ends with its caller, any other with its last leg."""
+    call = channel.call
+    if call is None:
+        return
+    call.channels.pop(channel.uniqueid, None)
+    was_party = call.parties.pop(channel.uniqueid, None) is not None
+    if was_party and not call.lost:
+        call.row.hangup_cause = cause
+    if call.row.ended_at is not None:
+        return
+    if was_party:
+        stays.caller_gone(facts, call, channel.uniqueid, at)
+    over = not call.parties and was_party if call.row.direction == "inbound" else not call.channels
+    if over:
+        end(facts, call, at)
+
+
+def end(facts: Facts, call: Call, at: float) -> None:
+    """Close the conversation and all that still goes on in it."""
+    row = call.row
+    row.ended_at = max(at, row.started_at)
+    talks.end_all(facts, call, at)
+    rings.end_all(facts, call, at)
+    stays.end_all(facts, call, at)
+    row.outcome, row.ended_by = _outcome(call), _ended_by(call)
+    facts.say(ConversationEnded(row))
+    facts.endings.append((at + LINGER_S, call))
+
+
+def look_again(facts: Facts) -> None:
+    """Something about ended conversations became known: their endings may read otherwise now."""
+    for call in facts.revised.values():
+        row = call.row
+        outcome, ended_by = _outcome(call), _ended_by(call)
+        if (outcome, ended_by) != (row.outcome, row.ended_by):
+            row.outcome, row.ended_by = outcome, ended_by
+            facts.say(ConversationEnded(row))
+    facts.revised = {}
+
+
+def forget(facts: Facts, clock: float) -> None:
+    """Ended conversations leave the floor when nothing more can be said about them."""
+    endings = facts.endings
+    while endings and endings[0][0] <= clock:
+        call = endings.popleft()[1]
+        if facts.calls.get(call.row.linkedid) is call:
+            del facts.calls[call.row.linkedid]
+        for stay in call.stays:
+            key = (stay.row.caller_uniqueid, stay.row.queue)
+            if facts.stays.get(key) is stay:
+                del facts.stays[key]
+        for ring in call.rings:
+            if facts.rings.get(ring.dest) is ring:
+                del facts.rings[ring.dest]
+        for leg in call.channels.values():
+            leg.call = None
+        call.channels.clear()
+
+
+def _outcome(call: Call) -> str:
+    if call.lost:
+        return "lost_sight"
+    if call.talked:
+        return "answered"
+    if call.voicemail or call.next_step == "voicemail":
+        return "voicemail"
+    if call.next_step == "callback":
+        return "callback_booked"
+    if call.stays:
+        return _waited(call)
+    if call.next_step == "goodbye":
+        return "self_served"
+    if call.rings:
+        return _RING_WORDS[call.rings[-1].row.outcome or "no_answer"]
+    if call.dialled_out is not None:
+        return _DIAL_WORDS.get(call.dialled_out, "failed")
+    if call.row.direction == "inbound":
+        return "abandoned" if call.caller_asked else "failed"
+    return "cancelled" if call.caller_asked or call.agent_asked else "failed"
+
+
+def _waited(call: Call) -> str:
+    last = max(call.stays, key=lambda stay: stay.row.entered_at)
+    if last.row.outcome in ("answered", "abandoned", "lost_sight"):
+        return last.row.outcome
+    later = [ring for ring in call.rings if ring.stay is None and ring.row.started_at >= last.row.entered_at]
+    if later and later[-1].row.outcome in ("answered", "busy", "rejected"):
+        return _RING_WORDS[later[-1].row.outcome]
+    return "no_answer"
+
+
+def _ended_by(call: Call) -> str:
+    if call.lost:
+        return "unknown"
+    caller, agent, ended = call.caller_asked, call.agent_asked, call.row.ended_at or 0.0
+    if caller is None:
+        return "agent" if agent is not None and ended - agent <= ECHO_S else "system"
+    if agent is None or caller < agent or caller - agent > ECHO_S:
+        return "caller"
+    return "agent"

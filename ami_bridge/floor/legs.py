@@ -1,0 +1,62 @@
+"""Legs: a channel is learnt from any event that shows it, paired with its other half, seated, put into its call.
+
+So the floor may be attached in the middle of a call; but only a birth, a queue, a ring or a snapshot makes a
+conversation of a leg.
+"""
+
+from __future__ import annotations
+
+from . import calls
+from .facts import Channel, Facts, base_of_channel, half_of
+
+SEAT_CONTEXT = "from-seat"
+
+
+def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, context: str = "") -> Channel | None:
+    """The channel of this Uniqueid, new or known; None when it is known to be gone."""
+    channel = facts.channels.get(uniqueid)
+    if channel is not None:
+        if channel.linkedid != linkedid:
+            channel.linkedid = linkedid
+            _belong(facts, channel)
+        return channel
+    if facts.buried(uniqueid, at):
+        return None
+    channel = Channel(uniqueid, name, linkedid, at, base_of_channel(name), half_of(name))
+    facts.channels[uniqueid] = channel
+    if channel.half:
+        _pair(facts, channel)
+    else:
+        seat = facts.sits.get(channel.base)
+        if seat is None and context.startswith(SEAT_CONTEXT):
+            seat = channel.base
+        if seat is not None:
+            sit(facts, channel, seat)
+    _belong(facts, channel)
+    return channel
+
+
+def sit(facts: Facts, channel: Channel, seat: str) -> None:
+    """This leg, and the other half of its pair, speaks for a seat."""
+    for leg in (channel, channel.partner):
+        if leg is not None and leg.seat != seat:
+            if leg.seat is not None:
+                facts.seat(leg.seat).channels.pop(leg.uniqueid, None)
+            leg.seat = seat
+            facts.seat(seat).channels[leg.uniqueid] = leg
+
+
+def _belong(facts: Facts, channel: Channel) -> None:
+    call = facts.calls.get(channel.linkedid)
+    if call is not None:
+        calls.join(call, channel)
+
+
+def _pair(facts: Facts, channel: Channel) -> None:
+    facts.halves[channel.name] = channel
+    other = facts.halves.get(f"{channel.name[:-1]}{3 - channel.half}")
+    if other is not None and other is not channel:
+        channel.partner, other.partner = other, channel
+        channel.phone_behind = other.phone_behind
+        if other.seat is not None:
+            sit(facts, channel, other.seat)

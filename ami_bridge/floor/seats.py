@@ -1,0 +1,175 @@
+"""Seats: devices, memberships, pauses, and the posture computed from them.
+
+The word, first match: unseen (not heard of since the last look), talking, offline (the device is away), ringing,
+wrapping_up (paused in all its queues with our reason ACW), paused, ready. Whoever asked for a pause in the middle of a
+talk is talking until it ends; a device that Asterisk calls in use is not ready, whatever it does.
+"""
+
+from __future__ import annotations
+
+from ami_bridge.changes import MemberSeen, MembershipChanged, PauseSeen, PostureChanged
+from ami_bridge.events.queues import MemberState
+from ami_bridge.events.system import DeviceStateChange
+from crm.ledger.postures import Membership, Posture
+from crm.rules.agent_state import ACW
+
+from .facts import Facts, Member, Seat, newer
+
+_DEVICE_OF_STATUS = (
+    "UNKNOWN",
+    "NOT_INUSE",
+    "INUSE",
+    "BUSY",
+    "INVALID",
+    "UNAVAILABLE",
+    "RINGING",
+    "RINGINUSE",
+    "ONHOLD",
+)
+_AWAY = ("UNAVAILABLE", "INVALID")
+_BUSY = ("INUSE", "BUSY", "ONHOLD", "RINGINUSE")
+_RINGS = ("RINGING", "RINGINUSE")
+
+
+def member(facts: Facts, event: MemberState, at: float) -> None:
+    """A whole member row. One that is older than what is known of the same place in the queue changes nothing."""
+    seat = facts.seat(event.interface)
+    known = seat.members.get(event.queue)
+    if known is not None and not newer(at, known.at):
+        return
+    if event.state_interface is not None:
+        facts.sits.setdefault(event.state_interface, seat.name)
+    if event.news == "removed":
+        leave(facts, seat, event.queue, at)
+        return
+    _stand(facts, seat, known, event, at)
+    if 0 <= event.status < len(_DEVICE_OF_STATUS):
+        _device(seat, _DEVICE_OF_STATUS[event.status], at)
+
+
+def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
+    name = facts.sits.get(event.device)
+    if name is None:
+        if event.device in facts.seats:
+            name = event.device
+        else:
+            if not event.device.startswith("Local/"):
+                facts.devices[event.device] = (event.state, at)
+            return
+    _device(facts.seat(name), event.state, at)
+
+
+def differs(seat: Seat, known: Member, event: MemberState) -> bool:
+    """Whether a listed row says anything else than is known of this place in a queue."""
+    if (known.row.penalty, known.row.paused) != (event.penalty, event.paused):
+        return True
+    return event.paused and event.reason is not None and event.reason != seat.reason
+
+
+def refresh(facts: Facts, seat: Seat, at: float) -> None:
+    """Compute the posture anew; say so when any of it changed."""
+    word = posture_word(seat)
+    paused = is_paused(seat)
+    ring = next(reversed(seat.rings.values()), None)
+    talk = next(reversed(seat.talks.values()), None)
+    conversation = talk.row.conversation_id if talk else ring.row.conversation_id if ring else None
+    if conversation is None:
+        conversation = seat.handled if word == "wrapping_up" else _of_leg(seat) if word == "talking" else None
+    reason = seat.reason if paused else None
+    now = (
+        word,
+        seat.device,
+        paused,
+        reason,
+        conversation,
+        ring.row.id if ring else None,
+        talk.row.id if talk else None,
+    )
+    row = seat.row
+    if row is None:
+        since = seat.pause_at if paused and seat.pause_at else at
+        row = seat.row = Posture(facts.node, seat.name, word, since)
+    elif now == (
+        row.word,
+        row.device_state,
+        row.paused,
+        row.pause_reason,
+        row.conversation_id,
+        row.offer_id,
+        row.segment_id,
+    ):
+        return
+    if row.word != word:
+        row.since = max(at, row.since) if newer(at, row.since) else row.since
+    row.word, row.device_state, row.paused, row.pause_reason = now[:4]
+    row.conversation_id, row.offer_id, row.segment_id = now[4:]
+    facts.say(PostureChanged(row))
+
+
+def posture_word(seat: Seat) -> str:
+    if not seat.seen:
+        return "unseen"
+    if seat.talks:
+        return "talking"
+    if seat.device in _AWAY:
+        return "offline"
+    if seat.rings:
+        return "ringing"
+    if seat.device in _BUSY:
+        return "talking"
+    if seat.device == "RINGING":
+        return "ringing"
+    if is_paused(seat):
+        return "wrapping_up" if seat.reason == ACW else "paused"
+    return "ready"
+
+
+def is_paused(seat: Seat) -> bool:
+    """Paused is who no queue rings: a seat paused in one of two queues still gets calls."""
+    return bool(seat.members) and all(member.row.paused for member in seat.members.values())
+
+
+def _stand(facts: Facts, seat: Seat, known: Member | None, event: MemberState, at: float) -> None:
+    was_paused = known.row.paused if known else False
+    if known is None:
+        joined_at = float(event.login_time) if 0 < event.login_time <= at else at
+        row = Membership(facts.node, event.queue, seat.name, joined_at, event.penalty, event.paused)
+        known = seat.members[event.queue] = Member(row, at)
+        facts.say(MembershipChanged(row))
+        facts.say(MemberSeen(seat.name, event.queue, True, at))
+    elif (known.row.penalty, known.row.paused) != (event.penalty, event.paused):
+        known.row.penalty, known.row.paused = event.penalty, event.paused
+        facts.say(MembershipChanged(known.row))
+    elif event.news == "added":
+        facts.say(MemberSeen(seat.name, event.queue, True, at))
+    known.at = at
+    if event.paused:
+        if event.reason is not None or not was_paused:
+            seat.reason = event.reason
+        seat.pause_at = float(event.last_pause)
+    if event.news == "pause" or was_paused != event.paused:
+        facts.say(PauseSeen(seat.name, event.paused, event.reason if event.paused else None, at))
+
+
+def leave(facts: Facts, seat: Seat, queue: str, at: float) -> None:
+    """The seat stands in this queue no more."""
+    known = seat.members.pop(queue, None)
+    if known is not None:
+        known.row.left_at = max(at, known.row.joined_at)
+        facts.say(MembershipChanged(known.row))
+    facts.say(MemberSeen(seat.name, queue, False, at))
+
+
+def _device(seat: Seat, state: str, at: float) -> None:
+    if newer(at, seat.device_at):
+        seat.device, seat.device_at, seat.seen = state, at, True
+        if state in _RINGS:
+            seat.rang_at = at
+
+
+def _of_leg(seat: Seat) -> str | None:
+    """The conversation of a seat that talks without being talked to as a seat: it called itself, or is consulting."""
+    for leg in seat.channels.values():
+        if leg.call is not None and leg.bridge is not None:
+            return leg.call.row.id
+    return None

@@ -1,0 +1,255 @@
+"""Mark and sweep: lists of what is there, against what the floor knows.
+
+Rows arrive among events, in wire order. What a row shows and nobody knew is taken in at once. What a finished list does
+not show, or shows otherwise, is a doubt: the event that explains it may still be under way. Unexplained after GRACE_S
+the list is believed, and the correction is counted. Only lists asked for as a look (actions.look) sweep.
+"""
+
+from __future__ import annotations
+
+from ami_bridge.actions import LOOK
+from ami_bridge.changes import CallerJoinedQueue
+from ami_bridge.events.lists import CoreShowChannel, ListComplete, QueueEntry, QueueParams
+from ami_bridge.events.queues import MemberState
+from ami_bridge.events.system import DeviceStateChange
+
+from . import calls, channels, doubts, legs, rings, seats, stays, talks
+from .facts import Call, Channel, Facts, Look, Ring
+
+YOUNG_S = 1.0
+_RINGING = 5
+
+
+def queue(facts: Facts, event: QueueParams, at: float) -> None:
+    _look(facts, "queues", event.action_id, at)
+
+
+def member(facts: Facts, event: MemberState, at: float) -> None:
+    """An event is believed at once; a row of a list only where it says nothing else than is known."""
+    if event.news != "listed":
+        seats.member(facts, event, at)
+        return
+    _look(facts, "queues", event.action_id, at)
+    seat = facts.seat(event.interface)
+    seat.seen, seat.listed = True, event.action_id
+    known = seat.members.get(event.queue)
+    if known is None:
+        seats.member(facts, event, at)
+        known = seat.members[event.queue]
+    elif seats.differs(seat, known, event):
+        doubts.raise_one(facts, known, at, at, event)
+    known.listed = event.action_id
+
+
+def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
+    if event.action_id is None:
+        seats.device(facts, event, at)
+        return
+    _look(facts, "devices", event.action_id, at)
+    seat = facts.seats.get(facts.sits.get(event.device, event.device))
+    if seat is None:
+        seats.device(facts, event, at)
+        return
+    seat.listed = event.action_id
+    if seat.device is None or not seat.seen:
+        seats.device(facts, event, at)
+    elif seat.device != event.state:
+        doubts.raise_one(facts, seat, at, at, event)
+
+
+def waiting(facts: Facts, event: QueueEntry, at: float) -> None:
+    """A caller in a queue. Its channel may be listed later: it has no Linkedid here."""
+    _look(facts, "queues", event.action_id, at)
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    if stay is not None:
+        stay.listed = event.action_id
+    elif not facts.buried(event.uniqueid, at):
+        facts.entries[event.uniqueid] = (event, at)
+        known = facts.channels.get(event.uniqueid)
+        if known is not None and known.call is not None:
+            _take_entry(facts, known)
+
+
+def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
+    _look(facts, "channels", event.action_id, at)
+    known = facts.channels.get(event.uniqueid)
+    if known is None:
+        leg = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+        if leg is None:
+            return
+        leg.known_at = at - event.duration_s
+        leg.caller, leg.caller_name = event.caller, event.caller_name
+        if event.bridge is not None:
+            channels.put_into(facts, leg, event.bridge, at)
+    else:
+        leg = known
+        legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+        if event.bridge != (leg.bridge.id if leg.bridge else None):
+            doubts.raise_one(facts, leg, at, at, event)
+    leg.rings = event.state == _RINGING
+    leg.listed = event.action_id
+
+
+def complete(facts: Facts, event: ListComplete, at: float) -> None:
+    """The list is over: what it did not show is doubted."""
+    if event.listed == "channels":
+        _adopt_all(facts, at)
+    if event.action_id is None or not event.action_id.startswith(LOOK):
+        return
+    look = _look(facts, event.listed, event.action_id, at)
+    if look is None:
+        return
+    sweep = {"channels": _sweep_channels, "queues": _sweep_queues, "devices": _sweep_devices}.get(event.listed)
+    if sweep is not None:
+        sweep(facts, look, at)
+    facts.first_looks.discard(event.listed)
+    facts.looks.pop(event.listed, None)
+
+
+def _look(facts: Facts, listed: str, action_id: str | None, at: float) -> Look | None:
+    if action_id is None or not action_id.startswith(LOOK):
+        return None
+    look = facts.looks.get(listed)
+    if look is None or look.action_id != action_id:
+        look = facts.looks[listed] = Look(action_id, at, listed in facts.first_looks)
+    return look
+
+
+def _old_enough(facts: Facts, look: Look, known_at: float) -> bool:
+    """What is younger than the list may be missing in it for that reason alone."""
+    return known_at <= facts.found_at if look.first else known_at < look.began_at - YOUNG_S
+
+
+def _last_seen(facts: Facts, look: Look, at: float) -> float:
+    return facts.lost_at if look.first and facts.lost_at is not None else at
+
+
+def _sweep_channels(facts: Facts, look: Look, at: float) -> None:
+    ended_at = _last_seen(facts, look, at)
+    for leg in facts.channels.values():
+        if leg.listed != look.action_id and _old_enough(facts, look, leg.known_at):
+            doubts.raise_one(facts, leg, at, ended_at)
+    for call in facts.calls.values():
+        if not call.channels and call.row.ended_at is None and _old_enough(facts, look, call.row.started_at):
+            doubts.raise_one(facts, call, at, ended_at)
+        if call.recalled:
+            _sweep_recalled(facts, call, ended_at)
+
+
+def _sweep_recalled(facts: Facts, call: Call, ended_at: float) -> None:
+    """Rings and talks that an earlier bridge left open, and that no leg carries on."""
+    call.recalled = False
+    for ring in call.rings:
+        if ring.row.outcome is None and not ring.dest:
+            rings.end(facts, ring, "lost_sight", ended_at)
+    talks.review(facts, {call.row.id: call}, ended_at)
+
+
+def _sweep_queues(facts: Facts, look: Look, at: float) -> None:
+    ended_at = _last_seen(facts, look, at)
+    for stay in facts.stays.values():
+        open_still = stay.row.left_at is None and stay.listed != look.action_id
+        if open_still and _old_enough(facts, look, stay.row.entered_at):
+            doubts.raise_one(facts, stay, at, ended_at)
+    for seat in facts.seats.values():
+        for place in seat.members.values():
+            if place.listed != look.action_id and _old_enough(facts, look, place.at):
+                doubts.raise_one(facts, place, at, ended_at)
+
+
+def _sweep_devices(facts: Facts, look: Look, at: float) -> None:
+    """A seat that stands in no queue and whose device nobody lists is unseen."""
+    for seat in facts.seats.values():
+        idle = seat.seen and not seat.members and not seat.channels and seat.listed != look.action_id
+        if idle and _old_enough(facts, look, seat.device_at):
+            seat.seen = False
+            facts.touched[seat.name] = seat
+
+
+def _adopt_all(facts: Facts, at: float) -> None:
+    """Make conversations of the legs that belong to none, as far as the list shows what they are."""
+    strangers: dict[str, list[Channel]] = {}
+    for leg in facts.channels.values():
+        if leg.call is None and leg.listed is not None and not leg.consult:
+            strangers.setdefault(leg.linkedid, []).append(leg)
+    for linkedid, group in strangers.items():
+        if linkedid not in facts.calls:
+            _adopt(facts, linkedid, group, at)
+    for uniqueid in list(facts.entries):
+        leg_waiting = facts.channels.get(uniqueid)
+        if leg_waiting is not None:
+            calls.of_caller(facts, leg_waiting, leg_waiting.known_at, guessed=True)
+            _take_entry(facts, leg_waiting)
+    facts.entries.clear()
+    for call in list(facts.calls.values()):
+        _carry_on(facts, call, at)
+
+
+def _adopt(facts: Facts, linkedid: str, group: list[Channel], at: float) -> None:
+    real = [leg for leg in group if not leg.half]
+    outside = [leg for leg in real if leg.seat is None]
+    first = facts.channels.get(linkedid)
+    if first is None or (first.half and not _simulated_caller(first)):
+        first = outside[0] if outside else real[0] if real else None
+    if first is None:
+        return
+    if first.seat is not None and any(talk.row.ended_at is None for talk in facts.seats[first.seat].talks.values()):
+        for leg in group:
+            leg.consult = True
+        return
+    direction = "internal" if first.seat is not None else "inbound"
+    call = calls.begin(facts, first, direction, first.known_at, guessed=True)
+    for leg in group:
+        calls.join(call, leg)
+        if direction == "internal" and leg in outside:
+            calls.goes_outside(facts, call, leg)
+
+
+def _simulated_caller(leg: Channel) -> bool:
+    return f"@{channels.TRUNK_CONTEXT}" in leg.name
+
+
+def _carry_on(facts: Facts, call: Call, at: float) -> None:
+    """Rings and talks that go on: known ones are found again by their seat, others are new to us."""
+    if call.row.ended_at is not None:
+        return
+    stay = next((stay for stay in reversed(call.stays) if stay.row.left_at is None), None)
+    for leg in list(call.channels.values()):
+        if call.recalled:
+            _recall_party(call, leg)
+        if leg.rings and leg.half != 2 and leg.seat is not None and leg.uniqueid not in facts.rings:
+            ring = _open_ring(call, leg.seat)
+            if ring is None:
+                rings.begin(
+                    facts, call, stay, stay.row.queue if stay else None, leg.seat, leg.uniqueid, at, guessed=True
+                )
+            elif not ring.dest:
+                ring.dest = leg.uniqueid
+                facts.rings[leg.uniqueid] = ring
+    talks.review(facts, {call.row.id: call}, at)
+
+
+def _recall_party(call: Call, leg: Channel) -> None:
+    """Whom the seats talked with, by what an earlier bridge wrote; else the first leg that is no seat's."""
+    known = {talk.party for talk in call.talks.values()} | {stay.row.caller_uniqueid for stay in call.stays}
+    first = leg.uniqueid == call.first and (not leg.half or call.row.direction != "inbound")
+    outbound = call.row.direction == "outbound" and leg.seat is None and not leg.half
+    if leg.uniqueid in known or outbound or (first and call.row.direction != "outbound"):
+        call.parties[leg.uniqueid] = leg
+
+
+def _open_ring(call: Call, seat: str) -> Ring | None:
+    return next((ring for ring in call.rings if ring.row.seat == seat and ring.row.outcome is None), None)
+
+
+def _take_entry(facts: Facts, leg: Channel) -> None:
+    entry, at = facts.entries.pop(leg.uniqueid)
+    if leg.call is None or (leg.uniqueid, entry.queue) in facts.stays:
+        return
+    calls.learn_caller(facts, leg.call, entry.caller, entry.caller_name)
+    entered_at = at - entry.wait_s
+    stay = stays.open_stay(
+        facts, leg.call, leg.uniqueid, entry.queue, entered_at, position=entry.position, guessed=True
+    )
+    stay.listed = entry.action_id
+    facts.say(CallerJoinedQueue(leg.call.row, stay.row))

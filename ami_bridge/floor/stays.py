@@ -1,0 +1,171 @@
+"""Waits: callers in queues, and which of nine ways out they took.
+
+Asterisk says 'abandon' for a hang-up, a timeout, an emptied queue and a withdrawal alike; two UserEvents of our
+dialplan tell them apart. QueueCallerLeave is sent for every way out, and comes before AgentConnect: until more is known
+it says only when the wait ended, not how.
+"""
+
+from __future__ import annotations
+
+from ami_bridge.changes import CallerJoinedQueue, CallerLeftQueue
+from ami_bridge.events.ours import IvrLeft, QueueHangup, QueueLeft, VoicemailLeft
+from ami_bridge.events.queues import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave
+from crm.ledger.conversations import Wait
+
+from . import calls, ids, legs, rings
+from .facts import Call, Facts, Stay
+
+_STATUS_WORDS = {
+    "TIMEOUT": "timeout",
+    "FULL": "full",
+    "JOINEMPTY": "join_empty",
+    "JOINUNAVAIL": "join_empty",
+    "LEAVEEMPTY": "leave_empty",
+    "LEAVEUNAVAIL": "leave_empty",
+    "CONTINUE": "continued",
+    "WITHDRAW": "withdrawn",
+}
+_NEVER_JOINED = ("full", "join_empty")
+_NO_MESSAGE = ("ERROR", "SKIP")
+
+
+def joined(facts: Facts, event: QueueCallerJoin, at: float) -> None:
+    channel = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    if channel is None:
+        return
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    if stay is not None and (stay.row.left_at is None or at <= stay.row.left_at):
+        return  # heard twice, or known from a list already
+    call = calls.of_caller(facts, channel, at, guessed=channel.call is None and channel.known_at == at)
+    calls.learn_caller(facts, call, event.caller, event.caller_name)
+    stay = open_stay(facts, call, event.uniqueid, event.queue, at, position=event.position)
+    facts.say(CallerJoinedQueue(call.row, stay.row))
+
+
+def open_stay(
+    facts: Facts,
+    call: Call,
+    uniqueid: str,
+    queue: str,
+    at: float,
+    *,
+    position: int | None = None,
+    guessed: bool = False,
+) -> Stay:
+    """A caller stands in a queue since `at`. guessed: reckoned back, because the join was not heard."""
+    for earlier in call.stays:
+        if earlier.row.left_at is not None and not earlier.settled:
+            _settle(facts, earlier, "key_exit")
+    row = Wait(
+        ids.wait_id(facts.node, uniqueid, queue, at),
+        call.row.id,
+        facts.node,
+        queue,
+        uniqueid,
+        at,
+        position=position,
+        reconstructed=guessed,
+    )
+    stay = facts.stays[uniqueid, queue] = Stay(row, call)
+    call.stays.append(stay)
+    return stay
+
+
+def left(facts: Facts, event: QueueCallerLeave, at: float) -> None:
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    if stay is not None and stay.row.left_at is None:
+        stay.row.left_at = max(at, stay.row.entered_at)
+        facts.say(CallerLeftQueue(stay.row))
+
+
+def abandoned(facts: Facts, event: QueueCallerAbandon, at: float) -> None:
+    """Perhaps an abandon: the dialplan's word follows if it was something else."""
+    channel = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    if stay is None and channel is not None:
+        call = calls.of_caller(facts, channel, at - event.hold_s, guessed=True)
+        stay = open_stay(facts, call, event.uniqueid, event.queue, at - event.hold_s, guessed=True)
+        facts.say(CallerJoinedQueue(call.row, stay.row))
+    if stay is not None and not stay.settled:
+        stay.row.left_at = stay.row.left_at or max(at, stay.row.entered_at)
+        stay.row.outcome = "abandoned"
+        facts.say(CallerLeftQueue(stay.row))
+        rings.caller_left(facts, stay, at)
+
+
+def answered(facts: Facts, stay: Stay, at: float) -> None:
+    if stay.row.outcome != "answered":
+        stay.row.left_at = stay.row.left_at or max(at, stay.row.entered_at)
+        _settle(facts, stay, "answered")
+
+
+def queue_left(facts: Facts, event: QueueLeft, at: float) -> None:
+    """Our dialplan's word after Queue(): how the caller got out of it."""
+    outcome = _STATUS_WORDS.get(event.status)
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    if stay is not None and stay.row.left_at is None and outcome in _NEVER_JOINED:
+        stay = None  # an earlier stay whose end we did not hear
+    if stay is not None and stay.row.left_at is not None and at - stay.row.left_at > 1.0 and outcome in _NEVER_JOINED:
+        stay = None
+    if stay is None and outcome in _NEVER_JOINED:
+        channel = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+        if channel is None:
+            return
+        call = calls.of_caller(facts, channel, at)
+        stay = open_stay(facts, call, event.uniqueid, event.queue, at)
+        facts.say(CallerJoinedQueue(call.row, stay.row))
+    if stay is not None and outcome is not None and not stay.settled:
+        stay.row.left_at = stay.row.left_at or at
+        _settle(facts, stay, outcome)
+        rings.caller_left(facts, stay, at)
+
+
+def queue_hangup(facts: Facts, event: QueueHangup, at: float) -> None:
+    """The hangup handler's word: the caller's channel ended inside Queue()."""
+    stay = facts.stays.get((event.uniqueid, event.queue))
+    if stay is None or stay.settled:
+        return
+    outcome = _STATUS_WORDS.get(event.status) or ("abandoned" if event.abandoned else None)
+    if outcome is not None:
+        stay.row.left_at = stay.row.left_at or at
+        _settle(facts, stay, outcome)
+
+
+def ivr_left(facts: Facts, event: IvrLeft, at: float) -> None:
+    channel = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    if channel is not None:
+        calls.of_caller(facts, channel, at).next_step = event.next_step
+
+
+def voicemail_left(facts: Facts, event: VoicemailLeft, at: float) -> None:
+    channel = facts.channels.get(event.uniqueid)
+    if channel is not None and channel.call is not None and event.status not in _NO_MESSAGE:
+        channel.call.voicemail = True
+        facts.revise(channel.call)
+
+
+def caller_gone(facts: Facts, call: Call, uniqueid: str, at: float) -> None:
+    """The caller's channel ended: who still stood in a queue has left it."""
+    for stay in call.stays:
+        if stay.row.caller_uniqueid == uniqueid and stay.row.left_at is None:
+            stay.row.left_at = max(at, stay.row.entered_at)
+            stay.row.outcome = "lost_sight" if call.lost else "abandoned"
+            facts.say(CallerLeftQueue(stay.row))
+
+
+def end_all(facts: Facts, call: Call, at: float) -> None:
+    """The conversation ended: a wait without any word about its end was left by a key."""
+    for stay in call.stays:
+        row = stay.row
+        if row.outcome is None:
+            row.left_at = row.left_at or max(at, row.entered_at)
+            row.outcome = "lost_sight" if call.lost else "key_exit"
+            facts.say(CallerLeftQueue(row))
+
+
+def _settle(facts: Facts, stay: Stay, outcome: str) -> None:
+    stay.settled = True
+    if stay.row.outcome != outcome:
+        stay.row.outcome = outcome
+        facts.say(CallerLeftQueue(stay.row))
+        facts.revise(stay.call)

@@ -1,0 +1,187 @@
+"""Talks: who hangs together with whom.
+
+Bridges and the halves of Local pairs make a graph; a segment runs while a seat and a party of the conversation hang
+together in it. Music, parking and a seat's consult are no talk with the caller. In transfers and when Local pairs are
+taken out, legs are for a moment nowhere: a talk that parted may meet again within PARTED_S and was never interrupted.
+"""
+
+from __future__ import annotations
+
+from ami_bridge.changes import TalkBegan, TalkChanged, TalkEnded
+from ami_bridge.events.channels import Hold, Unhold
+from crm.ledger.conversations import Segment
+
+from . import ids
+from .facts import Call, Channel, Facts, Ring, Talk
+
+PARTED_S = 0.25
+
+
+def hang_together(start: Channel) -> list[Channel]:
+    """All legs that hear this one, itself first."""
+    found = {start.uniqueid: start}
+    todo = [start]
+    while todo:
+        leg = todo.pop()
+        if leg.bridge is not None and not leg.bridge.holding:
+            for uniqueid, other in leg.bridge.members.items():
+                if uniqueid not in found:
+                    found[uniqueid] = other
+                    todo.append(other)
+        if leg.partner is not None and leg.partner.uniqueid not in found:
+            found[leg.partner.uniqueid] = leg.partner
+            todo.append(leg.partner)
+    return list(found.values())
+
+
+def affected(channel: Channel) -> dict[str, Call]:
+    """The conversations whose talks may change when this leg moves."""
+    found: dict[str, Call] = {}
+    for leg in hang_together(channel):
+        if leg.call is not None:
+            found[leg.call.row.id] = leg.call
+    return found
+
+
+def review(facts: Facts, calls: dict[str, Call], at: float) -> None:
+    """Compare who hangs together now with the talks that run."""
+    for call in calls.values():
+        together = _together(call)
+        for seat, talk in call.talks.items():
+            if seat in together:
+                talk.parted_at = None
+            elif talk.parted_at is None:
+                talk.parted_at = at
+                facts.partings.append((at + PARTED_S, talk))
+            else:
+                talk.parted_at = min(talk.parted_at, at)
+        if call.row.ended_at is None:
+            for seat, (party, leg, since) in together.items():
+                if seat not in call.talks:
+                    _begin(facts, call, seat, party, leg, since or at)
+        _correct_past(facts, call, at)
+
+
+def settle(facts: Facts, clock: float) -> None:
+    """End the talks that parted and did not meet again."""
+    partings = facts.partings
+    while partings and partings[0][0] <= clock:
+        talk = partings.popleft()[1]
+        if talk.parted_at is not None and talk.row.ended_at is None:
+            if talk.parted_at + PARTED_S <= clock:
+                _end(facts, talk, talk.parted_at)
+            else:
+                partings.append((talk.parted_at + PARTED_S, talk))
+
+
+def leg_gone(facts: Facts, channel: Channel, at: float) -> None:
+    """Without this leg the talk cannot go on: no need to wait."""
+    call = channel.call
+    if call is None:
+        return
+    for talk in [talk for talk in call.talks.values() if channel.uniqueid in (talk.party, talk.row.seat_uniqueid)]:
+        if talk.parted_at is not None or talk.row.seat not in _together(call):
+            _end(facts, talk, at if talk.parted_at is None else talk.parted_at)
+
+
+def end_all(facts: Facts, call: Call, at: float) -> None:
+    for talk in list(call.talks.values()):
+        _end(facts, talk, at if talk.parted_at is None else talk.parted_at)
+
+
+def hold(facts: Facts, event: Hold, at: float) -> None:
+    talk = _talk_of(facts, event.uniqueid)
+    if talk is not None and talk.held_at is None:
+        talk.held_at = at
+        facts.say(TalkChanged(talk.row))
+
+
+def unhold(facts: Facts, event: Unhold, at: float) -> None:
+    talk = _talk_of(facts, event.uniqueid)
+    if talk is not None and talk.held_at is not None:
+        _off_hold(talk, at)
+        facts.say(TalkChanged(talk.row))
+
+
+def ring_of(call: Call, seat: str) -> Ring | None:
+    """The ring that led to this seat's talk: its last one that was answered, else its last one that still rings."""
+    own = [ring for ring in call.rings if ring.row.seat == seat]
+    for ring in reversed(own):
+        if ring.row.outcome == "answered" or ring.picked_up:
+            return ring
+    return own[-1] if own and own[-1].row.outcome is None else None
+
+
+def _together(call: Call) -> dict[str, tuple[Channel, Channel, float]]:
+    """Seat → the party it hangs together with, its leg there, and since when (the newest joining of all)."""
+    found: dict[str, tuple[Channel, Channel, float]] = {}
+    for party in call.parties.values():
+        if party.bridge is None and party.partner is None:
+            continue
+        legs = hang_together(party)
+        since = max(leg.bridge_at for leg in legs)
+        for leg in legs:
+            if leg is not party and (seat := _speaks_for(leg)) is not None and seat != party.seat:
+                found.setdefault(seat, (party, leg, since))
+    return found
+
+
+def _speaks_for(leg: Channel) -> str | None:
+    """The seat whose person is at this leg. A Local pair is one only when no phone was rung behind it."""
+    if leg.seat is None or leg.bridge is None:
+        return None
+    if leg.half and (leg.phone_behind or (leg.partner is not None and leg.partner.bridge is not None)):
+        return None
+    return leg.seat
+
+
+def _begin(facts: Facts, call: Call, seat: str, party: Channel, leg: Channel, at: float) -> None:
+    ring = ring_of(call, seat)
+    number = sum(talk.row.seat == seat for talk in call.past_talks)
+    conversation = call.row.id
+    row = Segment(
+        ids.segment_id(facts.node, conversation, seat, number),
+        conversation,
+        facts.node,
+        ring.row.queue if ring else None,
+        seat,
+        party.uniqueid,
+        at,
+        seat_uniqueid=leg.uniqueid,
+    )
+    talk = call.talks[seat] = facts.seat(seat).talks[conversation] = Talk(row, call, party.uniqueid, ring)
+    call.talked = True
+    facts.say(TalkBegan(call.row, talk.row, ring.row if ring else None))
+
+
+def _end(facts: Facts, talk: Talk, at: float) -> None:
+    row = talk.row
+    row.ended_at = max(at, row.started_at)
+    if talk.held_at is not None:
+        _off_hold(talk, row.ended_at)
+    talk.call.talks.pop(row.seat, None)
+    talk.call.past_talks.append(talk)
+    facts.seat(row.seat).talks.pop(row.conversation_id, None)
+    facts.say(TalkEnded(row, talk.ring.row if talk.ring else None))
+
+
+def _correct_past(facts: Facts, call: Call, at: float) -> None:
+    """Two legs leave a bridge in any order on the wire: the talk ended with the first of them."""
+    for talk in call.past_talks:
+        row = talk.row
+        if row.ended_at is not None and row.started_at <= at < row.ended_at <= at + PARTED_S:
+            row.ended_at = at
+            facts.say(TalkEnded(row, talk.ring.row if talk.ring else None))
+
+
+def _talk_of(facts: Facts, uniqueid: str) -> Talk | None:
+    channel = facts.channels.get(uniqueid)
+    if channel is None or channel.call is None or channel.seat is None:
+        return None
+    return channel.call.talks.get(channel.seat)
+
+
+def _off_hold(talk: Talk, at: float) -> None:
+    if talk.held_at is not None:
+        talk.row.hold_s += max(0.0, at - talk.held_at)
+        talk.held_at = None

@@ -1,0 +1,60 @@
+"""Rules for handing a caller over. The talk graph follows the legs by itself; here stands who did it, and how.
+
+`outcome` is Asterisk's own word: success means that the caller was let go to the target, not that the target answered.
+"""
+
+from __future__ import annotations
+
+from ami_bridge.changes import CallerTransferred
+from ami_bridge.events.transfers import AttendedTransfer, BlindTransfer
+from crm.ledger.conversations import Transfer
+
+from . import ids
+from .facts import Call, Facts
+
+
+def blind(facts: Facts, event: BlindTransfer, at: float) -> None:
+    call = _call_of(facts, event.transferee_uniqueid, event.transferer_uniqueid)
+    if call is not None:
+        seat = _seat_of(facts, event.transferer_uniqueid)
+        _say(facts, call, "blind", seat, event.extension or None, event.transferer_uniqueid, event.result, at)
+
+
+def attended(facts: Facts, event: AttendedTransfer, at: float) -> None:
+    """Of the transferer's two legs the first talked with the caller, the second with the target."""
+    call = _call_of(facts, event.transferee_uniqueid, event.first_uniqueid, event.second_uniqueid)
+    if call is None:
+        return
+    kind = "blonde" if event.dest_type == "App" else "attended"
+    seat = _seat_of(facts, event.first_uniqueid) or _seat_of(facts, event.second_uniqueid)
+    target = _seat_of(facts, event.target_uniqueid) or event.second_exten or event.second_connected
+    _say(facts, call, kind, seat, target, event.first_uniqueid, event.result, at)
+
+
+def _say(
+    facts: Facts, call: Call, kind: str, seat: str | None, target: str | None, uniqueid: str, result: str, at: float
+) -> None:
+    row = Transfer(
+        ids.transfer_id(facts.node, call.row.id, uniqueid, at),
+        call.row.id,
+        facts.node,
+        kind,
+        seat,
+        target,
+        at,
+        result.lower(),
+    )
+    facts.say(CallerTransferred(row))
+
+
+def _call_of(facts: Facts, *uniqueids: str | None) -> Call | None:
+    for uniqueid in uniqueids:
+        channel = facts.channels.get(uniqueid or "")
+        if channel is not None and channel.call is not None:
+            return channel.call
+    return None
+
+
+def _seat_of(facts: Facts, uniqueid: str | None) -> str | None:
+    channel = facts.channels.get(uniqueid or "")
+    return channel.seat if channel is not None else None
