@@ -1,0 +1,147 @@
+"""`kefu up` keeps services running: real child processes that die, freeze, refuse to end, and lose their parent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from crm.cli import supervisor as module
+from crm.cli.supervisor import Service, Supervisor
+
+HEALTHY = """
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(600)"
+)
+SHORT = "import sys; sys.exit(3)"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Said:
+    """What the supervisor tells, to be waited for."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, sentence: str) -> None:
+        self.lines.append(sentence)
+        self._more.set()
+
+    async def line(self, fits: Callable[[str], bool], times: int = 1) -> str:
+        async with asyncio.timeout(30):
+            while len(found := [line for line in self.lines if fits(line)]) < times:
+                self._more.clear()
+                await self._more.wait()
+        return found[times - 1]
+
+
+@asynccontextmanager
+async def _running(*services: Service) -> AsyncIterator[tuple[Supervisor, Said]]:
+    said = Said()
+    supervisor = Supervisor(services, os.environ, said)
+    run = asyncio.create_task(supervisor.run())
+    try:
+        yield supervisor, said
+    finally:
+        supervisor.stop()
+        async with asyncio.timeout(30):
+            await run
+        assert supervisor.pids() == {}
+
+
+def _service(script: str, *arguments: str, health: tuple[str, int] | None = None) -> Service:
+    return Service("web", [sys.executable, "-c", script, *arguments], health)
+
+
+async def test_a_service_that_ends_is_started_again() -> None:
+    async with _running(_service(SHORT)) as (_, said):
+        assert (
+            await said.line(lambda line: "exit code 3" in line) == "web ended with exit code 3: started again in 0.2 s"
+        )
+        assert await said.line(lambda line: "exit code 3" in line, times=2) == (
+            "web ended with exit code 3: started again in 0.5 s"
+        )
+
+
+async def test_a_service_that_is_killed_is_named_and_started_again() -> None:
+    port = _free_port()
+    async with _running(_service(HEALTHY, str(port), health=("127.0.0.1", port))) as (supervisor, said):
+        await said.line(lambda line: "is well" in line)
+        first = supervisor.pids()["web"]
+        os.kill(first, signal.SIGKILL)
+        assert (await said.line(lambda line: "SIGKILL" in line)).startswith("web was ended by SIGKILL")
+        await said.line(lambda line: "is well" in line, times=2)
+        assert supervisor.pids()["web"] != first
+
+
+async def test_a_frozen_service_is_killed_and_started_again() -> None:
+    port = _free_port()
+    async with _running(_service(HEALTHY, str(port), health=("127.0.0.1", port))) as (supervisor, said):
+        await said.line(lambda line: "is well" in line)
+        os.kill(supervisor.pids()["web"], signal.SIGSTOP)
+        began = asyncio.get_running_loop().time()
+        assert (await said.line(lambda line: "silent" in line)).startswith("web was silent for 2 s and was killed")
+        assert asyncio.get_running_loop().time() - began < 5
+        await said.line(lambda line: "is well" in line, times=2)
+
+
+async def test_a_service_that_never_gets_well_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "START_DEADLINE_S", 0.5)
+    async with _running(_service(STUBBORN, health=("127.0.0.1", _free_port()))) as (_, said):
+        assert "was not well 0.5 s after its start" in await said.line(lambda line: "not well" in line)
+
+
+async def test_a_service_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "DRAIN_S", 0.5)
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    script = STUBBORN.replace("time.sleep", f"open({str(started)!r}, 'w').close(); time.sleep")
+    async with _running(_service(script)) as (supervisor, _):
+        await asyncio.to_thread(started.read_text)  # both ends open: the process runs
+        pid = supervisor.pids()["web"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_services_end_with_a_supervisor_that_is_killed() -> None:
+    script = f"""
+import asyncio, os, sys
+from crm.cli.supervisor import Service, Supervisor
+async def main():
+    supervisor = Supervisor([Service("web", [sys.executable, "-c", {HEALTHY!r}, "{_free_port()}"])], os.environ, print)
+    run = asyncio.create_task(supervisor.run())
+    while not supervisor.pids():
+        await asyncio.sleep(0.01)
+    print(supervisor.pids()["web"], flush=True)
+    await run
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+        assert select.select([child], [], [], 20)[0], "the service outlived its supervisor"
+        os.close(child)
