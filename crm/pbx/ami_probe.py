@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -24,12 +25,18 @@ class AmiRefused(Refusal):
 class AmiProbe:
     """A session of one account. Raises OSError when the line is cut, TimeoutError when nothing comes in time."""
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1", timeout_s: float = 5.0) -> None:
-        self._socket = socket.create_connection((host, port), timeout=timeout_s)
+    def __init__(self, port: int, *, host: str = "127.0.0.1", timeout_s: float = 5.0, tls: bool = False) -> None:
+        self._socket: socket.socket = socket.create_connection((host, port), timeout=timeout_s)
+        if tls:
+            self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=host)
         self._timeout_s = timeout_s
         self._rest = b""
         self._ids = itertools.count(1)
-        self.banner = self._line()
+        try:
+            self.banner = self._line()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> AmiProbe:
         return self

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,25 @@ class NoAsterisk(Refusal):
     """No Asterisk is to be had here; the message says why and how to mend it."""
 
 
+# A file system of its own, made of the cached root (never written to) and our run folder.
+_ENTER_ROOT = """
+set -e
+root=$1; new=$2; shift 2
+mount -t tmpfs -o mode=755 kefu "$new"
+for entry in "$root"/bin "$root"/sbin "$root"/lib* "$root"/usr "$root"/etc; do
+    name=${entry##*/}
+    if [ -L "$entry" ]; then cp -P "$entry" "$new/$name"
+    elif [ -d "$entry" ]; then mkdir "$new/$name"; mount --bind "$entry" "$new/$name"; fi
+done
+mkdir "$new/dev" "$new/proc" "$new/tmp" "$new/var"
+mount --rbind /dev "$new/dev"
+mount --rbind /proc "$new/proc"
+while [ "$1" != -- ]; do mkdir -p "$new$1"; mount --bind "$1" "$new$1"; shift; done
+shift
+exec chroot "$new" "$@"
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """One Asterisk. Its folders are as Asterisk itself sees them, below `root` where that is not None."""
@@ -46,6 +65,14 @@ class Installation:
     def on_host(self, path: Path) -> Path:
         """Where we ourselves find a path of this Asterisk."""
         return path if self.root is None else self.root / path.relative_to("/")
+
+    def command(self, command: Sequence[str], new_root: Path, seen: Sequence[Path]) -> list[str]:
+        """The command as started in a mount namespace of its own: it finds the paths `seen` where we find them."""
+        if self.root is None:
+            return list(command)
+        new_root.mkdir(exist_ok=True)
+        paths = [str(path) for path in (self.root, new_root, *seen)]
+        return ["/bin/sh", "-c", _ENTER_ROOT, "enter-root", *paths, "--", *command]
 
     def has_module(self, name: str) -> bool:
         return (self.on_host(self.modules_folder) / f"{name}.so").exists()
@@ -62,8 +89,8 @@ def find_or_build(version: str | None = None, say: Say = lambda line: None) -> I
 
     Raises NoAsterisk, or lifeline.NoNamespaces, with one sentence that says what is missing and how to mend it.
     """
-    found = _on_path()
-    if found is not None and _serves(found, version):
+    found = _on_path(version)
+    if found is not None:
         return found
     wanted = version or USUAL
     if wanted not in SUITES:
@@ -72,26 +99,32 @@ def find_or_build(version: str | None = None, say: Say = lambda line: None) -> I
     return _described(_root(wanted, say))
 
 
-def _serves(found: Installation, version: str | None) -> bool:
-    major = found.version.partition(".")[0]
+def _serves(found: str, version: str | None) -> bool:
+    major = found.partition(".")[0]
     return major == version or (version is None and major.isdigit() and OLDEST <= int(major) <= NEWEST)
 
 
-def _on_path() -> Installation | None:
+def _on_path(version: str | None) -> Installation | None:
     program = shutil.which("asterisk") or shutil.which("asterisk", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         return None
     asked = subprocess.run([program, "-V"], capture_output=True, text=True, check=False)
-    return _installation(program, None, asked.stdout)
+    found = _number(asked.stdout)
+    return _installation(program, None, found) if _serves(found, version) else None
 
 
 def _described(root: Path) -> Installation:
     status = (root / "var/lib/dpkg/status").read_text(encoding="utf-8", errors="replace")
     package = re.search(r"^Package: asterisk\n(?:.+\n)*?Version: (?:\d+:)?(\S+)", status, re.MULTILINE)
-    return _installation("/usr/sbin/asterisk", root, package.group(1) if package else "")
+    return _installation("/usr/sbin/asterisk", root, _number(package.group(1) if package else ""))
 
 
-def _installation(program: str, root: Path | None, version_text: str) -> Installation:
+def _number(text: str) -> str:
+    found = re.search(r"\d+(\.\d+)*", text)
+    return found.group(0) if found else "unknown"
+
+
+def _installation(program: str, root: Path | None, version: str) -> Installation:
     base = root or Path("/")
     modules = [*base.glob("usr/lib/*/asterisk/modules"), *base.glob("usr/lib*/asterisk/modules")]
     modules += base.glob("usr/local/lib*/asterisk/modules")
@@ -103,10 +136,9 @@ def _installation(program: str, root: Path | None, version_text: str) -> Install
     if not modules or not data:
         lacking = "modules" if not modules else "sounds"
         raise NoAsterisk(f"{root or program} has no {lacking}: remove it and start again")
-    version = re.search(r"\d+(\.\d+)*", version_text)
     return Installation(
         program=program,
-        version=version.group(0) if version else "unknown",
+        version=version,
         root=root,
         modules_folder=Path("/") / modules[0].relative_to(base),
         data_folder=Path("/") / data[0].relative_to(base),

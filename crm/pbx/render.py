@@ -123,9 +123,12 @@ def _texts(source: Path, values: SiteValues, sandbox: bool) -> Iterator[tuple[st
         for path in sorted((source / part).glob("*.conf")):
             yield _target_name(part, path.name), _fill(path, filled)
     seat = source / "pjsip" / "seat.template"
-    yield "pjsip_seats.conf", "\n".join(
-        _fill(seat, {**filled, "seat": number, "seat_secret": secret})
-        for number, secret in sorted(values.seats.items())
+    yield (
+        "pjsip_seats.conf",
+        "\n".join(
+            _fill(seat, {**filled, "seat": number, "seat_secret": secret})
+            for number, secret in sorted(values.seats.items())
+        ),
     )
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -31,24 +29,6 @@ _T = TypeVar("_T")
 
 LONGEST_FOLDER = 80
 """A Unix socket's path holds 107 bytes, Asterisk's control socket lies inside our folder."""
-
-# Process 1's child: a file system of its own, made of the cached root (never written to) and our run folder.
-_ENTER_ROOT = """
-set -e
-root=$1; new=$2; shift 2
-mount -t tmpfs -o mode=755 kefu "$new"
-for entry in "$root"/bin "$root"/sbin "$root"/lib* "$root"/usr "$root"/etc; do
-    name=${entry##*/}
-    if [ -L "$entry" ]; then cp -P "$entry" "$new/$name"
-    elif [ -d "$entry" ]; then mkdir "$new/$name"; mount --bind "$entry" "$new/$name"; fi
-done
-mkdir "$new/dev" "$new/proc" "$new/tmp" "$new/var"
-mount --rbind /dev "$new/dev"
-mount --rbind /proc "$new/proc"
-while [ "$1" != -- ]; do mkdir -p "$new$1"; mount --bind "$1" "$new$1"; shift; done
-shift
-exec chroot "$new" "$@"
-"""
 
 
 class SandboxFailed(Refusal):
@@ -98,7 +78,7 @@ class Sandbox:
     # ---- beginning and end
 
     def start(self) -> Sandbox:
-        """Build what is missing, start Asterisk, and return once it is fully booted. Raises one sentence if it cannot."""
+        """Build what is missing, start Asterisk, and return once it is fully booted. Else one sentence is raised."""
         self._hold_folder()
         try:
             if self._installation is None:
@@ -125,7 +105,7 @@ class Sandbox:
 
     def restart(self, *, kill: bool = False) -> None:
         """End Asterisk and start it again on the same ports with the same secrets; `kill` ends it as a crash would."""
-        self._end(_kill if kill else lifeline.cut)
+        self._end(lifeline.crash if kill else lifeline.cut)
         self._launch(self.installation)
         self._wait_until_booted()
 
@@ -266,52 +246,22 @@ class Sandbox:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
-            raise SandboxFailed(
-                f"another sandbox runs in {self.folder}: stop it or choose another folder"
-            ) from None
+            raise SandboxFailed(f"another sandbox runs in {self.folder}: stop it or choose another folder") from None
         self._lock = lock
 
     def _write_files(self, installation: Installation, block: ports.PortBlock) -> SiteValues:
-        folder = self.folder
-        values = (known_values(folder / "etc") or SiteValues()).changed(
-            ami_port=block.ami,
-            http_port=block.http,
-            sip_address="127.0.0.1",
-            sip_port=block.sip,
-            media_address="media_address = 127.0.0.1",
-            bind_media="yes",
-            rtp_first_port=block.rtp[0],
-            rtp_last_port=block.rtp[-1],
-            agi_url=f"agi://127.0.0.1:{self.agi_port}",
-            seat_qualify_s=0,
-            etc_folder=str(folder / "etc"),
-            modules_folder=str(installation.modules_folder),
-            data_folder=str(folder / "data"),
-            var_folder=str(folder / "var"),
-            spool_folder=str(folder / "spool"),
-            run_folder=str(folder / "run"),
-            log_folder=str(folder / "log"),
-            moh_folder=str(folder / "etc" / "moh"),
-            pbx_spool="load = pbx_spool.so",
-            cdrel_custom="load = res_cdrel_custom.so"
-            if installation.has_module("res_cdrel_custom")
-            else "; this Asterisk writes CEL without res_cdrel_custom",
-            **self._more_values,
-        )
-        sandbox_files.make_folders(folder)
-        sandbox_files.lay_out_data(folder / "data", installation, self._prompts_folder)
-        render(folder / "etc", values, sandbox=True)
+        own = sandbox_files.own_values(self.folder, installation, block, self.agi_port)
+        known = known_values(self.folder / "etc") or SiteValues()
+        values = known.changed(**{**own, **self._more_values})
+        sandbox_files.make_folders(self.folder)
+        sandbox_files.lay_out_data(self.folder / "data", installation, self._prompts_folder)
+        render(self.folder / "etc", values, sandbox=True)
         return values
 
     def _launch(self, installation: Installation) -> None:
         command = [installation.program, "-f", "-C", str(self.folder / "etc" / "asterisk.conf")]
-        if installation.root is not None:
-            inside = self.folder / "root"
-            inside.mkdir(exist_ok=True)
-            seen = [str(self.folder), *([str(self._prompts_folder)] if self._prompts_folder else [])]
-            command = [
-                "/bin/sh", "-c", _ENTER_ROOT, "enter-root", str(installation.root), str(inside), *seen, "--", *command,
-            ]  # fmt: skip
+        seen = [self.folder, *([self._prompts_folder] if self._prompts_folder else [])]
+        command = installation.command(command, self.folder / "root", seen)
         with (self.log_folder / "console").open("ab") as console:
             self._process = lifeline.spawn(
                 command,
@@ -346,14 +296,6 @@ class Sandbox:
         if self._process is not None:
             how(self._process)
             self._process = None
-
-
-def _kill(process: subprocess.Popen[bytes]) -> int:
-    """As a crash: no goodbye to anyone."""
-    os.killpg(process.pid, signal.SIGKILL)
-    if process.stdin is not None:
-        process.stdin.close()
-    return process.wait()
 
 
 def _started(thing: _T | None) -> _T:

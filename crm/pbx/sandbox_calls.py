@@ -17,10 +17,10 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFile:
-    """One caller. `keys` are pressed one after another after `keys_after_s`; then the caller stays `stay_s` seconds.
+    """One caller: rings `dialled`, from outside unless another `context` is named.
 
-    `dialled` is the number called, from outside unless another `context` is named. `variables` are set on both halves of the call when their name begins
-    with two underscores; the simulated agents read SANDBOX_RING_S and SANDBOX_TALK_S.
+    `keys` are pressed one after another `keys_after_s` after the answer; then the caller stays `stay_s` seconds.
+    Variables whose name begins with two underscores reach the simulated agents: `__SANDBOX_RING_S`, `__SANDBOX_TALK_S`.
     """
 
     number: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 
 class AgiCall:
@@ -71,9 +71,7 @@ def agi_peer(port: int, flow: Callable[[AgiCall], None]) -> Iterator[list[AgiCal
         door.close()
         listener.join()
         for line in lines:
-            try:
+            with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         for thread in threads:
             thread.join()

@@ -56,7 +56,9 @@ class _Sipp:
     def _complaints(self) -> str:
         folder = Path(self._folder.name)
         return "\n".join(
-            path.read_text("utf-8", "replace")[-3000:] for name in ("errors", "screen") if (path := folder / name).exists()
+            path.read_text("utf-8", "replace")[-3000:]
+            for name in ("errors", "screen")
+            if (path := folder / name).exists()
         )
 
     def stop(self) -> None:

@@ -47,53 +47,67 @@ def test_paused_members_keep_the_caller_waiting(sandbox: Sandbox) -> None:
 
 
 def test_the_last_member_leaving_sends_support_callers_to_reception(sandbox: Sandbox) -> None:
-    with Watch(sandbox, "13900000004") as caller, agi_peer(sandbox.agi_port, to_support):
-        with member(sandbox, "support", OTHER, Paused="true"), member(sandbox, "reception", PROMPT):
-            ring_in(sandbox, caller.number)
-            caller.until("QueueCallerJoin", Queue="support")
-            sandbox.cli(f"queue remove member {OTHER} from support")
-            caller.until("QueueLeft", Queue="support", Status="LEAVEEMPTY")
-            caller.until("AgentConnect", Queue="reception")
-            sandbox.cli("channel request hangup all")
+    with (
+        Watch(sandbox, "13900000004") as caller,
+        agi_peer(sandbox.agi_port, to_support),
+        member(sandbox, "support", OTHER, Paused="true"),
+        member(sandbox, "reception", PROMPT),
+    ):
+        ring_in(sandbox, caller.number)
+        caller.until("QueueCallerJoin", Queue="support")
+        sandbox.cli(f"queue remove member {OTHER} from support")
+        caller.until("QueueLeft", Queue="support", Status="LEAVEEMPTY")
+        caller.until("AgentConnect", Queue="reception")
+        sandbox.cli("channel request hangup all")
 
 
 def test_members_becoming_unavailable_send_support_callers_to_reception(sandbox: Sandbox) -> None:
     sandbox.cli("devstate change Custom:plug NOT_INUSE")
-    with Watch(sandbox, "13900000005") as caller, agi_peer(sandbox.agi_port, to_support):
-        with member(sandbox, "support", PROMPT, StateInterface="Custom:plug", Paused="true"):
-            ring_in(sandbox, caller.number, stay_s=5)
-            caller.until("QueueCallerJoin", Queue="support")
-            sandbox.cli("devstate change Custom:plug UNAVAILABLE")
-            caller.until("QueueLeft", Queue="support", Status="LEAVEEMPTY")
-            caller.until("QueueLeft", Queue="reception", Status="JOINEMPTY")
-            sandbox.cli("channel request hangup all")
+    with (
+        Watch(sandbox, "13900000005") as caller,
+        agi_peer(sandbox.agi_port, to_support),
+        member(sandbox, "support", PROMPT, StateInterface="Custom:plug", Paused="true"),
+    ):
+        ring_in(sandbox, caller.number, stay_s=5)
+        caller.until("QueueCallerJoin", Queue="support")
+        sandbox.cli("devstate change Custom:plug UNAVAILABLE")
+        caller.until("QueueLeft", Queue="support", Status="LEAVEEMPTY")
+        caller.until("QueueLeft", Queue="reception", Status="JOINEMPTY")
+        sandbox.cli("channel request hangup all")
 
 
 def test_a_long_wait_for_support_ends_at_reception(sandbox: Sandbox) -> None:
     sandbox.cli("dialplan set global SUPPORT_WAIT_S 1")
     try:
-        with Watch(sandbox, "13900000006") as caller, agi_peer(sandbox.agi_port, to_support):
-            with member(sandbox, "support", PROMPT, Paused="true"), member(sandbox, "reception", PROMPT):
-                ring_in(sandbox, caller.number)
-                caller.until("QueueCallerAbandon", Queue="support")  # Asterisk calls it so; it is none
-                caller.until("QueueLeft", Queue="support", Status="TIMEOUT")
-                caller.until("AgentConnect", Queue="reception")
-                sandbox.cli("channel request hangup all")
+        with (
+            Watch(sandbox, "13900000006") as caller,
+            agi_peer(sandbox.agi_port, to_support),
+            member(sandbox, "support", PROMPT, Paused="true"),
+            member(sandbox, "reception", PROMPT),
+        ):
+            ring_in(sandbox, caller.number)
+            caller.until("QueueCallerAbandon", Queue="support")  # Asterisk calls it so; it is none
+            caller.until("QueueLeft", Queue="support", Status="TIMEOUT")
+            caller.until("AgentConnect", Queue="reception")
+            sandbox.cli("channel request hangup all")
     finally:
         sandbox.cli("dialplan set global SUPPORT_WAIT_S 180")
 
 
 def test_a_full_queue_sends_the_next_caller_to_reception(sandbox: Sandbox) -> None:
     maxlen = 50
-    with Watch(sandbox, "13900000007") as caller, agi_peer(sandbox.agi_port, to_support):
-        with member(sandbox, "support", PROMPT, Paused="true"):
-            for number in range(maxlen):
-                ring_in(sandbox, f"1391{number:07d}")
-            for _ in range(maxlen):
-                caller.probe.read_until("QueueCallerJoin", timeout_s=30)
-            ring_in(sandbox, caller.number)
-            caller.until("QueueLeft", Queue="support", Status="FULL")
-            sandbox.cli("channel request hangup all")
+    with (
+        Watch(sandbox, "13900000007") as caller,
+        agi_peer(sandbox.agi_port, to_support),
+        member(sandbox, "support", PROMPT, Paused="true"),
+    ):
+        for number in range(maxlen):
+            ring_in(sandbox, f"1391{number:07d}")
+        for _ in range(maxlen):
+            caller.probe.read_until("QueueCallerJoin", timeout_s=30)
+        ring_in(sandbox, caller.number)
+        caller.until("QueueLeft", Queue="support", Status="FULL")
+        sandbox.cli("channel request hangup all")
 
 
 def test_a_caller_whose_agent_hangs_up_is_served(sandbox: Sandbox) -> None:
@@ -105,32 +119,39 @@ def test_a_caller_whose_agent_hangs_up_is_served(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(("info", "queue"), [("support", "support"), ("", "reception"), ("no such", "reception")])
 def test_a_withdrawn_caller_goes_where_the_supervisor_says(sandbox: Sandbox, info: str, queue: str) -> None:
-    with Watch(sandbox, f"1390000001{len(info)}") as caller:
-        with member(sandbox, "reception", PROMPT, Paused="true"), member(sandbox, "support", PROMPT, Paused="true"):
-            ring_in(sandbox, caller.number, stay_s=8)
-            channel = caller.until("QueueCallerJoin", Queue="reception")["Channel"]
-            with sandbox.ami(sandbox.actor) as actor:
-                wish = {"Action": "QueueWithdrawCaller", "Queue": "reception", "Caller": channel}
-                assert actor.ask({**wish, "WithdrawInfo": info})["Response"] == "Success"
-            caller.until("QueueLeft", Queue="reception", Status="WITHDRAW")
-            caller.until("QueueCallerJoin", Queue=queue)
-            sandbox.cli("channel request hangup all")
+    with (
+        Watch(sandbox, f"1390000001{len(info)}") as caller,
+        member(sandbox, "reception", PROMPT, Paused="true"),
+        member(sandbox, "support", PROMPT, Paused="true"),
+    ):
+        ring_in(sandbox, caller.number, stay_s=8)
+        channel = caller.until("QueueCallerJoin", Queue="reception")["Channel"]
+        with sandbox.ami(sandbox.actor) as actor:
+            wish = {"Action": "QueueWithdrawCaller", "Queue": "reception", "Caller": channel}
+            assert actor.ask({**wish, "WithdrawInfo": info})["Response"] == "Success"
+        caller.until("QueueLeft", Queue="reception", Status="WITHDRAW")
+        caller.until("QueueCallerJoin", Queue=queue)
+        sandbox.cli("channel request hangup all")
 
 
 def test_the_place_is_kept_from_queue_to_queue(sandbox: Sandbox) -> None:
     """A caller who comes back to a queue stands before one who came later, and credit counts as waiting."""
     sandbox.cli("dialplan set global SUPPORT_WAIT_S 3")
     try:
-        with Watch(sandbox, "13900000020") as caller, agi_peer(sandbox.agi_port, to_support):
-            with member(sandbox, "support", PROMPT, Paused="true"), member(sandbox, "reception", PROMPT, Paused="true"):
-                ring_in(sandbox, caller.number)
-                caller.until("QueueCallerJoin", Queue="support")
-                with sandbox.ami() as reader:
-                    first = _priorities(reader.ask_list({"Action": "QueueStatus", "Queue": "support"}))
-                caller.until("QueueCallerJoin", Queue="reception")
-                with sandbox.ami() as reader:
-                    again = _priorities(reader.ask_list({"Action": "QueueStatus", "Queue": "reception"}))
-                sandbox.cli("channel request hangup all")
+        with (
+            Watch(sandbox, "13900000020") as caller,
+            agi_peer(sandbox.agi_port, to_support),
+            member(sandbox, "support", PROMPT, Paused="true"),
+            member(sandbox, "reception", PROMPT, Paused="true"),
+        ):
+            ring_in(sandbox, caller.number)
+            caller.until("QueueCallerJoin", Queue="support")
+            with sandbox.ami() as reader:
+                first = _priorities(reader.ask_list({"Action": "QueueStatus", "Queue": "support"}))
+            caller.until("QueueCallerJoin", Queue="reception")
+            with sandbox.ami() as reader:
+                again = _priorities(reader.ask_list({"Action": "QueueStatus", "Queue": "reception"}))
+            sandbox.cli("channel request hangup all")
     finally:
         sandbox.cli("dialplan set global SUPPORT_WAIT_S 180")
     assert len(first) == 1
@@ -138,7 +159,9 @@ def test_the_place_is_kept_from_queue_to_queue(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("status", ["JOINUNAVAIL", "LEAVEUNAVAIL"])
-def test_the_statuses_that_asterisk_documents_but_does_not_send_have_their_ending(sandbox: Sandbox, status: str) -> None:
+def test_the_statuses_that_asterisk_documents_but_does_not_send_have_their_ending(
+    sandbox: Sandbox, status: str
+) -> None:
     """app_queue of 16 to 22 says JOINEMPTY and LEAVEEMPTY in these cases too; a caller put there must not be lost."""
     with Watch(sandbox, "13900000030") as caller:
         place = CallFile(number=caller.number, dialled=status, context="queue-support")

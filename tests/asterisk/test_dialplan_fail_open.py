@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from agi_peer import AgiCall, agi_peer
@@ -15,7 +16,7 @@ AGENT = "Local/7002@sandbox-agents/n"
 
 
 @pytest.fixture
-def agent(sandbox: Sandbox) -> object:
+def agent(sandbox: Sandbox) -> Iterator[str]:
     with member(sandbox, "reception", AGENT):
         yield AGENT
 
@@ -57,7 +58,11 @@ def test_python_dies_in_the_middle_of_a_call(sandbox: Sandbox) -> None:
 @pytest.mark.usefixtures("agent")
 def test_python_freezes(sandbox: Sandbox) -> None:
     test_over = threading.Event()
-    with Watch(sandbox, "13700000003") as caller, agi_peer(sandbox.agi_port, lambda call: test_over.wait(30) and None):
+
+    def freezes(call: AgiCall) -> None:
+        test_over.wait(30)
+
+    with Watch(sandbox, "13700000003") as caller, agi_peer(sandbox.agi_port, freezes):
         try:
             served_by_reception(sandbox, caller, "TIMEOUT", stay_s=10)
         finally:
@@ -101,7 +106,7 @@ def test_the_flow_is_told_the_call_and_the_number_dialled(sandbox: Sandbox) -> N
 
 
 def test_the_flow_can_say_goodbye_take_a_message_or_transfer(sandbox: Sandbox) -> None:
-    def asks_for(next_step: str, transfer_to: str = "") -> object:
+    def asks_for(next_step: str, transfer_to: str = "") -> Callable[[AgiCall], None]:
         def flow(call: AgiCall) -> None:
             call.set("TRANSFER_TO", transfer_to)
             call.set("NEXT_STEP", next_step)
