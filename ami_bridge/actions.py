@@ -32,15 +32,12 @@ def ping() -> Headers:
     return {"Action": "Ping"}
 
 
-def look(number: int) -> list[Headers]:
-    """The lists of one look at everything, in the order to send them: members first, so that seats are known.
-
-    number: another one for each look, so that late rows of the one before are told apart.
-    """
+def look() -> list[Headers]:
+    """The lists of one look at everything, in the order to send them: members first, so that seats are known."""
     return [
-        {"Action": "QueueStatus", "ActionID": f"{LOOK}{number}-queues"},
-        {"Action": "CoreShowChannels", "ActionID": f"{LOOK}{number}-channels"},
-        {"Action": "DeviceStateList", "ActionID": f"{LOOK}{number}-devices"},
+        {"Action": "QueueStatus", "ActionID": f"{LOOK}queues"},
+        {"Action": "CoreShowChannels", "ActionID": f"{LOOK}channels"},
+        {"Action": "DeviceStateList", "ActionID": f"{LOOK}devices"},
     ]
 
 

@@ -143,9 +143,9 @@ class Seat(Struct, eq=False):
 
 
 class Look(Struct, eq=False):
-    """A list being heard: its ActionID, and when its first row came. `first`: the first one since sight was found."""
+    """A list being heard. `mark` is left on what it shows; `first`: the first list of its kind since sight was found."""
 
-    action_id: str
+    mark: str
     began_at: float
     first: bool
 
@@ -188,7 +188,7 @@ class Facts:
         self.lost_at: float | None = None
         self.looks: dict[str, Look] = {}
         self.first_looks: set[str] = set()
-        self.entries: dict[str, tuple[QueueEntry, float]] = {}
+        self.entries: dict[str, tuple[QueueEntry, float, str | None]] = {}
         self.changes: list[Change] = []
         self.touched: dict[str, Seat] = {}
         self.revised: dict[str, Call] = {}

@@ -1,8 +1,9 @@
 """Mark and sweep: lists of what is there, against what the floor knows.
 
 Rows arrive among events, in wire order. What a row shows and nobody knew is taken in at once. What a finished list does
-not show, or shows otherwise, is a doubt: the event that explains it may still be under way. Unexplained after GRACE_S
-the list is believed, and the correction is counted. Only lists asked for as a look (actions.look) sweep.
+not show, or shows otherwise, is a doubt: the event that explains it may still be under way. Unexplained after a second
+the list is believed, and the correction is counted. Channels and devices are always listed whole; a list of queues
+counts only when it was asked for as a look (actions.look), since others may ask for one queue.
 """
 
 from __future__ import annotations
@@ -29,28 +30,28 @@ def member(facts: Facts, event: MemberState, at: float) -> None:
     if event.news != "listed":
         seats.member(facts, event, at)
         return
-    _look(facts, "queues", event.action_id, at)
+    mark = _mark(_look(facts, "queues", event.action_id, at))
     seat = facts.seat(event.interface)
-    seat.seen, seat.listed = True, event.action_id
+    seat.seen = True
     known = seat.members.get(event.queue)
     if known is None:
         seats.member(facts, event, at)
         known = seat.members[event.queue]
     elif seats.differs(seat, known, event):
         doubts.raise_one(facts, known, at, at, event)
-    known.listed = event.action_id
+    known.listed = mark
 
 
 def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
     if event.action_id is None:
         seats.device(facts, event, at)
         return
-    _look(facts, "devices", event.action_id, at)
+    mark = _mark(_look(facts, "devices", event.action_id, at))
     seat = facts.seats.get(facts.sits.get(event.device, event.device))
     if seat is None:
         seats.device(facts, event, at)
         return
-    seat.listed = event.action_id
+    seat.listed = mark
     if seat.device is None or not seat.seen:
         seats.device(facts, event, at)
     elif seat.device != event.state:
@@ -59,19 +60,19 @@ def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
 
 def waiting(facts: Facts, event: QueueEntry, at: float) -> None:
     """A caller in a queue. Its channel may be listed later: it has no Linkedid here."""
-    _look(facts, "queues", event.action_id, at)
+    mark = _mark(_look(facts, "queues", event.action_id, at))
     stay = facts.stays.get((event.uniqueid, event.queue))
     if stay is not None:
-        stay.listed = event.action_id
+        stay.listed = mark
     elif not facts.buried(event.uniqueid, at):
-        facts.entries[event.uniqueid] = (event, at)
+        facts.entries[event.uniqueid] = (event, at, mark)
         known = facts.channels.get(event.uniqueid)
         if known is not None and known.call is not None:
             _take_entry(facts, known)
 
 
 def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
-    _look(facts, "channels", event.action_id, at)
+    mark = _mark(_look(facts, "channels", event.action_id, at))
     known = facts.channels.get(event.uniqueid)
     if known is None:
         leg = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
@@ -87,15 +88,13 @@ def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
         if event.bridge != (leg.bridge.id if leg.bridge else None):
             doubts.raise_one(facts, leg, at, at, event)
     leg.rings = event.state == _RINGING
-    leg.listed = event.action_id
+    leg.listed = mark
 
 
 def complete(facts: Facts, event: ListComplete, at: float) -> None:
     """The list is over: what it did not show is doubted."""
     if event.listed == "channels":
         _adopt_all(facts, at)
-    if event.action_id is None or not event.action_id.startswith(LOOK):
-        return
     look = _look(facts, event.listed, event.action_id, at)
     if look is None:
         return
@@ -107,12 +106,17 @@ def complete(facts: Facts, event: ListComplete, at: float) -> None:
 
 
 def _look(facts: Facts, listed: str, action_id: str | None, at: float) -> Look | None:
-    if action_id is None or not action_id.startswith(LOOK):
+    """The list being heard, begun with its first row (or its end, when it is empty)."""
+    if listed == "queues" and not (action_id or "").startswith(LOOK):
         return None
     look = facts.looks.get(listed)
-    if look is None or look.action_id != action_id:
-        look = facts.looks[listed] = Look(action_id, at, listed in facts.first_looks)
+    if look is None:
+        look = facts.looks[listed] = Look(f"{action_id} {at:.6f}", at, listed in facts.first_looks)
     return look
+
+
+def _mark(look: Look | None) -> str | None:
+    return look.mark if look is not None else None
 
 
 def _old_enough(facts: Facts, look: Look, known_at: float) -> bool:
@@ -127,7 +131,7 @@ def _last_seen(facts: Facts, look: Look, at: float) -> float:
 def _sweep_channels(facts: Facts, look: Look, at: float) -> None:
     ended_at = _last_seen(facts, look, at)
     for leg in facts.channels.values():
-        if leg.listed != look.action_id and _old_enough(facts, look, leg.known_at):
+        if leg.listed != look.mark and _old_enough(facts, look, leg.known_at):
             doubts.raise_one(facts, leg, at, ended_at)
     for call in facts.calls.values():
         if not call.channels and call.row.ended_at is None and _old_enough(facts, look, call.row.started_at):
@@ -148,19 +152,19 @@ def _sweep_recalled(facts: Facts, call: Call, ended_at: float) -> None:
 def _sweep_queues(facts: Facts, look: Look, at: float) -> None:
     ended_at = _last_seen(facts, look, at)
     for stay in facts.stays.values():
-        open_still = stay.row.left_at is None and stay.listed != look.action_id
+        open_still = stay.row.left_at is None and stay.listed != look.mark
         if open_still and _old_enough(facts, look, stay.row.entered_at):
             doubts.raise_one(facts, stay, at, ended_at)
     for seat in facts.seats.values():
         for place in seat.members.values():
-            if place.listed != look.action_id and _old_enough(facts, look, place.at):
+            if place.listed != look.mark and _old_enough(facts, look, place.at):
                 doubts.raise_one(facts, place, at, ended_at)
 
 
 def _sweep_devices(facts: Facts, look: Look, at: float) -> None:
     """A seat that stands in no queue and whose device nobody lists is unseen."""
     for seat in facts.seats.values():
-        idle = seat.seen and not seat.members and not seat.channels and seat.listed != look.action_id
+        idle = seat.seen and not seat.members and not seat.channels and seat.listed != look.mark
         if idle and _old_enough(facts, look, seat.device_at):
             seat.seen = False
             facts.touched[seat.name] = seat
@@ -243,7 +247,7 @@ def _open_ring(call: Call, seat: str) -> Ring | None:
 
 
 def _take_entry(facts: Facts, leg: Channel) -> None:
-    entry, at = facts.entries.pop(leg.uniqueid)
+    entry, at, mark = facts.entries.pop(leg.uniqueid)
     if leg.call is None or (leg.uniqueid, entry.queue) in facts.stays:
         return
     calls.learn_caller(facts, leg.call, entry.caller, entry.caller_name)
@@ -251,5 +255,5 @@ def _take_entry(facts: Facts, leg: Channel) -> None:
     stay = stays.open_stay(
         facts, leg.call, leg.uniqueid, entry.queue, entered_at, position=entry.position, guessed=True
     )
-    stay.listed = entry.action_id
+    stay.listed = mark
     facts.say(CallerJoinedQueue(leg.call.row, stay.row))
