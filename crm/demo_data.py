@@ -6,6 +6,7 @@ invented.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -113,8 +114,8 @@ async def load(session: AsyncSession, *, country: str, now: datetime | None = No
     now = now or datetime.now(UTC)
     return {
         "queues": await _queues(session),
-        "agents": await _agents(session),
-        "customers": await _customers(session, country, now),
+        "agents": await add_agents(session, AGENTS),
+        "customers": await add_customers(session, CUSTOMERS, country, now),
     }
 
 
@@ -127,9 +128,10 @@ async def _queues(session: AsyncSession) -> int:
     return added
 
 
-async def _agents(session: AsyncSession) -> int:
+async def add_agents(session: AsyncSession, wanted: Sequence[DemoAgent]) -> int:
+    """Those who are missing, with the demo's password; how many they were."""
     added = 0
-    for demo in AGENTS:
+    for demo in wanted:
         if await agents.find(session, demo.login) is not None:
             continue
         agent = await agents.create(
@@ -146,9 +148,10 @@ async def _agents(session: AsyncSession) -> int:
     return added
 
 
-async def _customers(session: AsyncSession, country: str, now: datetime) -> int:
+async def add_customers(session: AsyncSession, wanted: Sequence[DemoCustomer], country: str, now: datetime) -> int:
+    """Those who are missing, with their orders; how many they were."""
     added = 0
-    for demo in CUSTOMERS:
+    for demo in wanted:
         if await customers.find(session, demo.code) is not None:
             continue
         customer = await customers.create(

@@ -14,7 +14,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 SILENCE_S = 2.0
 ASK_EVERY_S = 0.5
@@ -37,12 +40,23 @@ class Service:
 class Supervisor:
     """Runs services until told to stop. `say` gets one sentence for each thing worth telling."""
 
-    def __init__(self, services: Sequence[Service], environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        services: Sequence[Service],
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        *,
+        log_folder: Path | None = None,
+    ) -> None:
+        """`log_folder`: where each service's own words go, one file a service; else to our terminal."""
         self._services = services
         self._environment = dict(environment)
         self._say = say
+        self._log_folder = log_folder
         self._stopping = asyncio.Event()
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self.failures: dict[str, int] = {}
+        """How often each service has ended in a row without being asked to."""
 
     async def run(self) -> None:
         """Return once `stop` was called and every service has ended."""
@@ -62,7 +76,7 @@ class Supervisor:
         return {name: process.pid for name, process in self._running.items()}
 
     async def _keep(self, service: Service) -> None:
-        failures = 0
+        failures = self.failures[service.name] = 0
         while not self._stopping.is_set():
             began = time.monotonic()
             process = await self._start(service)
@@ -71,19 +85,27 @@ class Supervisor:
             del self._running[service.name]
             if self._stopping.is_set():
                 return
-            failures = 0 if time.monotonic() - began > STEADY_S else failures + 1
+            failures = self.failures[service.name] = 0 if time.monotonic() - began > STEADY_S else failures + 1
             pause_s = PAUSES_S[min(failures, len(PAUSES_S)) - 1] if failures else PAUSES_S[0]
             self._say(f"{service.name} {why}: started again in {pause_s:g} s")
             await _event_within(self._stopping, pause_s)
 
     async def _start(self, service: Service) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *service.command,
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C at the terminal reaches us; we pass it on in our own order
-            preexec_fn=_die_with(os.getpid()),
-        )
+        with self._output(service) as output:
+            return await asyncio.create_subprocess_exec(
+                *service.command,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # a Ctrl-C at the terminal reaches us; we pass it on in our own order
+                preexec_fn=_die_with(os.getpid()),
+            )
+
+    def _output(self, service: Service) -> AbstractContextManager[IO[bytes] | None]:
+        if self._log_folder is None:
+            return nullcontext()
+        return (self._log_folder / f"{service.name}.log").open("ab")
 
     async def _live(self, service: Service, process: asyncio.subprocess.Process) -> str:
         """Wait for the end of the process, or make one; say how it ended."""

@@ -47,7 +47,7 @@ def up(only: tuple[str, ...], demo_data: bool, node: str | None, database_url: s
     with database_address(settings) as address:
         _prepare(settings, address, demo_data)
         environment = {**os.environ, "KEFU_DATABASE_URL": address, "KEFU_NODE": settings.node}
-        services = _services(settings, only, environment)
+        services = services_of(settings, only, environment)
         asyncio.run(_supervise(services, environment))
 
 
@@ -79,7 +79,7 @@ def _load_demo(settings: Settings, address: str) -> None:
     say(f"demo agents: amy, ben, chen, dana (a supervisor), password {DEMO_PASSWORD}")
 
 
-def _services(settings: Settings, only: tuple[str, ...], environment: dict[str, str]) -> list[Service]:
+def services_of(settings: Settings, only: tuple[str, ...], environment: dict[str, str]) -> list[Service]:
     from .supervisor import Service
 
     entries = {entry.name: entry for entry in entry_points(group="kefu.services")}
