@@ -66,7 +66,9 @@ async def create(
         language=language,
         active=True,
     )
-    agent: Agent | None = await session.scalar(created.on_conflict_do_nothing(index_elements=["login"]).returning(Agent))
+    agent: Agent | None = await session.scalar(
+        created.on_conflict_do_nothing(index_elements=["login"]).returning(Agent)
+    )
     if agent is None:
         raise Refusal(f"an agent with the login {login!r} exists already: choose another login")
     return agent

@@ -21,6 +21,7 @@ HELP = {
     "db": "Make or upgrade the tables, load demo data.",
     "demo": "A whole call center with simulated callers and agents.",
     "doctor": "Probe each hop from trunk to card, and name what is broken.",
+    "init": "Write settings, and install asterisk-conf into an existing Asterisk.",
     "ivr": "Serve the voice menus, check and play them without a phone.",
     "number": "Write phone numbers in one spelling.",
     "pbx": "Check asterisk-conf, run a private Asterisk.",
