@@ -20,7 +20,7 @@ from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import customers, orders
+from crm import customers, metrics, orders
 from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.rules.opening_hours import OpeningHours, is_open
@@ -104,9 +104,12 @@ class CrmDesk:
             await write(session, facts)
 
     def _ask(self, what: str, look: Callable[[AsyncSession], Awaitable[_Answer]], otherwise: _Answer) -> _Answer:
+        counted = metrics.ivr()
         try:
-            answer: _Answer = greenback.await_(self._within_budget(look))
+            with counted.desk_s.labels(what).time():
+                answer: _Answer = greenback.await_(self._within_budget(look))
         except (TimeoutError, CrmUnavailable, SQLAlchemyError) as away:
+            counted.desk_late.labels(what).inc()
             _log.warning("the CRM did not answer in time", question=what, why=str(away) or "time limit")
             return otherwise
         return answer

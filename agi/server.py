@@ -14,6 +14,7 @@ import greenback
 import structlog
 from msgspec import Struct
 
+from crm import metrics
 from crm.database import Database
 from crm.logs import about_conversation
 from crm.refusals import Refusal
@@ -31,6 +32,7 @@ BEGIN_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 60.0
 WRITE_WITHIN_S = 5.0
 SWEEP_EVERY_S = 0.5
+DOCTOR = "doctor"
 _log = structlog.get_logger("agi.server")
 
 FlowMaker = Callable[[], Flow]
@@ -74,13 +76,22 @@ class AgiServer:
     def facts(self) -> dict[str, object]:
         """For /healthz."""
         return {
-            "service": "ivr",
             "calls": self.calls_now,
             "served": self.served,
             "refused": self.refused,
-            "visits_unwritten": self._book.unwritten,
-            "visits_lost": self._book.lost,
+            "visits_unwritten": self.visits_unwritten,
+            "visits_lost": self.visits_lost,
         }
+
+    @property
+    def visits_unwritten(self) -> int:
+        """Visits that wait for the database."""
+        return self._book.unwritten
+
+    @property
+    def visits_lost(self) -> int:
+        """Visits given up for ever."""
+        return self._book.lost
 
     async def listen(self, host: str, port: int) -> int:
         """Answer calls from now on; return the port (useful when asked for port 0)."""
@@ -135,14 +146,23 @@ class AgiServer:
         """One connection from its first line to its last."""
         try:
             env = read_environment(await socket.environment())
-            await self._play(socket, env)
+            if env.get("agi_network_script") == DOCTOR:
+                self._tell_doctor(socket)
+            else:
+                await self._play(socket, env)
         except NoAgiPeer as fault:
             self.refused += 1
+            metrics.ivr().refused.inc()
             _log.warning("connection refused", peer=socket.peer, why=socket.fault or str(fault))
             socket.refuse(str(fault))
         except Exception:  # noqa: BLE001 - one call's bug must not end the others
             _log.exception("call failed", peer=socket.peer)
             socket.refuse("our own fault")
+
+    def _tell_doctor(self, socket: CallSocket) -> None:
+        """`kefu doctor` calls without a caller: one word of ours, and no visit."""
+        socket.write(f'VERBOSE "Kefu, flows: {", ".join(sorted(self._flows))}" 3\n')
+        socket.close()
 
     async def _play(self, socket: CallSocket, env: dict[str, str]) -> None:
         name = env.get("agi_network_script", "").partition("?")[0].strip("/")
@@ -174,6 +194,7 @@ class AgiServer:
                 self._book.enter(learnt(notes))
             self._book.enter(finished(notes))
             self.served += 1
+            metrics.ivr().calls.labels(notes.flow, notes.ending).inc()
             _log.info(
                 "visit",
                 flow=notes.flow,

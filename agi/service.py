@@ -12,7 +12,9 @@ from functools import partial
 
 import structlog
 
+from crm import metrics
 from crm.database import Database
+from crm.health import HealthServer
 from crm.logs import set_up_logs
 from crm.refusals import CrmUnavailable, Refusal
 from crm.rules.opening_hours import read_opening_hours
@@ -20,8 +22,7 @@ from crm.settings import Settings
 
 from .desk import Site
 from .flows.front_desk import front_desk
-from .health import serve_health
-from .server import AgiServer, CannotListen
+from .server import AgiServer
 from .shipped import load_menu
 
 DRAIN_S = 30.0
@@ -42,7 +43,7 @@ async def serve(settings: Settings) -> None:
     server = AgiServer(site, database, flows)
     try:
         port = await server.listen(settings.fastagi_host, settings.fastagi_port)
-        health = await _health(settings, server)
+        health = await _health(settings, server, stop)
         try:
             await database.ping()
         except CrmUnavailable as away:
@@ -52,7 +53,7 @@ async def serve(settings: Settings) -> None:
         _log.info("draining", calls=server.calls_now)
         await server.drain(DRAIN_S)
         if health is not None:
-            health.close()
+            await health.stop()
     finally:
         await database.close()
 
@@ -65,13 +66,18 @@ def _site(settings: Settings) -> Site:
     return Site(settings.node, settings.country, hours, budget_s=settings.step_budget_ms / 1000)
 
 
-async def _health(settings: Settings, server: AgiServer) -> asyncio.Server | None:
+async def _health(settings: Settings, server: AgiServer, stop: asyncio.Event) -> HealthServer | None:
+    counted = metrics.ivr()
+    counted.calls_now.set_function(lambda: server.calls_now)
+    counted.visits_unwritten.set_function(lambda: server.visits_unwritten)
+    counted.visits_lost.set_function(lambda: server.visits_lost)
     if not settings.ivr_health_port:
         return None
-    try:
-        return await serve_health(settings.fastagi_host, settings.ivr_health_port, server.facts)
-    except OSError as taken:
-        raise CannotListen(
-            f"cannot listen on {settings.fastagi_host}:{settings.ivr_health_port} ({taken.strerror or taken}): "
-            "stop what listens there, or change ivr_health_port"
-        ) from None
+    health = HealthServer(
+        "ivr",
+        host=settings.health_host,
+        port=settings.ivr_health_port,
+        not_ready=lambda: "it is shutting down: no new calls" if stop.is_set() else None,
+        facts=server.facts,
+    )
+    return await health.start()

@@ -54,6 +54,10 @@ class IvrMetrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.calls = Counter("kefu_ivr_calls", "Calls told, by flow and ending", ["flow", "ending"], registry=registry)
         self.calls_now = Gauge("kefu_ivr_calls_now", "Calls in a flow now", registry=registry)
+        self.visits_unwritten = Gauge(
+            "kefu_ivr_visits_unwritten", "Visits that wait for the database", registry=registry
+        )
+        self.visits_lost = Gauge("kefu_ivr_visits_lost", "Visits given up since the start", registry=registry)
         self.refused = Counter("kefu_ivr_refused", "Connections that were no calls of ours", registry=registry)
         self.desk_s = Histogram(
             "kefu_ivr_desk_seconds", "A question to the CRM", ["question"], buckets=QUICK_S, registry=registry

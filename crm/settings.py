@@ -101,7 +101,8 @@ class Settings(BaseSettings):
     heartbeat_seconds: Seconds = 10.0
     sign_in_hours: Annotated[float, Field(gt=0, le=168, description="hours above 0, at most 168")] = 12.0
 
-    # Health of services that have no page of their own (0: none, unless `kefu up` chooses one).
+    # Health and metrics of services that have no page of their own (port 0: none, unless `kefu up` chooses one).
+    health_host: Word = "127.0.0.1"
     ivr_health_port: HealthPort = 0
     bridge_health_port: HealthPort = 0
 

@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 
 from agi.desk import Site
 from agi.flows.front_desk import front_desk
-from agi.health import serve_health
 from agi.server import AgiServer, CannotListen, Deadlines
 from agi.shipped import load_menu
 from agi.steps import Flow, Play
@@ -202,23 +201,11 @@ async def test_a_taken_port_is_one_sentence(running: Running) -> None:
     await database.close()
 
 
-async def test_health_tells_calls_and_survives_bad_askers(running: Running) -> None:
-    health = await serve_health("127.0.0.1", 0, running.server.facts)
-    port = health.sockets[0].getsockname()[1]
-
-    async def ask(request: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request)
-        if request == b"":
-            writer.write_eof()
-        answer = await reader.read()
-        await hang_up(writer)
-        return answer
-
-    assert await ask(b"") == b""
-    answer = await ask(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b'"calls": 0' in answer
-    assert (await ask(b"GET /secret HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
-    assert await ask(b"x" * 20_000 + b"\r\n\r\n") == b""
-    health.close()
+async def test_the_doctor_is_answered_and_leaves_no_visit(running: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    writer.write(b"agi_network: yes\nagi_network_script: doctor\nagi_uniqueid: kefu-doctor-1\n\n")
+    said = await asyncio.wait_for(reader.read(), 2)
+    await hang_up(writer)
+    await quiet(running)
+    assert said == b'VERBOSE "Kefu, flows: broken, endless, front_desk" 3\n'
+    assert running.server.facts() == {"calls": 0, "served": 0, "refused": 0, "visits_unwritten": 0, "visits_lost": 0}
