@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from xml.sax.saxutils import quoteattr
 
 from crm.pbx.sandbox import Sandbox
@@ -28,6 +28,15 @@ FIRST_MEDIA_PORT = 40_000
 
 class PhoneFailed(AssertionError):
     """SIPp saw something other than its scenario; the message holds what it logged."""
+
+
+class Signal(NamedTuple):
+    """One SIP message: epoch seconds, direction as the phone sees it, the transaction's method, its first line."""
+
+    at: float
+    sent: bool
+    method: str
+    first_line: str
 
 
 class _Sipp:
@@ -48,10 +57,24 @@ class _Sipp:
             "sipp", f"127.0.0.1:{self._sandbox.sip_port}", "-sf", scenario, "-nostdin",
             "-i", "127.0.0.1", "-p", str(self.port), "-mi", "127.0.0.1", "-mp", str(media),
             "-cp", str(_free_port()),
-            "-trace_err", "-error_file", "errors", *more,
+            "-trace_err", "-error_file", "errors", "-trace_shortmsg", "-shortmessage_file", "messages", *more,
         ]  # fmt: skip
         with (folder / "screen").open("wb") as screen:
             return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen)
+
+    def wire(self) -> list[Signal]:
+        """What this phone sent and received so far, by SIPp's own clock: the truth that a ledger is held against."""
+        path = Path(self._folder.name) / "messages"
+        lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+        rows = [line.split("\t") for line in lines if line.count("\t") >= 6]
+        return [Signal(float(row[2]), row[3] == "S", row[5].split(" ")[-1], row[6]) for row in rows]
+
+    def moment(self, first_line: str, *, of: str, sent: bool) -> float:
+        """When the (only) message with this beginning, in a transaction of this method, was sent or received."""
+        found = [s for s in self.wire() if s.first_line.startswith(first_line) and (s.method, s.sent) == (of, sent)]
+        if len(found) != 1:
+            raise PhoneFailed(f"{len(found)} times {first_line} of {of}, among {self.wire()}")
+        return found[0].at
 
     def _complaints(self) -> str:
         folder = Path(self._folder.name)
