@@ -55,7 +55,7 @@ _KEYS: Mapping[type[Row], tuple[str, ...]] = {
     Membership: ("queue", "seat"),
     Sight: ("name",),
 }
-_WITH_SEAT = (Offer, Segment, Posture, Membership, Pop, OwnWish)
+_WITH_SEAT = (Offer, Segment, Posture, Membership, Pop, OwnWish, Settlement)
 _WITH_QUEUE = (Wait, Membership)
 _LINKEDID = re.compile(rb"Linkedid: ([^\r\n]{1,150})")
 _HINT_AT_MOST = 7_000

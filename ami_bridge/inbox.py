@@ -51,9 +51,19 @@ class Inbox:
             self.depth_bytes += news.size
         self._news.put_nowait(news)
 
+    @property
+    def empty(self) -> bool:
+        return self._news.empty()
+
     async def take(self) -> News:
         """The oldest news; waits for one."""
-        news = await self._news.get()
+        return self._counted(await self._news.get())
+
+    def take_nowait(self) -> News:
+        """The oldest news; there must be one."""
+        return self._counted(self._news.get_nowait())
+
+    def _counted(self, news: News) -> News:
         if type(news) is Heard:
             self.depth_bytes -= news.size
         return news

@@ -44,6 +44,12 @@ class Watch:
         self._ticked = 0
         self._begun: Banner | None = None
 
+    def blind_since(self, at: float) -> None:
+        """At the beginning: nobody has seen this node since `at`, when an earlier bridge ended."""
+        self._note(self.floor.sight_lost(at), at)
+        if self.sight is not None:
+            self.sight.heard_at = at
+
     def take(self, news: News) -> None:
         """Live: one piece of news from the inbox."""
         if type(news) is Heard:

@@ -1,4 +1,7 @@
-"""What an earlier life of a bridge left open: read before the first snapshot, which then keeps or ends each of them."""
+"""What an earlier life of a bridge left open: read before the first look, which then keeps or ends each of them.
+
+Of an open conversation all is read, also what is over: its outcome and the numbers of its talks rest on it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,24 @@ from collections.abc import Mapping
 from .conversations import Conversation, Offer, Segment, Wait
 from .pops import Pop
 from .postures import Membership, Posture
-from .statement import Row, select_open
+from .statement import Row, select_rows
+
+_CALL_IS_OPEN = (
+    "EXISTS (SELECT 1 FROM conversation AS c WHERE c.id = t.conversation_id AND c.node = t.node AND c.ended_at IS NULL)"
+)
+_CARD_IS_OPEN = (
+    "t.conversation_id IN (SELECT p.conversation_id FROM pop AS p WHERE p.node = t.node AND p.taken_at IS NULL)"
+)
 
 OPEN_ROWS: Mapping[type[Row], str] = {
-    Conversation: select_open("conversation", Conversation, "node = %s AND ended_at IS NULL"),
-    Wait: select_open("wait", Wait, "node = %s AND left_at IS NULL"),
-    Offer: select_open("offer", Offer, "node = %s AND ended_at IS NULL"),
-    Segment: select_open("segment", Segment, "node = %s AND ended_at IS NULL"),
-    Membership: select_open("membership", Membership, "node = %s AND left_at IS NULL"),
-    Posture: select_open("posture", Posture, "node = %s"),
-    Pop: select_open("pop", Pop, "node = %s AND taken_at IS NULL"),
+    Conversation: select_rows("conversation", Conversation, "node = %s AND ended_at IS NULL", "started_at"),
+    Wait: select_rows("wait", Wait, f"node = %s AND (left_at IS NULL OR {_CALL_IS_OPEN})", "entered_at"),
+    Offer: select_rows(
+        "offer", Offer, f"node = %s AND (ended_at IS NULL OR {_CALL_IS_OPEN} OR {_CARD_IS_OPEN})", "started_at"
+    ),
+    Segment: select_rows("segment", Segment, f"node = %s AND (ended_at IS NULL OR {_CALL_IS_OPEN})", "started_at"),
+    Membership: select_rows("membership", Membership, "node = %s AND left_at IS NULL", "queue, seat"),
+    Posture: select_rows("posture", Posture, "node = %s", "seat"),
+    Pop: select_rows("pop", Pop, "node = %s AND taken_at IS NULL", "rung_at"),
 }
 """Row type → SQL with the node as its one parameter, yielding one JSON array of such rows."""

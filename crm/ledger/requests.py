@@ -39,9 +39,12 @@ class OwnWish(Row):
 
 
 class Settlement(Row):
-    """How a sent wish ended: confirmed by Asterisk's event, refused by its answer, or expired without either."""
+    """How a sent wish ended: confirmed by Asterisk's event, refused by its answer, or expired without either.
+
+    `seat` only tells whose screen changes."""
 
     id: Key
+    seat: str
     state: str
     settled_at: Moment
     why: str | None = None

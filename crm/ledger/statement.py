@@ -89,14 +89,14 @@ def upsert(
     )
 
 
-def select_open(table: str, row: type[Row], condition: str) -> str:
-    """SQL that yields one JSON array: the rows of `table` where `condition` holds, as the Struct has them."""
+def select_rows(table: str, row: type[Row], condition: str, order: str) -> str:
+    """SQL that yields one JSON array: the rows of `table` (as `t`) where `condition` holds, as the Struct has them."""
     columns = _columns(row)
     chosen = ", ".join(
         f'extract(epoch FROM "{name}")::double precision AS "{name}"' if kind == "moment" else f'"{name}"'
         for name, kind in columns.items()
     )
-    rows = f'SELECT {chosen} FROM "{table}" WHERE {condition}'  # noqa: S608 - names come from our own Structs
+    rows = f'SELECT {chosen} FROM "{table}" AS t WHERE {condition} ORDER BY {order}'  # noqa: S608 - our own names
     return f"SELECT coalesce(json_agg(r), '[]')::text FROM ({rows}) AS r"  # noqa: S608 - likewise
 
 

@@ -1,0 +1,187 @@
+"""One bridge's life: lease, recall, listen, mirror, carry out wishes, stop with everything written.
+
+`kefu bridge run` calls it. Each part is a task; the first that ends for good ends the bridge, with one sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from crm.database import CrmUnavailable, Database, FenceLost
+from crm.refusals import Refusal
+from crm.settings import Settings
+
+from .batch import Pending
+from .events import FOLLOWED, SKIPPED_INSIDE
+from .framing import Framing
+from .inbox import Inbox
+from .lease import Lease, take_lease
+from .listener import Listener
+from .mirror import Mirror
+from .outbox import Outbox
+from .recall import Found, read_open_rows, recall
+from .sending import Account
+from .watch import Watch
+from .write import Limits, Writer
+
+STOP_DEADLINE_S = 8.0
+
+Say = Callable[[str], None]
+
+
+class AnotherBridge(Refusal):
+    """The node was taken over: this bridge must not write any more."""
+
+
+class Bridge:
+    """`await Bridge(settings, database, say).run(stopping)`."""
+
+    def __init__(self, settings: Settings, database: Database, say: Say) -> None:
+        self._settings = settings
+        self._database = database
+        self._say = say
+        self._inbox = Inbox()
+        self.reader = self._listener("ami", self._inbox)
+        # Without an account of its own for wishes, the reader's connection carries them, too.
+        self.actor = self._listener("ami_actor", None) if settings.ami_actor_username else self.reader
+        self.pending = Pending(settings.node)
+        self.watch = Watch(settings.node, self.pending)
+        self.lease: Lease | None = None
+        self.writer: Writer | None = None
+        self.mirror: Mirror | None = None
+        self.outbox: Outbox | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping` is set. Raises LoginRefused or AnotherBridge, each a sentence."""
+        stopped = asyncio.ensure_future(stopping.wait())
+        try:
+            begun = asyncio.ensure_future(self._begin())
+            await asyncio.wait((begun, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not begun.done():
+                begun.cancel()
+                await asyncio.gather(begun, return_exceptions=True)
+                return
+            begun.result()
+            await self._live(stopped)
+        finally:
+            stopped.cancel()
+
+    def not_ready(self) -> str | None:
+        """Why the floor is not live now, in a sentence; None when it is."""
+        if self.lease is None or self.writer is None:
+            return "waiting for the database, or for another bridge of this node to end"
+        if not self.reader.connected:
+            return f"Asterisk at {self.reader.account.where} is not in sight"
+        if not self.actor.connected:
+            return f"no connection for wishes to Asterisk at {self.actor.account.where}"
+        if self.writer.away:
+            return self.writer.away
+        return self.mirror.rights.missing(time.time()) if self.mirror and self.mirror.rights else None
+
+    def facts(self) -> Mapping[str, object]:
+        """Counts and ages for /healthz."""
+        return {
+            "node": self._settings.node,
+            "in_sight": self.reader.connected,
+            "heard_s_ago": round(time.time() - self.reader.heard_at, 1) if self.reader.heard_at else None,
+            "backlog_bytes": self.mirror.backlog_bytes if self.mirror else 0,
+            "messages": self.watch.messages,
+            "unreadable": self.watch.unreadable,
+            "drift": self.watch.drift,
+            "faults": self.watch.faults + self.reader.faults,
+            "batches": self.writer.batches if self.writer else 0,
+            "set_aside": self.writer.set_aside if self.writer else 0,
+        }
+
+    async def _begin(self) -> None:
+        node = self._settings.node
+        self.lease = lease = await take_lease(self._database, node, say=self._say)
+        recall(self.watch, await self._open_rows(), lease.last_heard_at or time.time())
+        if lease.last_heard_at is not None:
+            self.watch.blind_since(lease.last_heard_at)
+        settings = self._settings
+        limits = Limits(settings.write_linger_ms, settings.batch_messages, settings.batch_messages_behind)
+        self.writer = Writer(self._database, lease, self.pending, limits, say=self._say)
+        self.mirror = Mirror(self._inbox, self.reader, self.watch, self.writer, say=self._say)
+        self.outbox = Outbox(
+            self._database,
+            lease,
+            self.actor,
+            self.mirror.noted,
+            expiry_s=settings.wish_expiry_seconds,
+            after_call_work=settings.after_call_work,
+            say=self._say,
+        )
+        self.watch.reactions = self.outbox.reactions
+        self.mirror.ticked = self.outbox.expire
+
+    async def _open_rows(self) -> Found:
+        while True:
+            try:
+                return await read_open_rows(self._database, self._settings.node)
+            except CrmUnavailable:
+                await asyncio.sleep(0.5)
+
+    async def _live(self, stopped: asyncio.Task[Any]) -> None:
+        assert self.mirror is not None
+        assert self.writer is not None
+        assert self.outbox is not None
+        works: list[Callable[[], Coroutine[Any, Any, Any]]] = [each.run for each in {self.reader, self.actor}]
+        works += [self.mirror.watch, self.mirror.tick, self.outbox.run]
+        hearing: list[asyncio.Task[Any]] = [asyncio.ensure_future(work()) for work in works]
+        writing = asyncio.ensure_future(self.writer.run())
+        self.writer.noted()
+        try:
+            done, _ = await asyncio.wait((stopped, writing, *hearing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in hearing:
+                task.cancel()
+            await asyncio.gather(*hearing, return_exceptions=True)
+            await self._finish(writing)
+        for task in done - {stopped}:
+            try:
+                task.result()
+            except FenceLost:
+                raise AnotherBridge(
+                    f"another bridge watches the node {self._settings.node!r} now: this one ends"
+                ) from None
+
+    async def _finish(self, writing: asyncio.Task[None]) -> None:
+        """What was heard is written before the end, unless Postgres stays away."""
+        assert self.mirror is not None
+        assert self.writer is not None
+        self.mirror.finish(time.time())
+        drained = asyncio.ensure_future(self.writer.drained())
+        done, _ = await asyncio.wait((drained, writing), timeout=STOP_DEADLINE_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in (drained, writing):
+            task.cancel()
+        await asyncio.gather(drained, writing, return_exceptions=True)
+        if drained in done:
+            await self.writer.close()
+        elif writing not in done:
+            self._say("Postgres took nothing for so long that the last seconds are not written")
+
+    def _listener(self, whose: str, inbox: Inbox | None) -> Listener:
+        settings = self._settings
+        username = getattr(settings, f"{whose}_username")
+        secret = getattr(settings, f"{whose}_secret")
+        if secret is None:
+            raise Refusal(
+                f"no secret for the AMI user {username!r}: set KEFU_{whose.upper()}_SECRET as in manager.conf"
+            )
+        return Listener(
+            Account(settings.ami_host, settings.ami_port, username, secret.get_secret_value(), settings.ami_tls, whose),
+            inbox,
+            framing,
+            ping_s=settings.ami_ping_seconds,
+            deadline_s=settings.ami_ping_deadline_seconds,
+            say=self._say,
+        )
+
+
+def framing() -> Framing:
+    """Of what the floor follows."""
+    return Framing(FOLLOWED, skipped_inside=SKIPPED_INSIDE)

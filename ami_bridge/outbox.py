@@ -1,0 +1,199 @@
+"""Wishes: claimed from Postgres, sent to Asterisk at most once, settled by Asterisk's own word.
+
+A claim is committed (`sent`) before a byte leaves; after a crash between the two the wish expires, it is never sent
+blindly again. The watch offers what it sees to `settle`, Asterisk's refusals come with the answer, silence expires.
+Settlements are rows of the mirror's batches, so they are written in order with what was seen. The after-call work
+reflex leaves straight from the watch, with Postgres away too; its row rides in the same batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
+
+from crm.database import CrmUnavailable, Database
+from crm.hints import WISHES, hint_live
+from crm.ledger.requests import CLAIM, GIVE_UP, STILL_SENT, OwnWish, Settlement, Wish
+from crm.ledger.statement import Row
+
+from .actions import already_so, begin_after_call_work, headers_of, settles
+from .changes import CallHandled, Change, MemberSeen, PauseSeen
+from .lease import Lease
+from .listener import Listener, read_answer
+from .sending import AnswerLost, Headers, NotConnected, Unsendable
+from .watch import Reaction
+
+POLL_S = 1.0
+# Time for the settlement's own batch before a look into Postgres gives a sent wish up.
+_BEYOND_S = 5.0
+
+Noted = Callable[[Row], None]
+"""Hands a settlement to the mirror's next batch."""
+
+
+class _Open(Struct):
+    wish: Wish
+    until: float
+    """Monotonic seconds."""
+
+
+class Outbox:
+    """The wishes of one node. `reactions` belong into the watch; `run` is a task."""
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        actor: Listener,
+        noted: Noted,
+        *,
+        expiry_s: float,
+        after_call_work: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        self.settled = 0
+        self._database = database
+        self._lease = lease
+        self._actor = actor
+        self._noted = noted
+        self._expiry_s = expiry_s
+        self._after_call_work = after_call_work
+        self._say = say
+        self._open: dict[str, _Open] = {}
+        self._woken = asyncio.Event()
+        self._said: str | None = None
+
+    @property
+    def reactions(self) -> dict[type[Change], Reaction]:
+        """What the watch asks us at once: a call is done, a pause or a membership was seen."""
+        settling: dict[type[Change], Reaction] = {PauseSeen: self.settle, MemberSeen: self.settle}
+        return settling | {CallHandled: self.begin_after_call_work} if self._after_call_work else settling
+
+    def begin_after_call_work(self, change: Change, now: float) -> Iterable[Row]:
+        """The pause leaves before anything is awaited: 20 ms later some agents are already rung again."""
+        assert isinstance(change, CallHandled)
+        row, headers = begin_after_call_work(change, self._lease.node, now, self._expiry_s)
+        wish = Wish(row.id, row.kind, row.seat, None, row.reason, None, row.conversation_id, now)
+        why = self._send(wish, headers)
+        if why is not None:
+            row.state, row.settled_at, row.why = "refused", now, why
+        return (row,)
+
+    def settle(self, change: Change, now: float) -> Iterable[Row]:
+        """Asterisk's word about a seat: wishes that it fulfils are confirmed."""
+        done = [each.wish for each in self._open.values() if settles(each.wish, change)]
+        return [self._close(wish, "confirmed", now, None) for wish in done]
+
+    def expire(self, now: float) -> Iterable[Row]:
+        """Each second: sent wishes of which Asterisk said nothing in time."""
+        late = [each.wish for each in self._open.values() if each.until < time.monotonic()]
+        return [self._close(wish, "expired", now, "Asterisk did not confirm it in time") for wish in late]
+
+    async def run(self) -> None:
+        """Claim and send until cancelled; a hint wakes at once, a slow poll is the net."""
+        listening = asyncio.ensure_future(self._listen())
+        try:
+            await self._until_well(self._recall)
+            while True:
+                await self._until_well(self._claim_and_send)
+                self._woken.clear()
+                try:
+                    await asyncio.wait_for(self._woken.wait(), POLL_S)
+                except TimeoutError:
+                    await self._until_well(self._give_up)
+        finally:
+            listening.cancel()
+
+    # ---- Postgres
+
+    async def _listen(self) -> None:
+        async with self._database.listening(WISHES) as hints:
+            async for node in hints:
+                if node is None or node == self._lease.node:
+                    self._woken.set()
+
+    async def _until_well(self, work: Callable[[], Any]) -> None:
+        while True:
+            try:
+                await work()
+            except (CrmUnavailable, SQLAlchemyError) as away:
+                sentence = str(away) if isinstance(away, CrmUnavailable) else f"Postgres refuses: {away.args[0]}"
+                if sentence != self._said:
+                    self._said = sentence
+                    self._say(f"{sentence}; wishes wait until then")
+                await asyncio.sleep(POLL_S)
+            else:
+                self._said = None
+                return
+
+    async def _recall(self) -> None:
+        async with self._database.reading() as session:
+            connection = await session.connection()
+            rows = (await connection.exec_driver_sql(STILL_SENT, self._parameters)).all()
+        for wish in map(_wish, rows):
+            self._open.setdefault(wish.id, _Open(wish, time.monotonic() + self._expiry_s))
+
+    async def _claim_and_send(self) -> None:
+        while self._actor.connected:
+            async with self._database.transaction() as session:
+                connection = await session.connection()
+                rows = (await connection.exec_driver_sql(CLAIM, self._parameters)).all()
+            if not rows:
+                return
+            for wish in map(_wish, rows):
+                why = self._send(wish, headers_of(wish))
+                if why is not None:
+                    self._noted(Settlement(wish.id, wish.seat, "refused", time.time(), why))
+
+    async def _give_up(self) -> None:
+        async with self._database.transaction() as session:
+            connection = await session.connection()
+            seats = (await connection.exec_driver_sql(GIVE_UP, self._parameters)).scalars().all()
+            if seats:
+                await hint_live(session, self._lease.node, seats=seats)
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        lease = self._lease
+        return {"node": lease.node, "fence": lease.fence, "expiry_s": self._expiry_s + _BEYOND_S}
+
+    # ---- Asterisk
+
+    def _send(self, wish: Wish, headers: Headers) -> str | None:
+        """Write the action; why not, in a sentence, when nothing was written."""
+        try:
+            answer = self._actor.post(headers)
+        except (NotConnected, Unsendable) as unsent:
+            return str(unsent)
+        self._open[wish.id] = _Open(wish, time.monotonic() + self._expiry_s)
+        answer.add_done_callback(lambda done: self._answered(wish, done))
+        return None
+
+    def _answered(self, wish: Wish, answer: asyncio.Future[Any]) -> None:
+        """A refusal settles; a success does not: the event will say so."""
+        if answer.cancelled() or isinstance(answer.exception(), AnswerLost):
+            return
+        said = read_answer(answer.result())
+        if said.ok or wish.id not in self._open:
+            return
+        if already_so(wish, said.message):
+            self._noted(self._close(wish, "confirmed", time.time(), said.message))
+        else:
+            self._noted(self._close(wish, "refused", time.time(), f"Asterisk refused it: {said.message}"))
+
+    def _close(self, wish: Wish, state: str, now: float, why: str | None) -> Settlement:
+        del self._open[wish.id]
+        self.settled += 1
+        return Settlement(wish.id, wish.seat, state, now, why)
+
+
+def _wish(row: Any) -> Wish:
+    return Wish(*row)
+
+
+__all__ = ["Outbox", "OwnWish"]
