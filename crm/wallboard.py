@@ -146,6 +146,10 @@ class Board(msgspec.Struct, frozen=True):
     agents: list[AgentTile]
     calls: list[CallTile]
 
+    def titles(self, language: str) -> dict[str, str]:
+        """The queues' names as people say them."""
+        return {queue.name: queue.title_zh if language == "zh" else queue.title_en for queue in self.queues}
+
     @property
     def seen_at(self) -> datetime | None:
         """When the node that was heard longest ago was heard."""

@@ -97,6 +97,7 @@ class ForgedFloor:
         pressed: list[tuple[str, str]] | None = None,
         facts: dict[str, Any] | None = None,
         queue: str = "support",
+        agent_id: UUID | None = None,
     ) -> Ring:
         """A caller comes out of the queue and the seat begins to ring."""
         ring = Ring(seat, linkedid or f"1700000000.{uuid4().int % 10**9}")
@@ -156,17 +157,19 @@ class ForgedFloor:
                 )
             )
         self.do(*statements)
-        self.offer(ring)
+        self.offer(ring, agent_id)
         return ring
 
-    def offer(self, ring: Ring) -> None:
+    def offer(self, ring: Ring, agent_id: UUID | None = None) -> None:
         """The seat rings (again) for a caller who waits."""
         values = {"seat": ring.seat, "c": ring.conversation_id, "w": ring.wait_id, "o": ring.offer_id, "p": ring.pop_id}
+        values["agent"] = agent_id
         self.do(
             (
                 (
-                    "INSERT INTO offer (id, conversation_id, wait_id, node, queue, seat, started_at, reconstructed) "
-                    "VALUES (%(o)s, %(c)s, %(w)s, %(node)s, 'support', %(seat)s, now(), false)"
+                    "INSERT INTO offer (id, conversation_id, wait_id, node, queue, seat, agent_id, "
+                    "started_at, reconstructed) VALUES (%(o)s, %(c)s, %(w)s, %(node)s, 'support', %(seat)s, %(agent)s, "
+                    "now(), false)"
                 ),
                 values,
             ),

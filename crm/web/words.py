@@ -33,7 +33,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "meeting": N_("Meeting"),
         "training": N_("Training"),
         "coaching": N_("Coaching"),
-        "other": N_("Something else"),
+        "other": N_("Other"),
         "ACW": N_("After-call work"),
     },
     "phase": {
@@ -101,10 +101,10 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "lost_sight": N_("lost sight of"),
     },
     "ended_by": {
-        "caller": N_("by the caller"),
-        "agent": N_("by the agent"),
-        "system": N_("by the system"),
-        "unknown": N_("by whom is not known"),
+        "caller": N_("the caller hung up"),
+        "agent": N_("the agent hung up"),
+        "system": N_("the system ended it"),
+        "unknown": N_("who hung up is not known"),
     },
     "role": {"agent": N_("Agent"), "supervisor": N_("Supervisor")},
 }

@@ -7,8 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy import select
 
 from crm import conversations
+from crm.tables.agents import Agent
+from crm.tables.queues import Queue
 from crm.web.sessions import Reading
 from crm.web.sign_in import SignedIn
 
@@ -26,7 +29,11 @@ async def page(request: Request, me: SignedIn, session: Reading) -> Response:
     rows = await conversations.listed(session, agent_id=None if everyone else me.agent_id, limit=CALLS_SHOWN)
     now = datetime.now(request.app.state.settings.zone)
     calls = [_with_times(row) for row in reversed(rows)]
-    return show(request, "conversations.html", me, calls=calls, now=now, everyone=everyone)
+    people = dict((await session.execute(select(Agent.login, Agent.name))).tuples().all())
+    title = Queue.title_zh if me.language == "zh" else Queue.title_en
+    titles = dict((await session.execute(select(Queue.name, title))).tuples().all())
+    context: dict[str, Any] = {"calls": calls, "now": now, "everyone": everyone, "people": people, "titles": titles}
+    return show(request, "conversations.html", me, **context)
 
 
 def _with_times(row: dict[str, Any]) -> dict[str, Any]:
