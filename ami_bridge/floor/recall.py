@@ -20,24 +20,30 @@ def load(
     memberships: list[Membership],
     postures: list[Posture],
 ) -> None:
-    """Children of a conversation that is not among `conversations` are passed over."""
+    """Children of a conversation that is not among `conversations` are passed over; those that are over count for its
+    outcome and for the numbers of its talks."""
     calls = {row.id: _call(facts, row) for row in conversations}
     by_wait: dict[str, Stay] = {}
     for wait in waits:
         if call := calls.get(wait.conversation_id):
             by_wait[wait.id] = stay = Stay(wait, call)
-            facts.stays[wait.caller_uniqueid, wait.queue] = stay
             call.stays.append(stay)
+            if wait.left_at is None:
+                facts.stays[wait.caller_uniqueid, wait.queue] = stay
     for offer in offers:
         if call := calls.get(offer.conversation_id):
             ring = Ring(offer, call, "", by_wait.get(offer.wait_id or ""))
             call.rings.append(ring)
-            facts.seat(offer.seat).rings[offer.id] = ring
+            if offer.ended_at is None:
+                facts.seat(offer.seat).rings[offer.id] = ring
     for segment in segments:
         if call := calls.get(segment.conversation_id):
             talk = Talk(segment, call, segment.caller_uniqueid, None)
-            call.talks[segment.seat] = facts.seat(segment.seat).talks[segment.conversation_id] = talk
             call.talked = True
+            if segment.ended_at is None:
+                call.talks[segment.seat] = facts.seat(segment.seat).talks[segment.conversation_id] = talk
+            else:
+                call.past_talks.append(talk)
     _load_seats(facts, memberships, postures)
 
 
