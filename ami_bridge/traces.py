@@ -1,0 +1,193 @@
+"""Recorded streams: what Asterisk sent, byte for byte, from a file instead of a socket.
+
+`replay` feeds a file to the same watch and writer as a live connection; nobody reacts to it, so no action leaves.
+`Scrubber` takes phone numbers and names out of a recording, the same ones always to the same others, so that calls can
+still be followed. Used by cli.py, tests and benchmarks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import lzma
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from msgspec import Struct
+
+from crm.database import Database, FenceLost
+from crm.refusals import Refusal
+
+from .batch import Pending
+from .bridge import AnotherBridge, framing
+from .lease import take_lease
+from .watch import Watch
+from .write import Limits, Writer
+
+_CHUNK = 128 * 1024
+_SEALED_AT_MOST = 4
+_STAMP = re.compile(rb"\r\nTimestamp: (\d{9,12}(?:\.\d{1,9})?)\r\n")
+_SLICE = 4096
+
+Say = Callable[[str], None]
+
+
+class Unplayable(Refusal):
+    """The file cannot be replayed."""
+
+
+class Replayed(Struct, frozen=True):
+    """What a replay did. `messages` counts all of the stream, also the skipped; `drift` corrections per 1000 events."""
+
+    messages: int
+    seconds: float
+    messages_per_second: float
+    drift: float
+    unreadable: int
+
+
+async def replay(
+    file: Path,
+    node: str,
+    database: Database,
+    *,
+    speed: float | None = None,
+    limits: Limits | None = None,
+    say: Say,
+) -> Replayed:
+    """Play `file` (.ami or .ami.xz) into the ledger of `node`. speed: None as fast as possible, 1 as it was."""
+    with _opened(file) as stream:
+        lease = await take_lease(database, node, say=say)
+        pending = Pending(node)
+        watch = Watch(node, pending)
+        limits = limits or Limits(messages=1000)
+        writer = Writer(database, lease, pending, limits, say=say)
+        writing = asyncio.ensure_future(writer.run())
+        feeding = asyncio.ensure_future(_feed(stream, watch, writer, speed))
+        began = time.perf_counter()
+        try:
+            with _rarely_collected():
+                await asyncio.wait((writing, feeding), return_when=asyncio.FIRST_COMPLETED)
+            seconds = time.perf_counter() - began
+            if writing.done():
+                writing.result()
+            messages = feeding.result()
+        except FenceLost:
+            raise AnotherBridge(f"another bridge watches the node {node!r} now: the replay ends here") from None
+        except (lzma.LZMAError, EOFError) as broken:
+            raise Unplayable(f"{file} is no whole .xz file ({broken}): play a whole recording") from None
+        finally:
+            for task in (feeding, writing):
+                task.cancel()
+            await asyncio.gather(feeding, writing, return_exceptions=True)
+        await writer.close()
+    drift = 1000 * watch.drift / watch.messages if watch.messages else 0.0
+    return Replayed(messages, seconds, messages / seconds, round(drift, 3), watch.unreadable)
+
+
+async def _feed(stream: IO[bytes], watch: Watch, writer: Writer, speed: float | None) -> int:
+    frames = framing()
+    async for chunk in _chunks(stream, speed):
+        watch.take_recorded(frames.feed(chunk))
+        writer.noted()
+        await writer.wait_until_below(_SEALED_AT_MOST)
+    watch.end_recorded()
+    await writer.drained()
+    return frames.messages
+
+
+async def _chunks(stream: IO[bytes], speed: float | None) -> AsyncIterator[bytes]:
+    """Pieces of the file: as fast as asked for, or paced by the time stamps in it."""
+    size = _CHUNK if speed is None else _SLICE
+    begun: tuple[float, float] | None = None
+    ahead = asyncio.ensure_future(asyncio.to_thread(stream.read, size))
+    try:
+        while chunk := await ahead:
+            ahead = asyncio.ensure_future(asyncio.to_thread(stream.read, size))
+            stamp = _STAMP.search(chunk) if speed is not None else None
+            if stamp is not None and speed is not None:
+                at, now = float(stamp[1]), time.monotonic()
+                begun = begun or (at, now)
+                await asyncio.sleep(max(0.0, (at - begun[0]) / speed - (now - begun[1])))
+            yield chunk
+    finally:
+        ahead.cancel()
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    try:
+        stream: IO[bytes] = lzma.open(file) if file.suffix == ".xz" else file.open("rb")  # noqa: SIM115 - closed below
+    except OSError as fault:
+        raise Unplayable(f"{file} cannot be read ({fault.strerror}): name a recorded .ami or .ami.xz file") from None
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Rows and facts live long and form few cycles: looking for garbage as often as usual costs a tenth of the time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+class Scrubber:
+    """Takes a stream in any chunking, gives it back with numbers and names replaced; whole messages only."""
+
+    # A run of digits as long as a phone number's, that is no part of a time, a Uniqueid or an address.
+    _NUMBER = re.compile(rb"(?<![\d.:])\+?\d{7,20}(?![\d.:])")
+    _NAMES = re.compile(rb"(?m)^((?:\w*?)(?:CallerIDName|ConnectedLineName): )([^\r\n]+)")
+    _CLOCKS = re.compile(rb"(?m)^(?:LastCall|LastPause|LoginTime|Uptime|LastReload|RoundtripUsec): ")
+    _KNOWN = (b"<unknown>", b"unknown", b"")
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key or secrets.token_bytes(16)
+        self._tail = b""
+
+    def scrub(self, chunk: bytes) -> bytes:
+        """The whole messages that `chunk` completes, scrubbed."""
+        whole, end, self._tail = (self._tail + chunk).rpartition(b"\r\n\r\n")
+        return self._scrubbed(whole + end)
+
+    def rest(self) -> bytes:
+        """What never became a message."""
+        return self._scrubbed(self._tail)
+
+    def _scrubbed(self, text: bytes) -> bytes:
+        text = self._NAMES.sub(self._other_name, text)
+        lines = text.split(b"\n")
+        return b"\n".join(line if self._CLOCKS.match(line) else self._NUMBER.sub(self._other, line) for line in lines)
+
+    def _other_name(self, found: re.Match[bytes]) -> bytes:
+        if found[2] in self._KNOWN:
+            return found[0]
+        return found[1] + b"Name " + self._digest(found[2])[:6].encode()
+
+    def _other(self, found: re.Match[bytes]) -> bytes:
+        number = found[0].lstrip(b"+")
+        digits = str(int(self._digest(number), 16))[: len(number)].rjust(len(number), "0")
+        return found[0][: len(found[0]) - len(number)] + digits.encode()
+
+    def _digest(self, value: bytes) -> str:
+        return hashlib.blake2b(value, key=self._key, digest_size=16).hexdigest()
+
+
+def scrub(data: bytes, key: bytes | None = None) -> bytes:
+    """A whole recording at once."""
+    scrubber = Scrubber(key)
+    return scrubber.scrub(data) + scrubber.rest()
+
+
+__all__: list[Any] = ["Replayed", "Scrubber", "Unplayable", "replay", "scrub"]
