@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,20 @@ def source_folder() -> Path:
         raise CannotRender("asterisk-conf is not installed: install the package kefu again") from None
 
 
+def with_text(values: SiteValues, changes: Sequence[str]) -> SiteValues:
+    """Values changed by `name=value` texts, as a command line gives them."""
+    said: dict[str, object] = {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        known = getattr(values, name, None)
+        if not equals or not isinstance(known, str | int):
+            raise CannotRender(f"{change!r} sets no value of asterisk-conf: `kefu pbx values` lists them")
+        if isinstance(known, int) and not text.isdecimal():
+            raise CannotRender(f"{name} must be a whole number, not {text!r}")
+        said[name] = int(text) if isinstance(known, int) else text
+    return values.changed(**said)
+
+
 def render(target: Path, values: SiteValues, *, sandbox: bool = False, source: Path | None = None) -> list[Path]:
     """Write the whole tree into `target` and return the files written; writes nothing when a value does not fit."""
     source = source or source_folder()
@@ -152,7 +166,9 @@ def _fill(path: Path, values: dict[str, str]) -> str:
 
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.rename(path)
     return path

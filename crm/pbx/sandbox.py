@@ -8,8 +8,6 @@ as we do, so paths in its events and logs can be opened as they are.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -18,21 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
-from crm.pbx import asterisk_root, lifeline, ports, sandbox_files
+from crm.pbx import asterisk_root, lifeline, ports, sandbox_files, sandbox_keeper
 from crm.pbx.ami_probe import AmiProbe, AmiRefused
 from crm.pbx.asterisk_root import Installation, Say
-from crm.pbx.render import SiteValues, known_values, render
+from crm.pbx.render import VALUES_FILE, SiteValues, known_values, render
 from crm.pbx.sandbox_calls import CallFile
-from crm.refusals import Refusal
+from crm.pbx.sandbox_keeper import SandboxFailed
 
 _T = TypeVar("_T")
-
-LONGEST_FOLDER = 80
-"""A Unix socket's path holds 107 bytes, Asterisk's control socket lies inside our folder."""
-
-
-class SandboxFailed(Refusal):
-    """The private Asterisk did not start or died; the message says what it said last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +70,9 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Build what is missing, start Asterisk, and return once it is fully booted. Else one sentence is raised."""
-        self._hold_folder()
+        if self._lock is not None:
+            raise SandboxFailed(f"the sandbox in {self.folder} was started already")
+        self._lock = sandbox_keeper.hold(self.folder)
         try:
             if self._installation is None:
                 self._installation = asterisk_root.find_or_build(self._version, self._say)
@@ -206,17 +199,24 @@ class Sandbox:
     def spool_folder(self) -> Path:
         return self.folder / "spool"
 
+    def addresses(self) -> dict[str, object]:
+        """Where it listens and writes, for people and programs. No secrets: those lie in `values_file`."""
+        return {
+            "version": self.installation.version,
+            "sip": f"127.0.0.1:{self.sip_port}",
+            "ami": f"127.0.0.1:{self.ami_port}",
+            "http": f"127.0.0.1:{self.http_port}",
+            "agi": self.values.agi_url,
+            "folder": str(self.folder),
+            "log_folder": str(self.log_folder),
+            "values_file": str(self.folder / "etc" / VALUES_FILE),
+        }
+
     # ---- what one can do with it
 
     def cli(self, command: str) -> str:
         """What Asterisk's console prints for one command. For people and tests; state is read from AMI."""
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(10)
-            line.connect(str(self.folder / "run" / "asterisk.ctl"))
-            line.recv(1024)  # a banner: host, process id, version
-            line.sendall(f"cli quit after {command}".encode() + b"\0")
-            said = b"".join(iter(lambda: line.recv(65536), b""))
-        return said.decode("utf-8", "replace").replace("\x00", "")
+        return sandbox_keeper.console(self.folder, command)
 
     def ami(self, account: Account | None = None, *, timeout_s: float = 5.0) -> AmiProbe:
         """A logged-in AMI session; the reader's unless another account is named."""
@@ -234,20 +234,6 @@ class Sandbox:
         call.drop_into(self.spool_folder)
 
     # ---- steps of the start
-
-    def _hold_folder(self) -> None:
-        if self._lock is not None:
-            raise SandboxFailed(f"the sandbox in {self.folder} was started already")
-        if len(str(self.folder)) > LONGEST_FOLDER:
-            raise SandboxFailed(f"{self.folder} is longer than {LONGEST_FOLDER} letters: choose a shorter folder")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = (self.folder / "lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise SandboxFailed(f"another sandbox runs in {self.folder}: stop it or choose another folder") from None
-        self._lock = lock
 
     def _write_files(self, installation: Installation, block: ports.PortBlock) -> SiteValues:
         own = sandbox_files.own_values(self.folder, installation, block, self.agi_port)
