@@ -52,11 +52,15 @@ class Unhold(Event, frozen=True, gc=False):
 
 
 class DialBegin(Event, frozen=True, gc=False):
-    """A channel rings another; `uniqueid` is None for an Originate, which rings for nobody yet."""
+    """A channel rings another; `uniqueid` is None for an Originate, which rings for nobody yet.
+
+    `exten`: where the ringing channel stands in the dialplan, mostly the number it dialled.
+    """
 
     channel: str | None
     uniqueid: str | None
     linkedid: str | None
+    exten: str | None
     dest_channel: str
     dest_uniqueid: str
     dest_linkedid: str
@@ -117,6 +121,7 @@ def dial_begin(text: str, at: float | None) -> DialBegin:
         value(text, CHANNEL),
         value(text, UNIQUEID),
         value(text, LINKEDID),
+        known(text, "\r\nExten: "),
         need(text, DEST_CHANNEL),
         need(text, DEST_UNIQUEID),
         need(text, DEST_LINKEDID),

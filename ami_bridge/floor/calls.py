@@ -70,6 +70,14 @@ def learn_caller(facts: Facts, call: Call, caller: str | None, caller_name: str 
         facts.say(CallerArrived(row))
 
 
+def learn_dialled(facts: Facts, channel: Channel, dialled: str) -> None:
+    """A click-to-dial is born without a number; the first one its channel dials is it."""
+    call = channel.call
+    if call is not None and call.first == channel.uniqueid and call.row.dialled is None:
+        call.row.dialled = dialled
+        facts.say(CallerArrived(call.row))
+
+
 def goes_outside(facts: Facts, call: Call, leg: Channel) -> None:
     """A seat dialled a leg to the outside: from now on whoever is at that leg is whom the seat talks with."""
     join(call, leg)

@@ -77,6 +77,8 @@ def dial_begin(facts: Facts, event: DialBegin, at: float) -> None:
     source = facts.channels.get(event.uniqueid or "")
     if dest is None or source is None:
         return
+    if event.exten is not None and event.exten not in _NO_NUMBER:
+        calls.learn_dialled(facts, source, event.exten)
     if source.seat is not None and source.half:
         _phone_behind(facts, source, dest)
     elif source.consult or dest.consult:

@@ -124,13 +124,15 @@ class Member(Struct, eq=False):
 
 
 class Seat(Struct, eq=False):
-    """A device an agent sits at. `handled`: the conversation it was last done with; `rang_at`: its device last rang."""
+    """A device an agent sits at. `watched`: the device whose state counts, when a queue watches another than it rings;
+    `handled`: the conversation it was last done with; `rang_at`: its device last rang."""
 
     name: str
     members: dict[str, Member] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     rings: dict[str, Ring] = field(default_factory=dict)
     talks: dict[str, Talk] = field(default_factory=dict)
+    watched: str | None = None
     device: str | None = None
     device_at: float = 0.0
     rang_at: float = 0.0
@@ -143,7 +145,7 @@ class Seat(Struct, eq=False):
 
 
 class Look(Struct, eq=False):
-    """A list being heard. `mark` is left on what it shows; `first`: the first list of its kind since sight was found."""
+    """A list being heard. `mark` is left on what it shows; `first`: the first of its kind since sight was found."""
 
     mark: str
     began_at: float

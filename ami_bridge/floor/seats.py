@@ -39,6 +39,7 @@ def member(facts: Facts, event: MemberState, at: float) -> None:
         return
     if event.state_interface is not None:
         facts.sits.setdefault(event.state_interface, seat.name)
+        seat.watched = event.state_interface
     if event.news == "removed":
         leave(facts, seat, event.queue, at)
         return
@@ -56,7 +57,9 @@ def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
             if not event.device.startswith("Local/"):
                 facts.devices[event.device] = (event.state, at)
             return
-    _device(facts.seat(name), event.state, at)
+    seat = facts.seats.get(name)
+    if seat is None or seat.watched in (None, event.device):
+        _device(facts.seat(name), event.state, at)
 
 
 def differs(seat: Seat, known: Member, event: MemberState) -> bool:
@@ -168,8 +171,8 @@ def _device(seat: Seat, state: str, at: float) -> None:
 
 
 def _of_leg(seat: Seat) -> str | None:
-    """The conversation of a seat that talks without being talked to as a seat: it called itself, or is consulting."""
+    """The conversation of a seat that is on the phone without a talk: it calls, it consults, it is about to talk."""
     for leg in seat.channels.values():
-        if leg.call is not None and leg.bridge is not None:
+        if leg.call is not None:
             return leg.call.row.id
     return None
