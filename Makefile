@@ -10,12 +10,19 @@ T ?= tests
 PYTEST := $(BIN)/python -m pytest
 
 # Programs that come from the system's packages: program → Debian package.
+DEMO_PACKAGES := python3-venv mmdebstrap uidmap espeak-ng sox
 SYSTEM_PACKAGES := python3-venv mmdebstrap uidmap sip-tester espeak-ng sox chromium fonts-noto-cjk postgresql
 
 ##@ Start here
-.PHONY: help
+.PHONY: help demo demo-system
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-zA-Z_-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: demo-system python assets ## A whole call center on this machine, with simulated callers and agents
+	@$(BIN)/kefu demo $(DEMO)
+
+demo-system:
+	@.ci/install-system-packages $(DEMO_PACKAGES)
 
 ##@ Set up
 .PHONY: setup system python assets prompts asterisk
