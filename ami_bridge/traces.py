@@ -30,7 +30,7 @@ from .lease import take_lease
 from .watch import Watch
 from .write import Limits, Writer
 
-_CHUNK = 128 * 1024
+_CHUNK = 256 * 1024
 _SEALED_AT_MOST = 4
 _STAMP = re.compile(rb"\r\nTimestamp: (\d{9,12}(?:\.\d{1,9})?)\r\n")
 _SLICE = 4096
@@ -66,8 +66,9 @@ async def replay(
         lease = await take_lease(database, node, say=say)
         pending = Pending(node)
         watch = Watch(node, pending)
-        limits = limits or Limits(messages=1000)
+        limits = limits or Limits()
         writer = Writer(database, lease, pending, limits, say=say)
+        writer.only_full = speed is None
         writing = asyncio.ensure_future(writer.run())
         feeding = asyncio.ensure_future(_feed(stream, watch, writer, speed))
         began = time.perf_counter()

@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import get_args, get_type_hints
 
 from crm.ledger.postures import Sight
 from crm.ledger.statement import Row
 
 from .batch import Pending
-from .changes import Change, Corrected, SightChanged
+from .changes import (
+    URGENT,
+    AgentRung,
+    Change,
+    ConversationEnded,
+    Corrected,
+    RingEnded,
+    SightChanged,
+    TalkBegan,
+    TalkEnded,
+)
 from .events import Unreadable, read
 from .floor import Floor
 from .framing import Banner, Block, Torn
@@ -25,6 +36,20 @@ _LOG = logging.getLogger(__name__)
 
 Reaction = Callable[[Change, float], Iterable[Row]]
 """What to do about a change at once; yields the rows this made dirty."""
+
+
+def _row_fields(kind: type[Change]) -> tuple[str, ...]:
+    """Which fields of a change hold rows, parents first: asked once a class, not once a change."""
+    hints = get_type_hints(kind)
+    kinds = ((name, get_args(hints[name]) or (hints[name],)) for name in kind.__struct_fields__)
+    return tuple(
+        name for name, types in kinds if any(isinstance(each, type) and issubclass(each, Row) for each in types)
+    )
+
+
+_ROWS_OF = {kind: _row_fields(kind) for kind in Change.__subclasses__()}
+_URGENT = frozenset(URGENT)
+_POPPING = frozenset({AgentRung, TalkBegan, RingEnded, TalkEnded, ConversationEnded})
 
 
 class Watch:
@@ -124,20 +149,23 @@ class Watch:
         return now
 
     def _note(self, changes: Iterable[Change], now: float) -> None:
-        pending = self.pending
+        pending, reactions = self.pending, self.reactions
         for change in changes:
-            for row in change.rows:
-                pending.touch(row)
-            if change.urgent:
-                pending.urgent = True
-            pop = self.screens.pop_for(change, now)
-            if pop is not None:
-                pending.touch(pop)
-            reaction = self.reactions.get(type(change))
-            if reaction is not None:
-                for row in reaction(change, now):
+            kind = type(change)
+            for name in _ROWS_OF[kind]:
+                row = getattr(change, name)
+                if row is not None:
                     pending.touch(row)
-            elif type(change) is Corrected:
+            if kind in _URGENT:
+                pending.urgent = True
+            if kind in _POPPING:
+                pop = self.screens.pop_for(change, now)
+                if pop is not None:
+                    pending.touch(pop)
+            if kind in reactions:
+                for row in reactions[kind](change, now):
+                    pending.touch(row)
+            if kind is Corrected:
                 self.drift += 1
-            if type(change) is SightChanged:
-                self.sight = change.sight
+            elif kind is SightChanged:
+                self.sight = change.sight  # type: ignore[attr-defined]

@@ -45,6 +45,8 @@ class Writer:
     """Sends what is pending. `noted` after every change of it, `run` as a task, `flush` at the end."""
 
     def __init__(self, database: Database, lease: Lease, pending: Pending, limits: Limits, *, say: Say) -> None:
+        self.only_full = False
+        """Nobody waits for what is written (a replay): only full batches are worth a transaction."""
         self.batches = 0
         self.set_aside = 0
         self.written_messages = 0
@@ -78,7 +80,7 @@ class Writer:
         pending, limits = self._pending, self._limits
         if pending.messages >= limits.messages_behind:
             self._seal()
-        if self._sealed or pending or self._lease.due:
+        if self._something:
             self._wake.set()
             if self._sealed or pending.urgent or pending.messages >= limits.messages:
                 self._hurry.set()
@@ -105,6 +107,7 @@ class Writer:
 
     async def drained(self) -> None:
         """Return when nothing is left to write."""
+        self.only_full = False
         while self._sealed or self._pending or self._in_flight is not None:
             self._progress.clear()
             self._wake.set()
@@ -124,8 +127,12 @@ class Writer:
         self._sealed.append(batch)
         self._sealed_bytes += batch.size
 
+    @property
+    def _something(self) -> bool:
+        return bool(self._sealed or (self._pending and not self.only_full) or self._lease.due)
+
     async def _due(self) -> None:
-        while not (self._sealed or self._pending or self._lease.due):
+        while not self._something:
             self._wake.clear()
             await self._wake.wait()
         pending = self._pending
