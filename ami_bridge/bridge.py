@@ -44,9 +44,9 @@ class Bridge:
         self._database = database
         self._say = say
         self._inbox = Inbox()
-        self.reader = self._listener("ami", self._inbox)
+        self.reader = listener_of(settings, "ami", self._inbox, say)
         # Without an account of its own for wishes, the reader's connection carries them, too.
-        self.actor = self._listener("ami_actor", None) if settings.ami_actor_username else self.reader
+        self.actor = listener_of(settings, "ami_actor", None, say) if settings.ami_actor_username else self.reader
         self.pending = Pending(settings.node)
         self.watch = Watch(settings.node, self.pending)
         self.lease: Lease | None = None
@@ -164,24 +164,32 @@ class Bridge:
         elif writing not in done:
             self._say("Postgres took nothing for so long that the last seconds are not written")
 
-    def _listener(self, whose: str, inbox: Inbox | None) -> Listener:
-        settings = self._settings
-        username = getattr(settings, f"{whose}_username")
-        secret = getattr(settings, f"{whose}_secret")
-        if secret is None:
-            raise Refusal(
-                f"no secret for the AMI user {username!r}: set KEFU_{whose.upper()}_SECRET as in manager.conf"
-            )
-        return Listener(
-            Account(settings.ami_host, settings.ami_port, username, secret.get_secret_value(), settings.ami_tls, whose),
-            inbox,
-            framing,
-            ping_s=settings.ami_ping_seconds,
-            deadline_s=settings.ami_ping_deadline_seconds,
-            say=self._say,
-        )
+
+def listener_of(
+    settings: Settings,
+    whose: str,
+    inbox: Inbox | None,
+    say: Say,
+    *,
+    framing: Callable[[], Framing] | None = None,
+    tap: Callable[[bytes], None] | None = None,
+) -> Listener:
+    """The connection of one of the two accounts, by the settings. whose: ami or ami_actor."""
+    username = getattr(settings, f"{whose}_username")
+    secret = getattr(settings, f"{whose}_secret")
+    if secret is None:
+        raise Refusal(f"no secret for the AMI user {username!r}: set KEFU_{whose.upper()}_SECRET as in manager.conf")
+    return Listener(
+        Account(settings.ami_host, settings.ami_port, username, secret.get_secret_value(), settings.ami_tls, whose),
+        inbox,
+        framing or followed,
+        ping_s=settings.ami_ping_seconds,
+        deadline_s=settings.ami_ping_deadline_seconds,
+        say=say,
+        tap=tap,
+    )
 
 
-def framing() -> Framing:
-    """Of what the floor follows."""
+def followed() -> Framing:
+    """Framing of what the floor follows."""
     return Framing(FOLLOWED, skipped_inside=SKIPPED_INSIDE)

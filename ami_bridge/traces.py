@@ -25,7 +25,7 @@ from crm.database import Database, FenceLost
 from crm.refusals import Refusal
 
 from .batch import Pending
-from .bridge import AnotherBridge, framing
+from .bridge import AnotherBridge, followed
 from .lease import take_lease
 from .watch import Watch
 from .write import Limits, Writer
@@ -93,7 +93,7 @@ async def replay(
 
 
 async def _feed(stream: IO[bytes], watch: Watch, writer: Writer, speed: float | None) -> int:
-    frames = framing()
+    frames = followed()
     async for chunk in _chunks(stream, speed):
         watch.take_recorded(frames.feed(chunk))
         writer.noted()

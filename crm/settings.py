@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     ami_actor_username: Annotated[str | None, Field(description="an account of manager.conf")] = None
     ami_actor_secret: Annotated[SecretStr | None, Field(description="the actor's secret")] = None
     ami_tls: Switch = False
-    ami_ping_seconds: Seconds = 10.0
+    ami_ping_seconds: Seconds = 1.0
     ami_ping_deadline_seconds: Seconds = 5.0
 
     # Asterisk's own files, where they do not lie in the log folder that Asterisk names (for the back-fill).
