@@ -35,15 +35,19 @@ def lay_out_data(data: Path, installation: Installation, prompts: Path | None) -
     for language in LANGUAGES:
         folder = data / "sounds" / language
         folder.mkdir()
-        own = packaged / "sounds" / language
-        seen = installation.on_host(own)
-        if seen.is_symlink():  # Debian: en → en_US_f_Allison
-            own = own.parent / seen.readlink()
+        own = _followed(packaged / "sounds" / language, installation)
         for sound in installation.on_host(own).glob("*"):
             (folder / sound.name).symlink_to(own / sound.name)
         if prompts is not None:
             ours = prompts / language / "kefu"
             (folder / "kefu").symlink_to(ours if ours.is_dir() else prompts / language)
+
+
+def _followed(path: Path, installation: Installation) -> Path:
+    """Where a chain of links leads inside the root; Debian's en goes by way of /etc/alternatives."""
+    while (seen := installation.on_host(path)).is_symlink():
+        path = path.parent / seen.readlink()
+    return path
 
 
 def own_values(folder: Path, installation: Installation, block: PortBlock, agi_port: int) -> dict[str, object]:
