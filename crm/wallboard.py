@@ -1,7 +1,7 @@
 """The floor at one glance: queues, agents, calls now, and whether what is shown is live.
 
-One statement over live rows; its answer is kept for a quarter of a second and shared by all who ask meanwhile, so a
-hundred screens cost what one does. Called by pages/wallboard. Needs no set-up: it shows what there is.
+One statement over live rows, read at most four times a second and shared by all who ask meanwhile, so a hundred screens
+cost what one does. Called by pages/wallboard. Needs no set-up: it shows what there is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from .database import Database
 from .rules.agent_state import Asked, Seen, agent_state
 
 KEPT_S = 0.25
+UNTOLD_S = 1.0
+"""How long a board serves that no hint has spoken against: its ages and its sight change by themselves."""
 BLIND_AFTER_S = 3
 SHORT_ABANDON_S = 5
 CALLS_SHOWN = 30
@@ -165,12 +167,20 @@ class Wallboard:
         self._turn = asyncio.Lock()
         self._kept: Board | None = None
         self._read_at = 0.0
+        self._changed = False
+
+    def changed(self) -> None:
+        """A hint: what is kept is no longer how it is."""
+        self._changed = True
 
     async def board(self) -> Board:
-        """The board, at most a quarter of a second old."""
+        """The board as of the last hint. Told again within a quarter of a second, it waits that long before it reads."""
         clock = asyncio.get_running_loop().time
         async with self._turn:
-            if self._kept is None or clock() - self._read_at > KEPT_S:
+            if self._kept is not None and self._changed:
+                await asyncio.sleep(self._read_at + KEPT_S - clock())
+            if self._kept is None or self._changed or clock() - self._read_at > UNTOLD_S:
+                self._changed = False
                 self._kept = await self._read()
                 self._read_at = clock()
             return self._kept

@@ -67,8 +67,8 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds)
-    app.state.wallboard = Wallboard(database, settings.zone)
+    app.state.wallboard = wallboard = Wallboard(database, settings.zone)
+    app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds, changed=wallboard.changed)
     app.state.pages = Pages(settings.zone)
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)

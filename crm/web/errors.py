@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from crm.refusals import CrmUnavailable, Refusal
 
@@ -44,6 +45,7 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(ClientDisconnect, _gone)
 
 
 async def _refused(request: Request, failure: Exception) -> Response:
@@ -70,6 +72,11 @@ async def _unreadable(request: Request, failure: Exception) -> Response:
     faults = failure.errors() if isinstance(failure, RequestValidationError) else []
     names = ", ".join(".".join(map(str, fault["loc"][1:])) or str(fault["loc"][0]) for fault in faults[:5])
     return _answer(request, 422, f"cannot be used: {names}")
+
+
+async def _gone(request: Request, failure: Exception) -> Response:
+    """The browser left before its request was read whole: nobody hears this answer."""
+    return Response(status_code=400)
 
 
 def _elsewhere(request: Request, path: str, status: int, told: str) -> Response:

@@ -22,6 +22,8 @@ DOMAIN = "messages"
 
 LOCALES: Mapping[str, str] = {"en": "en", "zh": "zh_CN"}
 """The agent's language as stored → the catalog's folder."""
+TAGS: Mapping[str, str] = {"en": "en", "zh": "zh-CN"}
+"""As HTML says it."""
 NAMES: Mapping[str, str] = {"en": "English", "zh": "中文"}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -81,8 +81,10 @@ class Stream:
 class Live:
     """All open streams of this process, and the two tasks that feed them."""
 
-    def __init__(self, database: Database, *, heartbeat_s: float) -> None:
+    def __init__(self, database: Database, *, heartbeat_s: float, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called at every hint, before any stream is told."""
         self._database = database
+        self._changed = changed
         self._heartbeat_s = heartbeat_s
         self._streams: dict[Seat, set[Stream]] = {}
         self._sight: dict[str, bool] = {}
@@ -123,6 +125,7 @@ class Live:
         except msgspec.MsgspecError:
             log.warning("hint_unreadable", hint=(hint or "")[:200])
             said = None
+        self._changed()
         if said is None:
             for streams in self._streams.values():
                 _tell(streams)
@@ -174,6 +177,7 @@ class Live:
                 del self._streams[seat]
 
     def _tell_node(self, node: str) -> None:
+        self._changed()
         for (name, _), streams in self._streams.items():
             if name in (node, FLOOR[0]):
                 _tell(streams)

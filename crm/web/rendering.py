@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from crm.refusals import Refusal
 
-from .language import NAMES, catalog, locale
+from .language import NAMES, TAGS, catalog, locale
 from .words import label_of, tone_of
 
 FOLDER = Path(__file__).parent
@@ -61,7 +61,7 @@ class Pages:
         environment.globals.update(
             language=language,
             languages=NAMES,
-            html_language=str(locale(language)).replace("_", "-"),
+            html_language=TAGS[language],
             asset=self.asset,
             label=lambda kind, code: words.gettext(text) if (text := label_of(kind, code)) else "",
             tone=tone_of,

@@ -57,6 +57,7 @@ async function say(pop, hint) {
   shown.add(pop);
   const answer = await fetch(`/desk/pops/${pop}/shown`, {
     method: "POST",
+    keepalive: true, // a page being left has painted the card all the same
     headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
     body: JSON.stringify({ hint_ms: hint && now() - hint }),
   }).catch(() => null);
