@@ -73,8 +73,19 @@ class TalkChanged(Change, frozen=True, eq=False):
 
 
 class TalkEnded(Change, frozen=True, eq=False):
+    """Seat and caller no longer hang together. `stays`: the seat keeps the call (it consults a colleague while the
+    caller hears music) until SeatLetGo, or until they talk again."""
+
     segment: Segment
     offer: Offer | None
+    stays: bool = False
+
+
+class SeatLetGo(Change, frozen=True, eq=False):
+    """A seat that kept the call after its talk is out of it now."""
+
+    offer: Offer
+    at: float
 
 
 class CallHandled(Change, frozen=True, eq=False):

@@ -6,7 +6,7 @@ unanswered or the talk is over. Called by mirror.py for each change. Pure: no cl
 
 from __future__ import annotations
 
-from ami_bridge.changes import AgentRung, Change, ConversationEnded, RingEnded, TalkBegan, TalkEnded
+from ami_bridge.changes import AgentRung, Change, ConversationEnded, RingEnded, SeatLetGo, TalkBegan, TalkEnded
 from ami_bridge.floor.ids import pop_id
 from crm.ledger.conversations import Offer
 from crm.ledger.pops import Pop
@@ -31,7 +31,11 @@ class Screens:
         if isinstance(change, RingEnded):
             return self._ring_ended(change.offer)
         if isinstance(change, TalkEnded):
-            return self._take(change.offer.id, change.segment.ended_at, "call_ended") if change.offer else None
+            if change.offer is None or change.stays:
+                return None
+            return self._take(change.offer.id, change.segment.ended_at, "call_ended")
+        if isinstance(change, SeatLetGo):
+            return self._take(change.offer.id, change.at, "call_ended")
         if isinstance(change, ConversationEnded):
             return self._conversation_ended(change)
         return None

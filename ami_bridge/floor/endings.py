@@ -34,6 +34,7 @@ _DIAL_WORDS = {
     "CONGESTION": "failed",
     "CHANUNAVAIL": "failed",
 }
+_CAUSE_WORDS = {17: "busy", 21: "rejected"}
 
 
 def hung_up(facts: Facts, channel: Channel, at: float) -> None:
@@ -123,7 +124,8 @@ def _outcome(call: Call) -> str:
     if call.rings:
         return _RING_WORDS[call.rings[-1].row.outcome or "no_answer"]
     if call.dialled_out is not None:
-        return _DIAL_WORDS.get(call.dialled_out, "failed")
+        # A phone that declines shows as NOANSWER in DialEnd, and only by its cause.
+        return _CAUSE_WORDS.get(call.row.hangup_cause or 0) or _DIAL_WORDS.get(call.dialled_out, "failed")
     if call.row.direction == "inbound":
         return "abandoned" if call.caller_asked else "failed"
     return "cancelled" if call.caller_asked or call.agent_asked else "failed"

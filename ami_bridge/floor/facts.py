@@ -79,7 +79,8 @@ class Ring(Struct, eq=False):
 
 
 class Talk(Struct, eq=False):
-    """A seat and a party hang together. `parted_at`: they do not now, and may again within a moment."""
+    """A seat and a party hang together. `parted_at`: they do not now, and may again within a moment; `stays`: the talk
+    is over and the seat keeps its leg."""
 
     row: Segment
     call: Call
@@ -87,6 +88,7 @@ class Talk(Struct, eq=False):
     ring: Ring | None
     parted_at: float | None = None
     held_at: float | None = None
+    stays: bool = False
 
 
 class Call(Struct, eq=False):

@@ -7,7 +7,7 @@ taken out, legs are for a moment nowhere: a talk that parted may meet again with
 
 from __future__ import annotations
 
-from ami_bridge.changes import TalkBegan, TalkChanged, TalkEnded
+from ami_bridge.changes import SeatLetGo, TalkBegan, TalkChanged, TalkEnded
 from ami_bridge.events.channels import Hold, Unhold
 from crm.ledger.conversations import Segment
 
@@ -79,9 +79,19 @@ def leg_gone(facts: Facts, channel: Channel, at: float) -> None:
     call = channel.call
     if call is None:
         return
+    _let_go(facts, call, channel, at)
     for talk in [talk for talk in call.talks.values() if channel.uniqueid in (talk.party, talk.row.seat_uniqueid)]:
         if talk.parted_at is not None or talk.row.seat not in _together(call):
             _end(facts, talk, at if talk.parted_at is None else talk.parted_at)
+
+
+def _let_go(facts: Facts, call: Call, channel: Channel, at: float) -> None:
+    """A seat that had kept its leg after the talk is gone for good."""
+    for talk in call.past_talks:
+        if talk.stays and channel.uniqueid == talk.row.seat_uniqueid:
+            talk.stays = False
+            if talk.ring is not None and talk.row.seat not in call.talks:
+                facts.say(SeatLetGo(talk.ring.row, at))
 
 
 def end_all(facts: Facts, call: Call, at: float) -> None:
@@ -162,16 +172,24 @@ def _end(facts: Facts, talk: Talk, at: float) -> None:
     talk.call.talks.pop(row.seat, None)
     talk.call.past_talks.append(talk)
     facts.seat(row.seat).talks.pop(row.conversation_id, None)
-    facts.say(TalkEnded(row, talk.ring.row if talk.ring else None))
+    stays = _stays(facts, talk)
+    talk.stays = stays
+    facts.say(TalkEnded(row, talk.ring.row if talk.ring else None, stays))
+
+
+def _stays(facts: Facts, talk: Talk) -> bool:
+    """Whether the seat is still on the phone with its leg of this talk, and the caller is there to come back to."""
+    leg = facts.channels.get(talk.row.seat_uniqueid or "")
+    return leg is not None and leg.bridge is not None and talk.call.row.ended_at is None
 
 
 def _correct_past(facts: Facts, call: Call, at: float) -> None:
     """Two legs leave a bridge in any order on the wire: the talk ended with the first of them."""
-    for talk in call.past_talks:
+    for talk in call.past_talks[-2:]:
         row = talk.row
         if row.ended_at is not None and row.started_at <= at < row.ended_at <= at + PARTED_S:
             row.ended_at = at
-            facts.say(TalkEnded(row, talk.ring.row if talk.ring else None))
+            facts.say(TalkEnded(row, talk.ring.row if talk.ring else None, talk.stays))
 
 
 def _talk_of(facts: Facts, uniqueid: str) -> Talk | None:

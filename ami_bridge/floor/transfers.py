@@ -9,7 +9,7 @@ from ami_bridge.changes import CallerTransferred
 from ami_bridge.events.transfers import AttendedTransfer, BlindTransfer
 from crm.ledger.conversations import Transfer
 
-from . import ids
+from . import ids, talks
 from .facts import Call, Facts
 
 
@@ -27,7 +27,8 @@ def attended(facts: Facts, event: AttendedTransfer, at: float) -> None:
         return
     kind = "blonde" if event.dest_type == "App" else "attended"
     seat = _seat_of(facts, event.first_uniqueid) or _seat_of(facts, event.second_uniqueid)
-    target = _seat_of(facts, event.target_uniqueid) or event.second_exten or event.second_connected
+    target = _target(facts, seat, event.target_uniqueid, event.transferee_uniqueid)
+    target = target or event.second_connected or event.second_exten
     _say(facts, call, kind, seat, target, event.first_uniqueid, event.result, at)
 
 
@@ -52,6 +53,16 @@ def _call_of(facts: Facts, *uniqueids: str | None) -> Call | None:
         channel = facts.channels.get(uniqueid or "")
         if channel is not None and channel.call is not None:
             return channel.call
+    return None
+
+
+def _target(facts: Facts, transferer: str | None, *uniqueids: str | None) -> str | None:
+    """The other seat that the target, or the caller already, hangs together with."""
+    for uniqueid in uniqueids:
+        channel = facts.channels.get(uniqueid or "")
+        for leg in talks.hang_together(channel) if channel is not None else ():
+            if leg.seat is not None and leg.seat != transferer:
+                return leg.seat
     return None
 
 
