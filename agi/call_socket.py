@@ -7,6 +7,7 @@ loop); the environment is awaited before any greenlet exists, so peers that say 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -20,7 +21,10 @@ MOST_WAITING_LINES = 256  # replies come one at a time: more is a flood
 
 
 class CallSocket(asyncio.Protocol):
-    """What Asterisk's connection has sent and not yet been read. `due_at`: by when (loop time) it must speak again."""
+    """What Asterisk's connection has sent and not yet been read.
+
+    `due_at`: by when (loop time) it must speak; infinity while it owes us nothing.
+    """
 
     def __init__(self, on_connect: Callable[[CallSocket], None], answer_within_s: float) -> None:
         self._on_connect = on_connect
@@ -68,6 +72,7 @@ class CallSocket(asyncio.Protocol):
             while self._lines:
                 line = self._lines.popleft().rstrip("\r")
                 if not line:
+                    self.due_at = math.inf
                     return lines
                 lines.append(line)
                 if len(lines) > MOST_ENVIRONMENT_LINES:
@@ -98,6 +103,7 @@ class CallSocket(asyncio.Protocol):
             if self._gone:
                 return ""
             greenback.await_(self._news())
+        self.due_at = math.inf  # now it is we who keep the peer waiting
         return self._lines.popleft() + "\n"
 
     def write(self, text: str) -> None:

@@ -101,7 +101,7 @@ class CrmDesk:
 
     async def _learn(self, facts: Entry) -> None:
         async with asyncio.timeout(self._site.budget_s), self._database.transaction() as session:
-            await write(session, facts)
+            await write(session, [facts])
 
     def _ask(self, what: str, look: Callable[[AsyncSession], Awaitable[_Answer]], otherwise: _Answer) -> _Answer:
         counted = metrics.ivr()

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal
 
 import structlog
@@ -80,12 +83,15 @@ def _visit(notes: VisitNotes) -> VisitRow:
     )
 
 
-async def write(session: AsyncSession, entry: Entry) -> None:
-    """Write one entry; repeated, the row is the same."""
-    if entry.facts is not None:
-        await visits.learn(session, entry.facts)
-    elif entry.visit is not None:
-        await (visits.begin if entry.what == "begin" else visits.end)(session, entry.visit)
+async def write(session: AsyncSession, entries: Sequence[Entry]) -> None:
+    """Write entries, all of one kind in one statement; repeated, the rows are the same."""
+    for what, group in groupby(sorted(entries, key=attrgetter("what")), key=attrgetter("what")):
+        rows = list(group)
+        if what == "learn":
+            await visits.learn(session, *(entry.facts for entry in rows if entry.facts is not None))
+        else:
+            verb = visits.begin if what == "begin" else visits.end
+            await verb(session, *(entry.visit for entry in rows if entry.visit is not None))
 
 
 class VisitBook:
@@ -149,8 +155,7 @@ class VisitBook:
     async def _write(self, batch: list[Entry]) -> None:
         try:
             async with self._database.transaction() as session:
-                for entry in batch:
-                    await write(session, entry)
+                await write(session, batch)
         except CrmUnavailable:
             raise
         except Exception as refused:  # noqa: BLE001 - one bad row must not end the writing of all others

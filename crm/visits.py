@@ -8,11 +8,11 @@ late repetition of the beginning never undoes the end.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import case, func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, case, func
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .tables.visits import CallerFacts, Visit
@@ -48,25 +48,41 @@ class FactsRow(TypedDict):
     learnt_at: datetime
 
 
-async def begin(session: AsyncSession, visit: VisitRow) -> None:
-    """Write a visit at its beginning, so that a server that dies leaves a trace of it."""
-    await session.execute(insert(Visit).values(**visit).on_conflict_do_nothing(index_elements=["id"]))
+# Each statement is built once: building one costs more than the rest of a call's session.
+_VISIT = cast(Table, Visit.__table__)
+_FACTS = cast(Table, CallerFacts.__table__)
+_BEGIN = insert(_VISIT).on_conflict_do_nothing(index_elements=["id"])
+_ENDED = insert(_VISIT)
+_END = _ENDED.on_conflict_do_update(
+    index_elements=["id"],
+    set_={column.name: _ENDED.excluded[column.name] for column in _VISIT.c if column.name != "id"},
+)
 
 
-async def end(session: AsyncSession, visit: VisitRow) -> None:
-    """Write a visit as it ended; also where its beginning was never written."""
-    row = insert(Visit).values(**visit)
-    told = {name: row.excluded[name] for name in visit if name != "id"}
-    await session.execute(row.on_conflict_do_update(index_elements=["id"], set_=told))
-
-
-async def learn(session: AsyncSession, facts: FactsRow) -> None:
-    """Note what is known now of the caller, for the card. An older word never takes the place of a newer one."""
-    row = insert(CallerFacts).values(**facts)
-    newer = row.excluded.learnt_at >= CallerFacts.learnt_at
+def _learn_statement() -> Insert:
+    row = insert(_FACTS)
+    newer = row.excluded.learnt_at >= _FACTS.c.learnt_at
     learnt: dict[str, Any] = {}
     for name in ("number_e164", "customer_id", "language", "matter"):
-        new, old = row.excluded[name], getattr(CallerFacts, name)
+        new, old = row.excluded[name], _FACTS.c[name]
         learnt[name] = case((newer, func.coalesce(new, old)), else_=func.coalesce(old, new))
-    learnt["learnt_at"] = func.greatest(row.excluded.learnt_at, CallerFacts.learnt_at)
-    await session.execute(row.on_conflict_do_update(index_elements=["node", "linkedid"], set_=learnt))
+    learnt["learnt_at"] = func.greatest(row.excluded.learnt_at, _FACTS.c.learnt_at)
+    return row.on_conflict_do_update(index_elements=["node", "linkedid"], set_=learnt)
+
+
+_LEARN = _learn_statement()
+
+
+async def begin(session: AsyncSession, *visits: VisitRow) -> None:
+    """Write visits at their beginning, so that a server that dies leaves a trace of them."""
+    await session.execute(_BEGIN, list(visits))
+
+
+async def end(session: AsyncSession, *visits: VisitRow) -> None:
+    """Write visits as they ended; also where their beginning was never written."""
+    await session.execute(_END, list(visits))
+
+
+async def learn(session: AsyncSession, *facts: FactsRow) -> None:
+    """Note what is known now of callers, for the card. An older word never takes the place of a newer one."""
+    await session.execute(_LEARN, list(facts))

@@ -20,7 +20,7 @@ from crm.database import Database
 from crm.rules.opening_hours import read_opening_hours
 
 SITE = Site("node1", "CN", read_opening_hours("mon-sun 00:00-24:00", "Asia/Shanghai"), budget_s=0.8)
-IMPATIENT = Deadlines(begin_within_s=0.6, answer_within_s=1.0, write_within_s=0.01)
+IMPATIENT = Deadlines(begin_within_s=0.6, answer_within_s=2.0, write_within_s=0.01)
 FAREWELLS = [b"", b"HANGUP\n", b"200 result=-1\n", b"511 Command Not Permitted on a dead channel\n"]
 
 
