@@ -121,11 +121,13 @@ class Outbox:
         while True:
             try:
                 await work()
-            except (CrmUnavailable, SQLAlchemyError) as away:
-                sentence = str(away) if isinstance(away, CrmUnavailable) else f"Postgres refuses: {away.args[0]}"
+            except CrmUnavailable:
+                await asyncio.sleep(POLL_S)  # the writer says it
+            except SQLAlchemyError as refused:
+                sentence = f"Postgres refuses the wishes ({refused.args[0]}): they wait"
                 if sentence != self._said:
                     self._said = sentence
-                    self._say(f"{sentence}; wishes wait until then")
+                    self._say(sentence)
                 await asyncio.sleep(POLL_S)
             else:
                 self._said = None

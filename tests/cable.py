@@ -69,6 +69,9 @@ class Cable:
         else:
             far_reader, far_writer = await asyncio.open_connection(self._server.host, port)
         self._writers |= {writer, far_writer}
+        if self._door is None:  # cut meanwhile
+            await self.cut()
+            return
         for source, sink in ((reader, far_writer), (far_reader, writer)):
             flow = asyncio.ensure_future(self._pour(source, sink))
             self._flows.add(flow)
