@@ -73,6 +73,8 @@ def plan(
     own = etc / FOLDER
     with tempfile.TemporaryDirectory(prefix="kefu-init-") as folder:
         rendered = Path(folder)
+        (rendered / "moh").mkdir()
+        (rendered / "moh" / "kefu.wav").touch()  # a site has music of its own: none need be composed
         render(rendered, values)
         wanted = dict(_our_files(etc, rendered, parts))
     wanted |= {etc / f"{part}.conf": _with_include(etc, part) for part in parts}
