@@ -33,7 +33,11 @@ FAULTS: dict[str, Fault] = {
     # ---- memory
     "database-away": Fault(
         "calls still reach people, but no card pops, no page opens, and what happens now is not written",
-        "{start}; the address is database_url in {file}",
+        "systemctl start postgresql on its machine; its address is database_url in {file} or KEFU_DATABASE_URL",
+    ),
+    "own-database-away": Fault(
+        "calls still reach people, but no card pops, no page opens, and what happens now is not written",
+        "kefu up, which runs our own Postgres; or set database_url in {file} to a server of yours",
     ),
     "tables-old": Fault("pages and the bridge ask for tables that are not there", "kefu db upgrade"),
     "tables-newer": Fault(

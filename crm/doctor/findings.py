@@ -63,6 +63,13 @@ def not_checked(because: list[str]) -> Verdict:
     return Verdict(State.NOT_CHECKED, f"not checked because {' and '.join(because)} {are} broken")
 
 
+class _Words(dict[str, str]):
+    """A word that nobody gave is a fault of ours, and no reason to lose the finding."""
+
+    def __missing__(self, name: str) -> str:
+        return f"<{name}>"
+
+
 def written_up(hop: str, verdict: Verdict, took_s: float) -> Finding:
     """The verdict with why it matters and what mends it."""
     fault = FAULTS[verdict.fault] if verdict.fault else None
@@ -71,7 +78,7 @@ def written_up(hop: str, verdict: Verdict, took_s: float) -> Finding:
         state=verdict.state,
         said=verdict.said,
         fault=verdict.fault,
-        why=fault.why.format_map(verdict.words) if fault else None,
-        mend=fault.mend.format_map(verdict.words) if fault else None,
+        why=fault.why.format_map(_Words(verdict.words)) if fault else None,
+        mend=fault.mend.format_map(_Words(verdict.words)) if fault else None,
         took_ms=round(took_s * 1000),
     )

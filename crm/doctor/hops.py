@@ -22,7 +22,7 @@ HOPS = (
     Hop("dialplan", probe_pbx.dialplan, ("reader",), "ami-frozen"),
     Hop("queues", probe_pbx.queues, ("reader",), "ami-frozen"),
     Hop("events", probe_pbx.events, ("queues", "dialplan", "actor rights"), deadline_s=5.0),
-    Hop("clocks", probe_pbx.clock, ("reader",), "ami-frozen"),
+    Hop("clock", probe_pbx.clock, ("reader",), "ami-frozen"),
     Hop("menus", probe_ivr.fastagi, ("settings",), "fastagi-silent", 4.5),
     Hop("ivr", probe_house.ivr_health, ("settings",), deadline_s=4.5),
     Hop("prompts", probe_files.prompts, ("reader",)),

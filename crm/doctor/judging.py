@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from .findings import Verdict, broken, fine, unknown, warned
 
 OLDEST, NEWEST = 16, 23
+FASTAGI_PORT = 4573
 SKEW_WARNING_S, SKEW_BROKEN_S = 0.5, 2.0
 
 READER_NEEDS = ("CoreShowChannels", "DeviceStateList", "Getvar", "CoreSettings")
@@ -57,6 +58,7 @@ BROUGHT_BY = {"QueueStatus": "app_queue", "DeviceStateList": "res_manager_device
 
 # One call with no answer in a context of its own: what the reader must hear of it.
 MUST_HEAR = {"Newchannel": "call", "Hangup": "call", "UserEvent": "user"}
+MAY_HEAR = frozenset({"DialBegin", "DialEnd", "HangupRequest", "OriginateResponse"})
 
 
 def judge_banner(banner: str | None, where: str, file: str) -> Verdict:
@@ -126,10 +128,11 @@ def judge_dialplan(
     if missing:
         return broken("context-missing", f"the dialplan has no context {_some(missing)}", etc=etc)
     try:
-        port = urlsplit(agi_url).port
+        asked = urlsplit(agi_url)
+        port = (asked.port or FASTAGI_PORT) if asked.scheme == "agi" and asked.hostname else None
     except ValueError:
         port = None
-    if (port or 4573) != fastagi_port or not agi_url.startswith("agi://"):
+    if port != fastagi_port:
         return broken(
             "agi-elsewhere",
             f"the dialplan asks {agi_url or 'nobody'}, the voice menus listen on port {fastagi_port}",
@@ -164,7 +167,7 @@ def judge_events(
             missed=", ".join(lost),
             **words,
         )
-    if surplus := sorted(set(heard) - MUST_HEAR.keys() - {"OriginateResponse", "HangupRequest"}):
+    if surplus := sorted(set(heard) - MUST_HEAR.keys() - MAY_HEAR):
         said = f"{account} hears {len(heard)} events of an empty call, among them {_some(surplus)}"
         return broken("filter-missing", said, **words)
     if not stamped:
@@ -173,17 +176,15 @@ def judge_events(
     return fine(f"{len(heard)} events of an empty call arrive, none in vain{silent}")
 
 
-def judge_clocks(skews_s: Mapping[str, float]) -> Verdict:
-    """Seconds by which each clock is ahead of ours."""
-    worst = max(skews_s, key=lambda whose: abs(skews_s[whose]))
-    by_s = abs(skews_s[worst])
-    way = "ahead of" if skews_s[worst] > 0 else "behind"
-    said = f"the clock of {worst} is {by_s:.1f} s {way} ours"
+def judge_clock(whose: str, ahead_s: float) -> Verdict:
+    """`ahead_s`: seconds by which that clock is ahead of ours."""
+    by_s = abs(ahead_s)
+    said = f"the clock of {whose} is {by_s:.1f} s {'ahead of' if ahead_s > 0 else 'behind'} ours"
     if by_s >= SKEW_BROKEN_S:
         return broken("clock-skew", said)
     if by_s >= SKEW_WARNING_S:
         return warned("clock-skew", said)
-    return fine(f"{' and '.join(skews_s)} agree with our clock to {max(by_s, 0.001) * 1000:.0f} ms")
+    return fine(f"the clock of {whose} agrees with ours to {max(by_s, 0.001) * 1000:.0f} ms")
 
 
 def judge_prompts(missing: Mapping[str, Sequence[str]], keys: int, folder: str, build_to: str) -> Verdict:

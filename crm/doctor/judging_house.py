@@ -88,7 +88,7 @@ def judge_fastagi(where: str, port: int, said: str | None) -> Verdict:
     """`said`: the first line in answer to a call of the doctor's; empty: closed without a word; None: silence."""
     if said is None:
         return broken("fastagi-silent", f"{where} takes calls and says nothing")
-    if not said.startswith('VERBOSE "Kefu '):
+    if not said.startswith('VERBOSE "Kefu'):
         what = f"answers {said[:40]!r}" if said else "hangs up without a word"
         return broken("fastagi-stranger", f"{where} {what}: that is not Kefu's menu server", port=str(port))
     return fine(f"{where} answers calls: {said.split(chr(34))[1]}")

@@ -19,7 +19,8 @@ from crm.settings import Settings, SettingsRefused, read_settings
 from crm.tables.nodes import Node
 
 from . import judging_house as judging
-from .findings import Verdict, broken, fine, warned
+from .findings import State, Verdict, broken, fine, warned
+from .judging import judge_clock
 from .rounds import Round
 
 PACKAGES = {
@@ -75,13 +76,13 @@ async def database(round_: Round) -> Verdict:
         async with opened.reading() as session:
             before = time.time()
             version, now = (await session.execute(sa.text(_ASK_SERVER))).one()
-            round_.skews_s["Postgres"] = float(now) - (before + time.time()) / 2
+            ahead_s = float(now) - (before + time.time()) / 2
     except CrmUnavailable as away:
-        start = "kefu up (it runs our own Postgres)" if own else "start that Postgres (systemctl start postgresql)"
-        return broken("database-away", str(away), start=start)
+        return broken("own-database-away" if own else "database-away", str(away))
     finally:
         await opened.close()
-    return fine(f"PostgreSQL {version} answers at {opened.where}")
+    clock = judge_clock("Postgres", ahead_s)
+    return fine(f"PostgreSQL {version} answers at {opened.where}") if clock.state is State.OK else clock
 
 
 _ASK_SERVER = "SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())"

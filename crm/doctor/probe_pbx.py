@@ -109,9 +109,8 @@ async def events(round_: Round) -> Verdict:
 
 
 async def clock(round_: Round) -> Verdict:
-    settings = round_.known_settings
-    round_.skews_s["Asterisk"] = await asyncio.to_thread(_asterisk_skew_s, settings)
-    return judging.judge_clocks(round_.skews_s)
+    ahead_s = await asyncio.to_thread(_asterisk_skew_s, round_.known_settings)
+    return judging.judge_clock("Asterisk", ahead_s)
 
 
 # ---- the looks themselves, in threads

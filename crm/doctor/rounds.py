@@ -29,7 +29,6 @@ class Round:
     settings: Settings | None = None
     database_address: str | None = None
     asterisk: AsteriskSeen = field(default_factory=AsteriskSeen)
-    skews_s: dict[str, float] = field(default_factory=dict)
 
     @property
     def known_settings(self) -> Settings:
