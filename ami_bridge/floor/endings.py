@@ -142,11 +142,19 @@ def _waited(call: Call) -> str:
 
 
 def _ended_by(call: Call) -> str:
+    """Who hung up first, unless the call went on after that; our own goodbye to a caller left alone is no going on."""
     if call.lost:
         return "unknown"
     caller, agent, ended = call.caller_asked, call.agent_asked, call.row.ended_at or 0.0
-    if caller is None:
-        return "agent" if agent is not None and ended - agent <= ECHO_S else "system"
-    if agent is None or caller < agent or caller - agent > ECHO_S:
-        return "caller"
-    return "agent"
+    last = ended if caller is None else caller
+    if agent is not None and agent <= last and (last - agent <= ECHO_S or not _went_on(call, agent)):
+        return "agent"
+    return "system" if caller is None else "caller"
+
+
+def _went_on(call: Call, after: float) -> bool:
+    """Whether the caller waited, talked or left a message after the agent had gone."""
+    if call.voicemail or any(stay.row.entered_at > after for stay in call.stays):
+        return True
+    talks = (*call.past_talks, *call.talks.values())
+    return any(talk.row.ended_at is None or talk.row.ended_at > after + ECHO_S for talk in talks)

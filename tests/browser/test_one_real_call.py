@@ -70,8 +70,8 @@ async def test_a_call_reaches_the_screen_before_the_answer_and_the_ledger_as_it_
             await _card_shows_who_calls(page, database)
             await expect(page.locator("article.card")).to_have_attribute("data-phase", "talking")
             await caller.wait_async()
-            ended_seen = time.time()
-            await _after_call_work_until_the_outcome(page, database, ended_seen)
+            seat_hung_up = seat.moment("BYE", of="BYE", sent=True)
+            await _after_call_work_until_the_outcome(page, database, seat_hung_up)
             (call,) = await center.kefu("conversation", "list", "--caller", NUMBER)
             _holds_against_the_wire(call, caller, seat)
     await _rows_name_the_right_people(database, call)
@@ -89,6 +89,7 @@ async def test_a_caller_who_leaves_while_it_rings_takes_the_card_away(
             await expect(card).to_contain_text("Unknown caller")
             await caller.wait_async()
             left_at = caller.moment("BYE", of="BYE", sent=True)
+            rang_at = seat.moment("INVITE", of="INVITE", sent=False)
             await expect(card).to_have_count(0)
         await expect(page.locator("#state")).to_have_attribute("data-word", "ready")
         call = await _ended_call(center, number)
@@ -97,7 +98,7 @@ async def test_a_caller_who_leaves_while_it_rings_takes_the_card_away(
     assert wait["outcome"] == "abandoned"
     assert _at(wait["left_at"]) == pytest.approx(left_at, abs=NEAR_S)
     assert (offer["seat"], offer["agent"], offer["outcome"]) == ("PJSIP/1002", "max", "caller_left")
-    assert _at(offer["started_at"]) == pytest.approx(seat.moment("INVITE", of="INVITE", sent=False), abs=NEAR_S)
+    assert _at(offer["started_at"]) == pytest.approx(rang_at, abs=NEAR_S)
     pops = await _rows(database, "SELECT ending, taken_at IS NULL FROM pop WHERE conversation_id = :id", id=call["id"])
     assert pops == [("ring_ended", False)]
     assert await _wishes(database, "PJSIP/1002") == ["add_member confirmed"], "nobody wraps up a call they never had"
@@ -125,7 +126,7 @@ async def _card_shows_who_calls(page: Page, database: Database) -> None:
     await expect(card).to_have_attribute("data-phase", "ringing", timeout=30_000)
     assert await _rows(database, "SELECT 1 FROM segment") == [], "the card is there before anybody answered"
     await expect(card.locator("h1")).to_contain_text("王芳")
-    await expect(card.locator("h1 .badge")).to_have_text("Key")
+    await expect(card.locator("h1 .badge")).to_have_text("Key customer")
     await expect(card).to_contain_text("北京远山贸易有限公司")
     await expect(card).to_contain_text("SO-1")
     await expect(card).to_contain_text("SO-2")
@@ -136,7 +137,7 @@ async def _card_shows_who_calls(page: Page, database: Database) -> None:
     await expect(facts.locator("div").first).to_have_text(re.compile(r"Waited\s*0:0\d"))
 
 
-async def _after_call_work_until_the_outcome(page: Page, database: Database, ended_seen: float) -> None:
+async def _after_call_work_until_the_outcome(page: Page, database: Database, seat_hung_up: float) -> None:
     state = page.locator("#state")
     await expect(state).to_have_attribute("data-word", "wrapping_up")
     await expect(page.locator("article.card h1")).to_contain_text("王芳")
@@ -144,7 +145,7 @@ async def _after_call_work_until_the_outcome(page: Page, database: Database, end
         database, "SELECT since, paused, pause_reason FROM posture WHERE seat = :seat", seat=SEAT
     )
     assert (paused, reason) == (True, "ACW")
-    assert since.timestamp() == pytest.approx(ended_seen, abs=NEAR_S), "after-call work begins at once"
+    assert since.timestamp() == pytest.approx(seat_hung_up, abs=NEAR_S), "after-call work begins at once"
     await page.locator("label").filter(has_text="Solved").click()
     await page.get_by_label("Note").fill("Told about the delivery.")
     await page.get_by_role("button", name="Save and finish").click()
