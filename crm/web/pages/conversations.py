@@ -29,9 +29,9 @@ async def page(request: Request, me: SignedIn, session: Reading) -> Response:
     rows = await conversations.listed(session, agent_id=None if everyone else me.agent_id, limit=CALLS_SHOWN)
     now = datetime.now(request.app.state.settings.zone)
     calls = [_with_times(row) for row in reversed(rows)]
-    people = {login: name for login, name in await session.execute(select(Agent.login, Agent.name))}
+    people = dict((await session.execute(select(Agent.login, Agent.name))).all())
     title = Queue.title_zh if me.language == "zh" else Queue.title_en
-    titles = {name: said for name, said in await session.execute(select(Queue.name, title))}
+    titles = dict((await session.execute(select(Queue.name, title))).all())
     context: dict[str, Any] = {"calls": calls, "now": now, "everyone": everyone, "people": people, "titles": titles}
     return show(request, "conversations.html", me, **context)
 
