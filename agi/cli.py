@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from crm.cli.options import database_option, json_option, node_option, option
+from crm.cli.output import print_json, say
+
 if TYPE_CHECKING:
     from agi.menu.codes import Fault
     from agi.menu.tree import MenuTree
     from crm.settings import Settings
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
 def ivr_service(settings: Settings) -> list[str]:
@@ -28,13 +28,11 @@ def ivr() -> None:
 
 
 @ivr.command()
-@click.option("--host", envvar="KEFU_FASTAGI_HOST", show_envvar=True, help="Address to listen on.")
-@click.option("--port", type=int, envvar="KEFU_FASTAGI_PORT", show_envvar=True, help="Port to listen on.")
-@click.option(
-    "--health-port", type=int, envvar="KEFU_IVR_HEALTH_PORT", show_envvar=True, help="Port of /healthz; 0: none."
-)
-@click.option("--node", envvar="KEFU_NODE", show_envvar=True, help="Name of the Asterisk that sends the calls.")
-@click.option("--database-url", envvar="KEFU_DATABASE_URL", show_envvar=True, help="Postgres of the CRM.")
+@option("--host", metavar="ADDRESS", envvar="KEFU_FASTAGI_HOST", help="Address to listen on.")
+@option("--port", type=int, metavar="PORT", envvar="KEFU_FASTAGI_PORT", help="Port to listen on.")
+@option("--health-port", type=int, metavar="PORT", envvar="KEFU_IVR_HEALTH_PORT", help="Port of /healthz; 0: none.")
+@node_option
+@database_option
 def serve(
     host: str | None, port: int | None, health_port: int | None, node: str | None, database_url: str | None
 ) -> None:
@@ -50,9 +48,9 @@ def serve(
     uvloop.run(serve_calls(settings))
 
 
-@ivr.command()
+@ivr.command(short_help="Check menu files for faults.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@_as_json
+@json_option
 def check(files: tuple[Path, ...], as_json: bool) -> None:
     """Check menu files (the installed ones unless named): every fault with file, line, code and remedy."""
     from agi.shipped import menu_file, menu_names
@@ -62,14 +60,14 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
     _report(found, as_json, f"{len(paths)} menu file(s) without fault")
 
 
-@ivr.command()
-@click.option("--keys", default="", help='Keys pressed, one an answer; "-" stays silent, as does whoever has no more.')
-@click.option("--file", "path", type=click.Path(path_type=Path), help="A menu file not yet installed.")
-@click.option("--number", help="Number of the caller; with it the caller is a known customer.")
-@click.option("--language", type=click.Choice(["en", "zh"]), help="Language on that customer's record.")
-@click.option("--closed", is_flag=True, help="Outside opening hours.")
-@click.option("--no-order", is_flag=True, help="The customer has no order.")
-@_as_json
+@ivr.command(short_help="Play the front desk on the terminal.")
+@option("--keys", default="", help='Keys pressed, one an answer; "-" stays silent, as does whoever has no more.')
+@option("--file", "path", type=click.Path(path_type=Path), help="A menu file not yet installed.")
+@option("--number", help="Number of the caller; with it the caller is a known customer.")
+@option("--language", type=click.Choice(["en", "zh"]), help="Language on that customer's record.")
+@option("--closed", is_flag=True, help="Outside opening hours.")
+@option("--no-order", is_flag=True, help="The customer has no order.")
+@json_option
 def simulate(
     keys: str, path: Path | None, number: str | None, language: str | None, closed: bool, no_order: bool, as_json: bool
 ) -> None:
@@ -101,7 +99,7 @@ def simulate(
     )
     lines = list(play)
     if as_json:
-        click.echo(json.dumps([{"what": what, "text": text} for what, text in lines], ensure_ascii=False))
+        print_json([{"what": what, "text": text} for what, text in lines])
     else:
         for what, text in lines:
             click.echo(f"{what:>9}  {text}")
@@ -112,17 +110,16 @@ def prompts() -> None:
     """What is said: the texts of all prompts, and their sound files."""
 
 
-@prompts.command()
-@click.option(
+@prompts.command(short_help="Speak what changed since the last time.")
+@option(
     "--to",
     "folder",
     type=click.Path(path_type=Path),
     envvar="KEFU_PROMPTS_FOLDER",
-    show_envvar=True,
     help="Where en/ and zh/ go.",
 )
-@click.option("--again", is_flag=True, help="Speak all again, also over recordings that are not ours.")
-@_as_json
+@option("--again", is_flag=True, help="Speak all again, also over recordings that are not ours.")
+@json_option
 def build(folder: Path | None, again: bool, as_json: bool) -> None:
     """Speak what changed since the last time (espeak-ng and sox); recordings laid over ours are kept."""
     from rich.console import Console
@@ -137,23 +134,21 @@ def build(folder: Path | None, again: bool, as_json: bool) -> None:
             _texts(), folder, again=again, on_progress=lambda done, of: progress.update(bar, completed=done, total=of)
         )
     if as_json:
-        told = {"made": built.made, "unchanged": built.unchanged, "kept": built.kept}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        print_json({"folder": str(folder), "made": built.made, "unchanged": built.unchanged, "kept": built.kept})
     else:
         kept = f", {len(built.kept)} recordings of yours kept" if built.kept else ""
-        click.echo(f"{len(built.made)} spoken, {built.unchanged} unchanged{kept} in {folder}", err=True)
+        say(f"{len(built.made)} spoken, {built.unchanged} unchanged{kept} in {folder}")
 
 
-@prompts.command("check")
-@click.option(
+@prompts.command("check", short_help="Check texts and sound files.")
+@option(
     "--in",
     "folder",
     type=click.Path(path_type=Path),
     envvar="KEFU_PROMPTS_FOLDER",
-    show_envvar=True,
     help="Check the sound files here, too.",
 )
-@_as_json
+@json_option
 def check_prompts(folder: Path | None, as_json: bool) -> None:
     """Both languages complete, every key used exists, every key there is used, every sound can be played."""
     from agi.menu.codes import Fault
@@ -168,22 +163,24 @@ def check_prompts(folder: Path | None, as_json: bool) -> None:
     for path in sorted(installed().rglob("*.conf")):
         used |= prompts_in_dialplan(read_text(path))
     found = [*found, *compare_with_use(str(prompts_file()), lines, used)]
-    folder = folder or _settings_folder()
-    if folder is not None:
+    wanted = folder is not None
+    folder = _folder(folder)
+    spoken = wanted or folder.is_dir()
+    if spoken:
         found += [Fault(str(folder), 0, "E_SOUND", sentence) for sentence in missing_sounds(texts, folder)]
-    _report(found, as_json, f"{len(texts)} prompts without fault" + (f", all sounds in {folder}" if folder else ""))
+    _report(found, as_json, f"{len(texts)} prompts without fault" + (f", all sounds in {folder}" if spoken else ""))
 
 
-@prompts.command()
-@click.option("--language", type=click.Choice(["en", "zh"]), help="One language only.")
-@_as_json
+@prompts.command(short_help="Print the texts for a recording studio.")
+@option("--language", type=click.Choice(["en", "zh"]), help="One language only.")
+@json_option
 def script(language: str | None, as_json: bool) -> None:
     """The texts for the person who records them: file name and sentence."""
     from agi.prompt_building import sounds
 
     rows = [(name, text) for name, text in sounds(_texts()) if not language or name.startswith(f"{language}/")]
     if as_json:
-        click.echo(json.dumps([{"file": name, "text": text} for name, text in rows], ensure_ascii=False))
+        print_json([{"file": name, "text": text} for name, text in rows])
     else:
         for name, text in sorted(rows):
             click.echo(f"{name}\t{text}")
@@ -205,28 +202,22 @@ def _texts() -> dict[str, dict[str, str]]:
     return texts
 
 
-def _settings_folder() -> Path | None:
+def _folder(said: Path | None) -> Path:
+    """Where the sounds are: as said, as set, else under the data folder."""
     from crm.settings import read_settings
 
-    return read_settings().prompts_folder
-
-
-def _folder(said: Path | None) -> Path:
-    folder = said or _settings_folder()
-    if folder is None:
-        raise click.UsageError("say where the sound files go: --to FOLDER, or set prompts_folder")
-    return folder
+    settings = read_settings(prompts_folder=said)
+    return settings.prompts_folder or settings.data_folder / "prompts"
 
 
 def _report(found: list[Fault], as_json: bool, good: str) -> None:
     """All findings on stdout; exit 1 when one of them stops the use of its file."""
     if as_json:
-        rows = [{"file": one.file, "line": one.line, "code": one.code, "sentence": one.sentence} for one in found]
-        click.echo(json.dumps(rows, ensure_ascii=False))
+        print_json([{"file": one.file, "line": one.line, "code": one.code, "sentence": one.sentence} for one in found])
     else:
         for fault in found:
             click.echo(str(fault))
         if not found:
-            click.echo(good, err=True)
+            say(good)
     if any(fault.stops for fault in found):
         raise SystemExit(1)

@@ -64,6 +64,13 @@ def build_prompts(
     for tool, package in _TOOLS.items():
         if shutil.which(tool) is None:
             raise CannotBuild(f"{tool} is not installed: run `apt-get install {package}` (or your system's equivalent)")
+    try:
+        return _build(texts, folder, again, on_progress)
+    except OSError as refused:
+        raise CannotBuild(f"cannot write prompts into {folder}: {refused.strerror or refused}") from None
+
+
+def _build(texts: PromptTexts, folder: Path, again: bool, on_progress: Callable[[int, int], None] | None) -> Built:
     manifest = _Manifest(folder)
     wanted, kept, unchanged = [], [], 0
     for name, text in sounds(texts):
