@@ -123,9 +123,12 @@ def known_values(target: Path) -> SiteValues | None:
     path = target / VALUES_FILE
     if not path.exists():
         return None
+    asked_for = {each.name for each in fields(SiteValues)}
     try:
-        return SiteValues().changed(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        left: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        # A value that an older release knew and no file asks for today is let go.
+        return SiteValues(**{name: value for name, value in left.items() if name in asked_for})
+    except (ValueError, TypeError, AttributeError) as error:
         raise CannotRender(f"{path} is not what an earlier rendering left ({error}): remove it") from error
 
 

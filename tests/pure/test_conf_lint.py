@@ -149,3 +149,13 @@ def test_a_value_that_would_add_a_line_is_refused_and_nothing_is_written(tmp_pat
     with pytest.raises(CannotRender, match="actor_secret holds a control character"):
         render(tmp_path / "etc", SiteValues(actor_secret="x\n[admin]\nwrite=all"))
     assert not (tmp_path / "etc").exists()
+
+
+def test_values_of_another_release_are_read_and_rubbish_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kefu-values.json").write_text('{"ami_port": 5999, "gone_since": 1}')
+    known = known_values(tmp_path)
+    assert known is not None
+    assert known.ami_port == 5999
+    (tmp_path / "kefu-values.json").write_text("[1, 2")
+    with pytest.raises(CannotRender, match=r"kefu-values.json is not what an earlier rendering left .*: remove it"):
+        known_values(tmp_path)
