@@ -86,6 +86,7 @@ class Bridge:
         return {
             "node": self._settings.node,
             "in_sight": self.reader.connected,
+            "lease": self.lease is not None,
             "heard_s_ago": round(time.time() - self.reader.heard_at, 1) if self.reader.heard_at else None,
             "backlog_bytes": self.mirror.backlog_bytes if self.mirror else 0,
             "messages": self.watch.messages,
@@ -94,6 +95,7 @@ class Bridge:
             "faults": self.watch.faults + self.reader.faults,
             "batches": self.writer.batches if self.writer else 0,
             "set_aside": self.writer.set_aside if self.writer else 0,
+            "wishes_settled": self.outbox.settled if self.outbox else 0,
         }
 
     async def _begin(self) -> None:

@@ -127,6 +127,7 @@ def record(file: Path, seconds: float | None, raw: bool, **ami: Any) -> None:
 async def _run(settings: Settings, address: str) -> None:
     from contextlib import AsyncExitStack
 
+    from crm import metrics
     from crm.database import Database
     from crm.health import HealthServer
     from crm.logs import set_up_logs
@@ -139,8 +140,13 @@ async def _run(settings: Settings, address: str) -> None:
     async with AsyncExitStack() as until_the_end:
         until_the_end.push_async_callback(database.close)
         if settings.bridge_health_port:
+            metrics.bridge().facts = watching.facts
             health = HealthServer(
-                "bridge", port=settings.bridge_health_port, not_ready=watching.not_ready, facts=watching.facts
+                "bridge",
+                host=settings.health_host,
+                port=settings.bridge_health_port,
+                not_ready=watching.not_ready,
+                facts=watching.facts,
             )
             await until_the_end.enter_async_context(health)
         await _until_told(watching.run)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from crm import metrics
 from crm.database import (
     BatchRefused,
     CrmUnavailable,
@@ -63,6 +65,7 @@ class Writer:
         self._hurry = asyncio.Event()
         self._progress = asyncio.Event()
         self._away: str | None = None
+        self._counted = metrics.bridge()
 
     @property
     def backlog_bytes(self) -> int:
@@ -143,13 +146,15 @@ class Writer:
             timer.cancel()
 
     async def _write(self, batch: Batch) -> None:
-        lease = self._lease
+        lease, begun = self._lease, time.perf_counter()
         try:
             await self._commit(batch.statements(lease.node, lease.fence))
         except BatchRefused as refused:
             await self._write_by_pieces(batch, refused)
         self.batches += 1
         self.written_messages += batch.messages
+        self._counted.commit_s.observe(time.perf_counter() - begun)
+        self._counted.batch_messages.observe(batch.messages)
 
     async def _write_by_pieces(self, batch: Batch, first: BatchRefused) -> None:
         node, fence = self._lease.node, self._lease.fence
