@@ -7,11 +7,15 @@ of a call. prometheus-client is known here alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 __all__ = ["CONTENT_TYPE", "BridgeMetrics", "IvrMetrics", "WebMetrics", "bridge", "exposition", "ivr", "web"]
 
@@ -21,31 +25,51 @@ ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class BridgeMetrics:
-    """What one bridge sees, writes and asks."""
+    """What one bridge writes; what it sees is asked of it at each scrape, so that the hot path counts nothing twice."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self.sight = Gauge("kefu_bridge_sight", "1 while Asterisk is heard, 0 while blind", registry=registry)
-        self.lease = Gauge("kefu_bridge_lease", "1 while this bridge may write for its node", registry=registry)
-        self.connects = Counter("kefu_bridge_connects", "AMI sessions begun", registry=registry)
-        self.sight_lost = Counter("kefu_bridge_sight_lost", "Times that sight was lost", registry=registry)
-        self.messages = Counter(
-            "kefu_bridge_messages", "AMI messages by what became of them", ["fate"], registry=registry
-        )
-        self.backlog = Gauge("kefu_bridge_backlog", "Messages read and not yet written", registry=registry)
-        self.batches = Counter("kefu_bridge_batches", "Transactions by how they ended", ["end"], registry=registry)
         self.batch_messages = Histogram(
             "kefu_bridge_batch_messages", "Messages in one transaction", buckets=ROWS, registry=registry
         )
         self.commit_s = Histogram(
             "kefu_bridge_commit_seconds", "One transaction, begun to committed", buckets=QUICK_S, registry=registry
         )
-        self.wishes = Counter(
-            "kefu_bridge_wishes", "Wishes settled, by kind and end", ["kind", "end"], registry=registry
-        )
-        self.pops = Counter("kefu_bridge_pops", "Cards put on a screen", registry=registry)
-        self.corrections = Counter(
-            "kefu_bridge_corrections", "Facts that a snapshot had to correct, by kind", ["kind"], registry=registry
-        )
+        self.facts: Callable[[], Mapping[str, object]] = dict
+        registry.register(_Told(self))
+
+
+# Fact of Bridge.facts → name, kind, help.
+BRIDGE_FACTS: dict[str, tuple[str, type[GaugeMetricFamily | CounterMetricFamily], str]] = {
+    "in_sight": ("kefu_bridge_sight", GaugeMetricFamily, "1 while Asterisk is heard, 0 while blind"),
+    "lease": ("kefu_bridge_lease", GaugeMetricFamily, "1 while this bridge may write for its node"),
+    "heard_s_ago": ("kefu_bridge_heard_seconds_ago", GaugeMetricFamily, "Seconds since Asterisk was heard"),
+    "backlog_bytes": ("kefu_bridge_backlog_bytes", GaugeMetricFamily, "Read and not yet written"),
+    "messages": ("kefu_bridge_messages", CounterMetricFamily, "Messages followed"),
+    "unreadable": ("kefu_bridge_unreadable", CounterMetricFamily, "Messages that made no sense"),
+    "drift": ("kefu_bridge_corrections", CounterMetricFamily, "Facts that a snapshot had to correct"),
+    "faults": ("kefu_bridge_faults", CounterMetricFamily, "Faults of our own in the floor or the listener"),
+    "batches": ("kefu_bridge_batches", CounterMetricFamily, "Transactions committed"),
+    "set_aside": ("kefu_bridge_rows_set_aside", CounterMetricFamily, "Rows that Postgres refused"),
+    "wishes_settled": ("kefu_bridge_wishes_settled", CounterMetricFamily, "Wishes confirmed, refused or expired"),
+}
+
+
+class _Told(Collector):
+    """The bridge's facts at the moment of a scrape."""
+
+    def __init__(self, metrics: BridgeMetrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        facts = self._metrics.facts()
+        for fact, (name, family, told) in BRIDGE_FACTS.items():
+            value = facts.get(fact)
+            if isinstance(value, int | float):
+                yield family(name, told, value=float(value))
+
+    def describe(self) -> Iterator[Metric]:
+        for name, family, told in BRIDGE_FACTS.values():
+            yield family(name, told)
 
 
 class IvrMetrics:

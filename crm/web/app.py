@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
+from crm import metrics
 from crm.database import Database
 from crm.refusals import Refusal
 from crm.settings import Settings
@@ -18,6 +19,7 @@ from crm.wallboard import Wallboard
 
 from . import health
 from .api import router as api
+from .counting import Counting
 from .errors import answer_errors
 from .headers import Headers
 from .live import Live, ended
@@ -73,6 +75,8 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)
     app.add_middleware(Headers, secure=settings.secure_cookies)
+    app.add_middleware(Counting)
+    metrics.web().streams.set_function(lambda: app.state.live.open_streams)
     answer_errors(app)
     app.include_router(health.router)
     for door in (pages, api):

@@ -1,13 +1,15 @@
 """Is this process alive, and can it serve? For `kefu up`, load balancers and people with curl.
 
-/healthz is quick and asks nobody; /readyz asks the database. Neither needs a sign-in nor tells anything but health.
+/healthz is quick and asks nobody; /readyz asks the database; /metrics counts. None needs a sign-in, and none tells of
+a caller.
 """
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
+from crm import metrics
 from crm.database import Database
 from crm.refusals import CrmUnavailable
 
@@ -34,3 +36,9 @@ async def readyz(request: Request) -> JSONResponse:
     except CrmUnavailable as away:
         return JSONResponse({"ok": False, "why": str(away)}, status_code=503)
     return JSONResponse({"ok": True})
+
+
+@router.get("/metrics")
+async def counted() -> Response:
+    """Prometheus' text."""
+    return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)

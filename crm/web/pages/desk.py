@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import pops
+from crm import metrics, pops
 from crm.database import Database
 from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
 from crm.deeds.save_wrap_up import save_wrap_up
@@ -131,6 +131,8 @@ async def shown(request: Request, pop_id: UUID, me: Seated, session: Writing) ->
     )
     if latency_ms is None:
         raise NotThere("there is no such card at your seat")
+    if hint_ms is not None:  # painted because it rang, not because a page was opened while it rang
+        metrics.web().pop_painted_s.observe(latency_ms / 1000)
     return Response(status_code=204)
 
 
