@@ -27,7 +27,7 @@ class BridgeLeave(Event, frozen=True, gc=False):
 
 
 class BridgeMerge(Event, frozen=True, gc=False):
-    """All of `from_bridge` move to `to_bridge`; which of two bridges wins is undefined."""
+    """Two bridges become one. The floor does not need it: each channel that moves is said to leave and to enter."""
 
     to_bridge: str
     from_bridge: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ami_bridge.events.bridges import BridgeEnter, BridgeLeave, BridgeMerge
+from ami_bridge.events.bridges import BridgeEnter, BridgeLeave
 from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel
 
 from . import calls, endings, rings, talks
@@ -119,7 +119,7 @@ def put_into(facts: Facts, channel: Channel, bridge_id: str, at: float, *, holdi
     bridge.members[channel.uniqueid] = channel
     channel.bridge, channel.bridge_at = bridge, at
     before.update(talks.affected(channel))
-    talks.review(facts, before, at)
+    talks.review(facts, before, at, channel)
 
 
 def bridge_leave(facts: Facts, event: BridgeLeave, at: float) -> None:
@@ -135,13 +135,7 @@ def take_out(facts: Facts, channel: Channel, at: float) -> None:
     touched = talks.affected(channel)
     _out_of_bridge(facts, channel)
     channel.bridge_at = at
-    talks.review(facts, touched, at)
-
-
-def bridge_merge(facts: Facts, event: BridgeMerge, at: float) -> None:
-    merged = facts.bridges.get(event.from_bridge)
-    for channel in list(merged.members.values()) if merged else ():
-        put_into(facts, channel, event.to_bridge, at)
+    talks.review(facts, touched, at, channel)
 
 
 def _out_of_bridge(facts: Facts, channel: Channel) -> None:

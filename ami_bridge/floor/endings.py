@@ -44,8 +44,11 @@ def hung_up(facts: Facts, channel: Channel, at: float) -> None:
         return
     if channel.uniqueid in call.parties:
         call.caller_asked = call.caller_asked or at
-    elif channel.seat is not None and (channel.seat in call.talks or channel.uniqueid == call.first):
+    elif channel.seat is not None and (channel.uniqueid == call.first or _talks_until(call, channel.seat, at)):
         call.agent_asked = at
+    else:
+        return
+    facts.revise(call)
 
 
 def lost_leg(facts: Facts, channel: Channel, at: float, cause: int) -> None:
@@ -61,9 +64,18 @@ def lost_leg(facts: Facts, channel: Channel, at: float, cause: int) -> None:
         return
     if was_party:
         stays.caller_gone(facts, call, channel.uniqueid, at)
-    over = not call.parties and was_party if call.row.direction == "inbound" else not call.channels
-    if over:
+    call.last_leg_at = max(at, call.last_leg_at)
+    if call.row.direction == "inbound" and was_party and not call.parties:
         end(facts, call, at)
+    elif not call.channels:
+        end(facts, call, call.last_leg_at)
+
+
+def _talks_until(call: Call, seat: str, at: float) -> bool:
+    """Whether the seat was in a talk when its far end hung up: a phone that declines a ring ends no conversation."""
+    if seat in call.talks:
+        return True
+    return any(talk.row.seat == seat and (talk.row.ended_at or at) >= at for talk in call.past_talks)
 
 
 def end(facts: Facts, call: Call, at: float) -> None:

@@ -79,13 +79,14 @@ class Ring(Struct, eq=False):
 
 
 class Talk(Struct, eq=False):
-    """A seat and a party hang together. `parted_at`: they do not now, and may again within a moment; `stays`: the talk
-    is over and the seat keeps its leg."""
+    """A seat and a party hang together through `legs`. `parted_at`: they do not now, and may again within a moment;
+    `stays`: the talk is over and the seat keeps its leg."""
 
     row: Segment
     call: Call
     party: str
     ring: Ring | None
+    legs: frozenset[str] = frozenset()
     parted_at: float | None = None
     held_at: float | None = None
     stays: bool = False
@@ -111,6 +112,7 @@ class Call(Struct, eq=False):
     voicemail: bool = False
     dialled_out: str | None = None
     recalled: bool = False
+    last_leg_at: float = 0.0
     caller_asked: float | None = None
     agent_asked: float | None = None
     lost: bool = False

@@ -61,7 +61,6 @@ RULES: Mapping[type[Event], Rule] = {
     channel_events.Unhold: talks.unhold,
     bridge_events.BridgeEnter: channels.bridge_enter,
     bridge_events.BridgeLeave: channels.bridge_leave,
-    bridge_events.BridgeMerge: channels.bridge_merge,
     queue_events.QueueCallerJoin: stays.joined,
     queue_events.QueueCallerLeave: stays.left,
     queue_events.QueueCallerAbandon: stays.abandoned,

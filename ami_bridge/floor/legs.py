@@ -16,7 +16,7 @@ def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, cont
     """The channel of this Uniqueid, new or known; None when it is known to be gone."""
     channel = facts.channels.get(uniqueid)
     if channel is not None:
-        if channel.linkedid != linkedid:
+        if channel.call is None or channel.linkedid != linkedid:
             channel.linkedid = linkedid
             _belong(facts, channel)
         return channel
@@ -26,12 +26,11 @@ def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, cont
     facts.channels[uniqueid] = channel
     if channel.half:
         _pair(facts, channel)
-    else:
-        seat = facts.sits.get(channel.base)
-        if seat is None and context.startswith(SEAT_CONTEXT):
-            seat = channel.base
-        if seat is not None:
-            sit(facts, channel, seat)
+    seat = facts.sits.get(channel.base)
+    if seat is None and not channel.half and context.startswith(SEAT_CONTEXT):
+        seat = channel.base
+    if seat is not None:
+        sit(facts, channel, seat)
     _belong(facts, channel)
     return channel
 

@@ -7,6 +7,9 @@ taken out, legs are for a moment nowhere: a talk that parted may meet again with
 
 from __future__ import annotations
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from ami_bridge.changes import SeatLetGo, TalkBegan, TalkChanged, TalkEnded
 from ami_bridge.events.channels import Hold, Unhold
 from crm.ledger.conversations import Segment
@@ -15,6 +18,15 @@ from . import ids
 from .facts import Call, Channel, Facts, Ring, Talk
 
 PARTED_S = 0.25
+
+
+class Meeting(Struct, frozen=True, eq=False):
+    """A seat's leg and a party hanging together through `legs`, since the newest of them joined."""
+
+    party: Channel
+    leg: Channel
+    legs: frozenset[str]
+    since: float
 
 
 def hang_together(start: Channel) -> list[Channel]:
@@ -43,23 +55,25 @@ def affected(channel: Channel) -> dict[str, Call]:
     return found
 
 
-def review(facts: Facts, calls: dict[str, Call], at: float) -> None:
-    """Compare who hangs together now with the talks that run."""
+def review(facts: Facts, calls: dict[str, Call], at: float, mover: Channel | None = None) -> None:
+    """Compare who hangs together now with the talks that run. mover: the leg whose move is the reason."""
     for call in calls.values():
         together = _together(call)
         for seat, talk in call.talks.items():
             if seat in together:
                 talk.parted_at = None
+                talk.legs = together[seat].legs
             elif talk.parted_at is None:
                 talk.parted_at = at
                 facts.partings.append((at + PARTED_S, talk))
-            else:
+            elif mover is not None and mover.uniqueid in talk.legs:
                 talk.parted_at = min(talk.parted_at, at)
         if call.row.ended_at is None:
-            for seat, (party, leg, since) in together.items():
+            for seat, meeting in together.items():
                 if seat not in call.talks:
-                    _begin(facts, call, seat, party, leg, since or at)
-        _correct_past(facts, call, at)
+                    _begin(facts, call, seat, meeting, at)
+        if mover is not None and call.past_talks:
+            _correct_past(facts, call, at, mover)
 
 
 def settle(facts: Facts, clock: float) -> None:
@@ -122,17 +136,20 @@ def ring_of(call: Call, seat: str) -> Ring | None:
     return own[-1] if own and own[-1].row.outcome is None else None
 
 
-def _together(call: Call) -> dict[str, tuple[Channel, Channel, float]]:
-    """Seat → the party it hangs together with, its leg there, and since when (the newest joining of all)."""
-    found: dict[str, tuple[Channel, Channel, float]] = {}
+def _together(call: Call) -> dict[str, Meeting]:
+    """The seats that hang together with a party now."""
+    found: dict[str, Meeting] = {}
     for party in call.parties.values():
         if party.bridge is None and party.partner is None:
             continue
         legs = hang_together(party)
-        since = max(leg.bridge_at for leg in legs)
+        meeting: Meeting | None = None
         for leg in legs:
             if leg is not party and (seat := _speaks_for(leg)) is not None and seat != party.seat:
-                found.setdefault(seat, (party, leg, since))
+                if meeting is None:
+                    since = max(each.bridge_at for each in legs)
+                    meeting = Meeting(party, leg, frozenset([each.uniqueid for each in legs]), since)
+                found.setdefault(seat, replace(meeting, leg=leg))
     return found
 
 
@@ -145,7 +162,7 @@ def _speaks_for(leg: Channel) -> str | None:
     return leg.seat
 
 
-def _begin(facts: Facts, call: Call, seat: str, party: Channel, leg: Channel, at: float) -> None:
+def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float) -> None:
     ring = ring_of(call, seat)
     number = sum(talk.row.seat == seat for talk in call.past_talks)
     conversation = call.row.id
@@ -155,11 +172,12 @@ def _begin(facts: Facts, call: Call, seat: str, party: Channel, leg: Channel, at
         facts.node,
         ring.row.queue if ring else None,
         seat,
-        party.uniqueid,
-        at,
-        seat_uniqueid=leg.uniqueid,
+        meeting.party.uniqueid,
+        meeting.since or at,
+        seat_uniqueid=meeting.leg.uniqueid,
     )
-    talk = call.talks[seat] = facts.seat(seat).talks[conversation] = Talk(row, call, party.uniqueid, ring)
+    talk = call.talks[seat] = Talk(row, call, meeting.party.uniqueid, ring, meeting.legs)
+    facts.seat(seat).talks[conversation] = talk
     call.talked = True
     facts.say(TalkBegan(call.row, talk.row, ring.row if ring else None))
 
@@ -183,11 +201,13 @@ def _stays(facts: Facts, talk: Talk) -> bool:
     return leg is not None and leg.bridge is not None and talk.call.row.ended_at is None
 
 
-def _correct_past(facts: Facts, call: Call, at: float) -> None:
+def _correct_past(facts: Facts, call: Call, at: float, mover: Channel) -> None:
     """Two legs leave a bridge in any order on the wire: the talk ended with the first of them."""
     for talk in call.past_talks[-2:]:
         row = talk.row
-        if row.ended_at is not None and row.started_at <= at < row.ended_at <= at + PARTED_S:
+        if mover.uniqueid not in talk.legs or row.ended_at is None:
+            continue
+        if row.started_at <= at < row.ended_at <= at + PARTED_S:
             row.ended_at = at
             facts.say(TalkEnded(row, talk.ring.row if talk.ring else None, talk.stays))
 

@@ -25,9 +25,12 @@ def attended(facts: Facts, event: AttendedTransfer, at: float) -> None:
     call = _call_of(facts, event.transferee_uniqueid, event.first_uniqueid, event.second_uniqueid)
     if call is None:
         return
-    kind = "blonde" if event.dest_type == "App" else "attended"
+    # Letting go while the target still rings is a Bridge to Asterisk when keys did it, an App when the phone did.
+    ringing = next((ring for ring in call.rings if ring.row.outcome is None and ring.row.queue is None), None)
+    kind = "blonde" if event.dest_type == "App" or ringing is not None else "attended"
     seat = _seat_of(facts, event.first_uniqueid) or _seat_of(facts, event.second_uniqueid)
-    target = _target(facts, seat, event.target_uniqueid, event.transferee_uniqueid)
+    target = ringing.row.seat if ringing is not None else None
+    target = target or _target(facts, seat, event.target_uniqueid, event.transferee_uniqueid)
     target = target or event.second_connected or event.second_exten
     _say(facts, call, kind, seat, target, event.first_uniqueid, event.result, at)
 
