@@ -27,7 +27,7 @@ from .ground import NODE, DemoRefused
 from .staff import Staff
 from .stage import Say, Stage
 
-USUAL_PACE_S = 3.0
+USUAL_PACE_S = 4.0
 SERVICES_READY_WITHIN_S = 60.0
 SEATED_WITHIN_S = 20.0
 LAST_CALL_WITHIN_S = 600.0

@@ -288,9 +288,9 @@ def _since(call: LiveCall) -> datetime:
 
 
 def _pressed(steps: list[dict[str, Any]] | None, pressed: str | None) -> list[Pressed]:
-    """Each key with the prompt it answered; bare keys where the visit kept no steps."""
+    """Each key with the prompt it answered, where the visit says so; else bare keys."""
     told = [
-        Pressed(str(step.get("prompt") or step.get("step") or "").replace("_", " "), str(step["pressed"]))
+        Pressed(str(step.get("prompt") or "").replace("_", " "), str(step["pressed"]))
         for step in steps or []
         if step.get("pressed")
     ]
