@@ -48,7 +48,7 @@ class CallSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         *lines, self._tail = (self._tail + data).split(b"\n")
-        if len(self._tail) > LONGEST_LINE or any(len(line) > LONGEST_LINE for line in lines):
+        if len(self._tail) > LONGEST_LINE or max(map(len, lines), default=0) > LONGEST_LINE:
             self.refuse(f"it sent a line of more than {LONGEST_LINE} bytes")
             return
         for line in lines:

@@ -138,7 +138,8 @@ def read_environment(lines: list[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not colon or not name.startswith("agi_"):
             raise NoAgiPeer("it began with a line that is no agi_ variable")
-        env[name.strip()] = value.strip().translate(_CONTROL)
+        value = value.strip()
+        env[name.strip()] = value if value.isprintable() else value.translate(_CONTROL)
     if "agi_uniqueid" not in env:
         raise NoAgiPeer("it named no call (agi_uniqueid)")
     return env
