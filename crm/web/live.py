@@ -167,7 +167,8 @@ class Live:
     @contextmanager
     def _watching(self, seat: Seat) -> Iterator[Stream]:
         stream = Stream()
-        stream.ended = self._ending
+        if self._ending:
+            stream.end()
         self._streams.setdefault(seat, set()).add(stream)
         try:
             yield stream
