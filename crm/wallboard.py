@@ -174,7 +174,7 @@ class Wallboard:
         self._changed = True
 
     async def board(self) -> Board:
-        """The board as of the last hint. Told again within a quarter of a second, it waits that long before it reads."""
+        """The board as of the last hint. Told again within a quarter of a second, it waits that long first."""
         clock = asyncio.get_running_loop().time
         async with self._turn:
             if self._kept is not None and self._changed:

@@ -21,7 +21,8 @@ from crm.embedded import EmbeddedPostgres
 from crm.pbx.asterisk_root import NoAsterisk, cache_folder
 from crm.pbx.lifeline import NoNamespaces
 from crm.pbx.ports import NoPorts
-from crm.pbx.sandbox import Sandbox, SandboxFailed
+from crm.pbx.sandbox import Sandbox
+from crm.pbx.sandbox_keeper import SandboxFailed
 from crm.settings import Settings
 
 from . import ground, people
