@@ -120,13 +120,13 @@ class JoinQueue(Struct, frozen=True):
 
 
 class Voicemail(Struct, frozen=True):
-    """Leave a message in this box."""
+    """Leave a message; `box` is the queue whose people will hear it."""
 
     box: str
 
 
 class Transfer(Struct, frozen=True):
-    """On to an extension of the dialplan's `internal` context."""
+    """On to a number inside the house; a seat that is not reached leads to reception."""
 
     to: str
 

@@ -171,8 +171,8 @@ async def test_closed_leads_to_voicemail(desk: FrontDesk) -> None:
     assert (visit.ending, visit.last_prompt) == ("voicemail", "closed")
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "王 & ${CHANNEL}", "a\\b' \\"])
-async def test_a_hostile_name_changes_nothing(desk: FrontDesk, name: str) -> None:
+async def test_a_hostile_name_changes_nothing(desk: FrontDesk) -> None:
+    name = "<script>alert(1)</script> 王 & ${CHANNEL} a\\b' \\"
     linkedid = await desk.ring_in(
         LI, PAST_THE_WELCOME + "0", name=name, until="QueueLeft", fields={"Queue": "reception"}
     )
