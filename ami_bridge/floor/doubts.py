@@ -103,7 +103,7 @@ def _member(facts: Facts, place: Member, doubt: Doubt) -> str | None:
             return None
         seats.leave(facts, seat, row.queue, doubt.ended_at)
         return f"{row.seat} had left queue {row.queue} unseen"
-    if not seats.differs(seat, place, said):
+    if not seats.differs(seat, place, said, doubt.at):
         return None
     seats.member(facts, said, doubt.at)
     return f"{row.seat} stood otherwise in queue {row.queue} than was known"

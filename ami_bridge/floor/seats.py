@@ -62,8 +62,12 @@ def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
         _device(facts.seat(name), event.state, at)
 
 
-def differs(seat: Seat, known: Member, event: MemberState) -> bool:
-    """Whether a listed row says anything else than is known of this place in a queue."""
+def differs(seat: Seat, known: Member, event: MemberState, at: float) -> bool:
+    """Whether a row listed at `at` says anything else than is known of this place in a queue, or of its device: no list
+    of devices names a Local one, and after a restart of Asterisk no event does."""
+    device = _DEVICE_OF_STATUS[event.status] if 0 < event.status < len(_DEVICE_OF_STATUS) else seat.device
+    if device != seat.device and newer(at, seat.device_at):
+        return True
     if (known.row.penalty, known.row.paused) != (event.penalty, event.paused):
         return True
     return event.paused and event.reason is not None and event.reason != seat.reason

@@ -37,7 +37,7 @@ def member(facts: Facts, event: MemberState, at: float) -> None:
     if known is None:
         seats.member(facts, event, at)
         known = seat.members[event.queue]
-    elif seats.differs(seat, known, event):
+    elif seats.differs(seat, known, event, at):
         doubts.raise_one(facts, known, at, at, event)
     known.listed = mark
 
