@@ -138,6 +138,7 @@ class _Player:
                 self._language = self.notes.language = language
             case Remember(matter=matter):
                 self.notes.matter = matter
+                self.line.set_variable("MATTER", matter)
             case FindCaller():
                 caller = self.desk.find_caller()
                 self.notes.number_e164, self.notes.customer_id = caller.number_e164, caller.customer_id
