@@ -151,6 +151,10 @@ FAULTS: dict[str, Fault] = {
         "something else sits on the port of the voice menus: callers hear no menu",
         "stop what listens on port {port} (ss -ltnp 'sport = :{port}'), or change fastagi_port in {file}",
     ),
+    "prompts-unlinked": Fault(
+        "callers in that language hear nothing where our prompts belong",
+        _INSTALL + " (it links them to where Asterisk looks), then kefu prompts build",
+    ),
     "prompt-missing": Fault(
         "callers in that language hear nothing where these prompts belong", "kefu prompts build --to {folder}"
     ),

@@ -16,7 +16,7 @@ import yaml
 from crm.pbx.render import source_folder
 
 from . import CONTEXT, PROBE_ID, judging
-from .findings import Verdict, warned
+from .findings import Verdict, broken, warned
 from .probe_pbx import as_actor
 from .rounds import Round
 
@@ -31,20 +31,25 @@ async def prompts(round_: Round) -> Verdict:
     seen = round_.asterisk
     if not _on_this_machine(round_, seen.data_folder):
         return judging.judge_not_here("the sounds folder", round_.known_settings.ami_host)
-    return await asyncio.to_thread(_prompts, seen.data_folder / "sounds", round_.known_settings.prompts_folder)
+    return await asyncio.to_thread(_prompts, seen.data_folder / "sounds", seen.etc_folder)
 
 
-def _prompts(sounds: Path, built: Path | None) -> Verdict:
+def _prompts(sounds: Path, etc: str) -> Verdict:
+    folders = {language: sounds / language / "kefu" for language in LANGUAGES}
+    unlinked = [language for language, folder in folders.items() if not (folder.is_symlink() or folder.is_dir())]
+    if unlinked:
+        return broken("prompts-unlinked", f"there is no {folders[unlinked[0]]}", etc=etc)
     keys = list(yaml.safe_load((source_folder() / "prompts" / "prompts.yaml").read_text(encoding="utf-8")))
     missing = {}
-    for language in LANGUAGES:
-        there = {
-            path.stem
-            for path in (sounds / language / "kefu").glob("*")
-            if path.suffix in SOUND_KINDS and path.stat().st_size > 0
-        }
+    for language, folder in folders.items():
+        there = {path.stem for path in folder.glob("*") if path.suffix in SOUND_KINDS and path.stat().st_size > 0}
         missing[language] = [key for key in keys if key not in there]
-    return judging.judge_prompts(missing, len(keys), f"{sounds}/<language>/kefu", str(built or sounds))
+    return judging.judge_prompts(missing, len(keys), f"{sounds}/<language>/kefu", _built_in(folders["en"]))
+
+
+def _built_in(folder: Path) -> str:
+    """The folder to build into: the one that both languages' links lead to."""
+    return str(folder.readlink().parent) if folder.is_symlink() else "a folder, and copy its files"
 
 
 async def queue_log(round_: Round) -> Verdict:
