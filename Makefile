@@ -53,8 +53,9 @@ crm/locale/.compiled: $(BIN)/.installed $(shell find crm/locale -name '*.po' 2>/
 prompts: python ## Speak the prompts in both languages (only those that changed)
 	$(BIN)/kefu prompts build --to $(CACHE)/prompts
 
-asterisk: python ## Build the private Asterisk 22 once (kept in the cache folder)
-	$(BIN)/kefu pbx sandbox build
+asterisk: python ## Build the private Asterisk 22, and 16 for its tests, once (kept in the cache folder)
+	$(BIN)/kefu pbx sandbox build --asterisk 22
+	$(BIN)/kefu pbx sandbox build --asterisk 16
 
 ##@ Testing and quality
 .PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk test-browser benchmarks

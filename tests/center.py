@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from crm.pbx.asterisk_root import cache_folder
 from crm.pbx.sandbox import Sandbox
 
 KEFU = Path(sys.executable).with_name("kefu")
@@ -101,12 +102,18 @@ class Center:
     """All of it. `sandbox` may be a running one whose prompts and AGI port suit; else one is started and stopped."""
 
     def __init__(
-        self, folder: Path, database_url: str, *, prompts: Path | None = None, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        prompts: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        version: str = "22",
     ) -> None:
         self.folder = folder
         self.database_url = database_url
         self.node = NODE
-        self.sandbox = Sandbox(folder / "pbx", version="22", prompts_folder=prompts, say=print)
+        self.sandbox = Sandbox(folder / "pbx", version=version, prompts_folder=prompts, say=print)
         self._settings = dict(settings or {})
         self.services: dict[str, Service] = {}
 
@@ -187,6 +194,15 @@ class Center:
                 await service.end()
         finally:
             await self.sandbox.stop_async()
+
+
+async def spoken_prompts() -> Path:
+    """The prompts in both languages, kept in the cache folder; only what changed is spoken anew."""
+    folder = cache_folder() / "prompts"
+    build = await asyncio.create_subprocess_exec(KEFU, "prompts", "build", "--to", folder)
+    if await build.wait() != 0:
+        raise ServiceFailed("the prompts could not be spoken")
+    return folder
 
 
 def _get(address: str) -> str:
