@@ -82,9 +82,9 @@ class TalkEnded(Change, frozen=True, eq=False):
 
 
 class SeatLetGo(Change, frozen=True, eq=False):
-    """A seat that kept the call after its talk is out of it now."""
+    """A seat that kept the call after its talk (`segment`) is out of it now."""
 
-    offer: Offer
+    segment: Segment
     at: float
 
 

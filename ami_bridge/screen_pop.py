@@ -1,26 +1,28 @@
 """Which change puts whose card on whose screen, keeps it there, and takes it away.
 
-One card for each conversation, seat and offer: put at the ring, kept while talking, taken away when the ring ends
-unanswered or the talk is over. Called by mirror.py for each change. Pure: no clock, no I/O.
+One card for each conversation, seat and offer: put at the ring, kept while talking (and while the seat consults a
+colleague), taken away when the ring ends unanswered or the call is over. Called by watch.py for each change. Pure: no
+clock, no I/O.
 """
 
 from __future__ import annotations
 
 from ami_bridge.changes import AgentRung, Change, ConversationEnded, RingEnded, SeatLetGo, TalkBegan, TalkEnded
 from ami_bridge.floor.ids import pop_id
-from crm.ledger.conversations import Offer
+from crm.ledger.conversations import Offer, Segment
 from crm.ledger.pops import Pop
 
 
 class Screens:
-    """The cards now on screens, by offer. The same Pop row is changed in place until it is taken away."""
+    """The cards now on screens: at most one for a seat and a conversation. A Pop row is changed in place until it is
+    taken away."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, Pop] = {}
+        self._shown: dict[tuple[str, str], Pop] = {}
 
-    def recall(self, pops: list[Pop], offers: dict[str, str]) -> None:
-        """Load open pops of an earlier bridge. offers: pop id → offer id, by `floor.ids.pop_id`."""
-        self._shown.update((offers[pop.id], pop) for pop in pops if pop.id in offers)
+    def recall(self, pops: list[Pop]) -> None:
+        """Load the cards that an earlier bridge left on screens, before the first change."""
+        self._shown.update(((pop.conversation_id, pop.seat), pop) for pop in pops)
 
     def pop_for(self, change: Change, heard_at: float) -> Pop | None:
         """The pop that this change made dirty, or None. heard_at: the bridge's clock when the bytes were read."""
@@ -31,20 +33,19 @@ class Screens:
         if isinstance(change, RingEnded):
             return self._ring_ended(change.offer)
         if isinstance(change, TalkEnded):
-            if change.offer is None or change.stays:
-                return None
-            return self._take(change.offer.id, change.segment.ended_at, "call_ended")
+            return None if change.stays else self._call_ended(change.segment, change.segment.ended_at)
         if isinstance(change, SeatLetGo):
-            return self._take(change.offer.id, change.at, "call_ended")
+            return self._call_ended(change.segment, change.at)
         if isinstance(change, ConversationEnded):
             return self._conversation_ended(change)
         return None
 
     def _put(self, offer: Offer, heard_at: float) -> Pop:
-        pop = self._shown.get(offer.id)
-        if pop is None:
-            pop = self._shown[offer.id] = Pop(
-                pop_id(offer.id),
+        key, pop_of_offer = (offer.conversation_id, offer.seat), pop_id(offer.id)
+        pop = self._shown.get(key)
+        if pop is None or pop.id != pop_of_offer:
+            pop = self._shown[key] = Pop(
+                pop_of_offer,
                 offer.node,
                 offer.seat,
                 offer.conversation_id,
@@ -55,7 +56,7 @@ class Screens:
         return pop
 
     def _keep(self, talk: TalkBegan, heard_at: float) -> Pop | None:
-        """Also after a consult: the same card comes back."""
+        """Also after a consult that let the card go: the same card comes back."""
         if talk.offer is None:
             return None
         pop = self._put(talk.offer, heard_at)
@@ -63,23 +64,27 @@ class Screens:
         return pop
 
     def _ring_ended(self, offer: Offer) -> Pop | None:
-        if offer.outcome == "answered":
-            pop = self._shown.get(offer.id)
-            if pop is not None and pop.answered_at is None:
-                pop.answered_at = offer.ended_at
-                return pop
+        """Said again when a better reason is known: then the card is gone already, or answered already."""
+        pop = self._shown.get((offer.conversation_id, offer.seat))
+        if pop is None or pop.answered_at is not None or pop.id != pop_id(offer.id):
             return None
-        return self._take(offer.id, offer.ended_at, "ring_ended")
+        if offer.outcome == "answered":
+            pop.answered_at = offer.ended_at
+            return pop
+        return self._take(pop, offer.ended_at, "ring_ended")
+
+    def _call_ended(self, segment: Segment, at: float | None) -> Pop | None:
+        pop = self._shown.get((segment.conversation_id, segment.seat))
+        return self._take(pop, at, "call_ended") if pop is not None else None
 
     def _conversation_ended(self, ended: ConversationEnded) -> Pop | None:
         """A ring that was answered for a caller who left in that instant has no talk whose end takes the card away."""
-        for offer, pop in self._shown.items():
+        for pop in self._shown.values():
             if pop.conversation_id == ended.conversation.id:
-                return self._take(offer, ended.conversation.ended_at, "call_ended")
+                return self._take(pop, ended.conversation.ended_at, "call_ended")
         return None
 
-    def _take(self, offer: str, at: float | None, ending: str) -> Pop | None:
-        pop = self._shown.pop(offer, None)
-        if pop is not None:
-            pop.taken_at, pop.ending = at, ending
+    def _take(self, pop: Pop, at: float | None, ending: str) -> Pop:
+        del self._shown[pop.conversation_id, pop.seat]
+        pop.taken_at, pop.ending = at, ending
         return pop

@@ -64,14 +64,11 @@ def agent_dump(facts: Facts, event: AgentDump, at: float) -> None:
 
 
 def agent_complete(facts: Facts, event: AgentComplete, at: float) -> None:
-    """The queue is done with both. Found by caller, else by the member's leg, else by the member's one talk."""
+    """The queue is done with both. Found by caller, else by the member's leg, else by the member's one or last talk."""
     seat = facts.seat(event.interface)
     call = _call_of(facts, event, seat)
     if call is None:
-        if event.uniqueid is None or not facts.buried(event.uniqueid, at):
-            conversation = ids.conversation_id(facts.node, event.linkedid) if event.linkedid else seat.handled
-            seat.handled = conversation
-            facts.say(CallHandled(seat.name, conversation, at))
+        _of_a_stranger(facts, event, seat, at)
         return
     ring = _ring_to_handle(call, event, seat)
     if ring is not None:
@@ -81,6 +78,19 @@ def agent_complete(facts: Facts, event: AgentComplete, at: float) -> None:
     call.handled.add(seat.name)
     seat.handled = call.row.id
     facts.say(CallHandled(seat.name, call.row.id, at))
+
+
+def _of_a_stranger(facts: Facts, event: AgentComplete, seat: Seat, at: float) -> None:
+    """Attached too late, or told too late: the after-call work is due all the same, but only once."""
+    if event.uniqueid is not None and facts.buried(event.uniqueid, at):
+        return
+    if event.linkedid is not None:
+        conversation: str | None = ids.conversation_id(facts.node, event.linkedid)
+    else:
+        conversation = seat.last_talk.row.conversation_id if seat.last_talk is not None else None
+    if conversation is None or conversation != seat.handled:
+        seat.handled = conversation
+        facts.say(CallHandled(seat.name, conversation, at))
 
 
 def _call_of(facts: Facts, event: AgentComplete, seat: Seat) -> Call | None:
@@ -94,6 +104,10 @@ def _call_of(facts: Facts, event: AgentComplete, seat: Seat) -> Call | None:
     open_talks = [talk for talk in seat.talks.values() if talk.row.queue == event.queue]
     if len(open_talks) == 1:
         return open_talks[0].call
+    last = seat.last_talk
+    if event.uniqueid is None and last is not None and last.row.queue == event.queue:
+        known = facts.calls.get(last.call.row.linkedid)
+        return known if known is last.call else None
     return facts.calls.get(event.linkedid or "")
 
 

@@ -50,6 +50,15 @@ def join(call: Call, channel: Channel) -> None:
         call.parties[channel.uniqueid] = channel
 
 
+def began_with(facts: Facts, call: Call, first: Channel) -> None:
+    """The birth of its first leg was heard after the conversation was known."""
+    row = call.row
+    if first.known_at < row.started_at:
+        row.started_at = first.known_at
+        row.dialled = row.dialled or first.exten
+        facts.say(CallerArrived(row))
+
+
 def of_caller(facts: Facts, channel: Channel, at: float, *, guessed: bool = False) -> Call:
     """The conversation of a channel that a queue speaks of: whoever waits in a queue is a caller."""
     call = channel.call or facts.calls.get(channel.linkedid)

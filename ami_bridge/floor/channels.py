@@ -22,8 +22,11 @@ def born(facts: Facts, event: Newchannel, at: float) -> None:
         return
     channel.caller, channel.caller_name = event.caller, event.caller_name
     channel.exten = None if event.exten in _NO_NUMBER else event.exten
-    if channel.call is None and channel.uniqueid == channel.linkedid:
-        _first(facts, channel, event, at)
+    if channel.uniqueid == channel.linkedid:
+        if channel.call is None:
+            _first(facts, channel, event, at)
+        else:
+            calls.began_with(facts, channel.call, channel)
 
 
 def _first(facts: Facts, channel: Channel, event: Newchannel, at: float) -> None:
@@ -108,8 +111,10 @@ def bridge_enter(facts: Facts, event: BridgeEnter, at: float) -> None:
     put_into(facts, channel, event.bridge, at, holding=event.holding)
 
 
-def put_into(facts: Facts, channel: Channel, bridge_id: str, at: float, *, holding: bool = False) -> None:
-    """This channel is in this bridge now, and in no other."""
+def put_into(
+    facts: Facts, channel: Channel, bridge_id: str, at: float, *, holding: bool = False, guessed: bool = False
+) -> None:
+    """This channel is in this bridge now, and in no other. guessed: a list says so."""
     before = talks.affected(channel)
     _out_of_bridge(facts, channel)
     bridge = facts.bridges.get(bridge_id)
@@ -119,7 +124,7 @@ def put_into(facts: Facts, channel: Channel, bridge_id: str, at: float, *, holdi
     bridge.members[channel.uniqueid] = channel
     channel.bridge, channel.bridge_at = bridge, at
     before.update(talks.affected(channel))
-    talks.review(facts, before, at, channel)
+    talks.review(facts, before, at, channel, guessed=guessed)
 
 
 def bridge_leave(facts: Facts, event: BridgeLeave, at: float) -> None:

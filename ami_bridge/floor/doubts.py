@@ -69,7 +69,7 @@ def _bridge(facts: Facts, leg: Channel, doubt: Doubt) -> str | None:
     if said.bridge is None:
         channels.take_out(facts, leg, doubt.at)
         return f"channel {leg.name} had left its bridge unseen"
-    channels.put_into(facts, leg, said.bridge, doubt.at)
+    channels.put_into(facts, leg, said.bridge, doubt.at, guessed=True)
     return f"channel {leg.name} had changed its bridge unseen"
 
 

@@ -129,7 +129,8 @@ class Member(Struct, eq=False):
 
 class Seat(Struct, eq=False):
     """A device an agent sits at. `watched`: the device whose state counts, when a queue watches another than it rings;
-    `handled`: the conversation it was last done with; `rang_at`: its device last rang."""
+    `handled`: the conversation it was last done with; `last_talk`: which may be over; `rang_at`: its device last rang.
+    """
 
     name: str
     members: dict[str, Member] = field(default_factory=dict)
@@ -143,6 +144,7 @@ class Seat(Struct, eq=False):
     pause_at: float = 0.0
     reason: str | None = None
     handled: str | None = None
+    last_talk: Talk | None = None
     seen: bool = True
     listed: str | None = None
     row: Posture | None = None

@@ -14,6 +14,8 @@ def found(facts: Facts, at: float, now: float, asterisk_version: str | None) -> 
     """Whatever was known until now may have ended unseen: the next lists say."""
     facts.found_at = at
     facts.first_looks = set(LISTS)
+    facts.looks.clear()
+    facts.entries.clear()
     sight = facts.sight
     sight.heard_at, sight.lost_at = now, None
     sight.asterisk_version = asterisk_version or sight.asterisk_version

@@ -64,7 +64,7 @@ def waiting(facts: Facts, event: QueueEntry, at: float) -> None:
     stay = facts.stays.get((event.uniqueid, event.queue))
     if stay is not None:
         stay.listed = mark
-    elif not facts.buried(event.uniqueid, at):
+    elif event.uniqueid not in facts.gone:
         facts.entries[event.uniqueid] = (event, at, mark)
         known = facts.channels.get(event.uniqueid)
         if known is not None and known.call is not None:
@@ -74,6 +74,8 @@ def waiting(facts: Facts, event: QueueEntry, at: float) -> None:
 def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
     mark = _mark(_look(facts, "channels", event.action_id, at))
     known = facts.channels.get(event.uniqueid)
+    if event.uniqueid in facts.gone:
+        return  # rows carry no time, so one that is heard again must not raise the dead
     if known is None:
         leg = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
         if leg is None:
@@ -81,7 +83,7 @@ def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
         leg.known_at = at - event.duration_s
         leg.caller, leg.caller_name = event.caller, event.caller_name
         if event.bridge is not None:
-            channels.put_into(facts, leg, event.bridge, at)
+            channels.put_into(facts, leg, event.bridge, at, guessed=True)
     else:
         leg = known
         legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
@@ -230,7 +232,7 @@ def _carry_on(facts: Facts, call: Call, at: float) -> None:
             elif not ring.dest:
                 ring.dest = leg.uniqueid
                 facts.rings[leg.uniqueid] = ring
-    talks.review(facts, {call.row.id: call}, at)
+    talks.review(facts, {call.row.id: call}, at, guessed=True)
 
 
 def _recall_party(call: Call, leg: Channel) -> None:

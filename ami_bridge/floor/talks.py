@@ -55,8 +55,13 @@ def affected(channel: Channel) -> dict[str, Call]:
     return found
 
 
-def review(facts: Facts, calls: dict[str, Call], at: float, mover: Channel | None = None) -> None:
-    """Compare who hangs together now with the talks that run. mover: the leg whose move is the reason."""
+def review(
+    facts: Facts, calls: dict[str, Call], at: float, mover: Channel | None = None, *, guessed: bool = False
+) -> None:
+    """Compare who hangs together now with the talks that run. mover: the leg whose move is the reason.
+
+    guessed: a list shows who hangs together, and nobody knows since when.
+    """
     for call in calls.values():
         together = _together(call)
         for seat, talk in call.talks.items():
@@ -71,7 +76,7 @@ def review(facts: Facts, calls: dict[str, Call], at: float, mover: Channel | Non
         if call.row.ended_at is None:
             for seat, meeting in together.items():
                 if seat not in call.talks:
-                    _begin(facts, call, seat, meeting, at)
+                    _begin(facts, call, seat, meeting, at, guessed=guessed)
         if mover is not None and call.past_talks:
             _correct_past(facts, call, at, mover)
 
@@ -104,8 +109,8 @@ def _let_go(facts: Facts, call: Call, channel: Channel, at: float) -> None:
     for talk in call.past_talks:
         if talk.stays and channel.uniqueid == talk.row.seat_uniqueid:
             talk.stays = False
-            if talk.ring is not None and talk.row.seat not in call.talks:
-                facts.say(SeatLetGo(talk.ring.row, at))
+            if talk.row.seat not in call.talks:
+                facts.say(SeatLetGo(talk.row, at))
 
 
 def end_all(facts: Facts, call: Call, at: float) -> None:
@@ -162,7 +167,7 @@ def _speaks_for(leg: Channel) -> str | None:
     return leg.seat
 
 
-def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float) -> None:
+def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float, *, guessed: bool) -> None:
     ring = ring_of(call, seat)
     number = sum(talk.row.seat == seat for talk in call.past_talks)
     conversation = call.row.id
@@ -175,9 +180,11 @@ def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float) -> 
         meeting.party.uniqueid,
         meeting.since or at,
         seat_uniqueid=meeting.leg.uniqueid,
+        reconstructed=guessed,
     )
     talk = call.talks[seat] = Talk(row, call, meeting.party.uniqueid, ring, meeting.legs)
-    facts.seat(seat).talks[conversation] = talk
+    sitting = facts.seat(seat)
+    sitting.talks[conversation] = sitting.last_talk = talk
     call.talked = True
     facts.say(TalkBegan(call.row, talk.row, ring.row if ring else None))
 

@@ -10,7 +10,7 @@ from ami_bridge.events.transfers import AttendedTransfer, BlindTransfer
 from crm.ledger.conversations import Transfer
 
 from . import ids, talks
-from .facts import Call, Facts
+from .facts import Call, Facts, Ring
 
 
 def blind(facts: Facts, event: BlindTransfer, at: float) -> None:
@@ -25,12 +25,12 @@ def attended(facts: Facts, event: AttendedTransfer, at: float) -> None:
     call = _call_of(facts, event.transferee_uniqueid, event.first_uniqueid, event.second_uniqueid)
     if call is None:
         return
-    # Letting go while the target still rings is a Bridge to Asterisk when keys did it, an App when the phone did.
-    ringing = next((ring for ring in call.rings if ring.row.outcome is None and ring.row.queue is None), None)
-    kind = "blonde" if event.dest_type == "App" or ringing is not None else "attended"
     seat = _seat_of(facts, event.first_uniqueid) or _seat_of(facts, event.second_uniqueid)
-    target = ringing.row.seat if ringing is not None else None
-    target = target or _target(facts, seat, event.target_uniqueid, event.transferee_uniqueid)
+    consulted = _consulted(call, seat)
+    # Letting go while the target still rings is a Bridge to Asterisk when keys did it, an App when the phone did.
+    ringing = consulted is not None and not consulted.picked_up
+    kind = "blonde" if event.dest_type == "App" or ringing else "attended"
+    target = consulted.row.seat if consulted is not None else _target(facts, seat, event)
     target = target or event.second_connected or event.second_exten
     _say(facts, call, kind, seat, target, event.first_uniqueid, event.result, at)
 
@@ -59,9 +59,17 @@ def _call_of(facts: Facts, *uniqueids: str | None) -> Call | None:
     return None
 
 
-def _target(facts: Facts, transferer: str | None, *uniqueids: str | None) -> str | None:
+def _consulted(call: Call, transferer: str | None) -> Ring | None:
+    """The ring of the seat that was consulted by keys; a phone's own consult is another call to Asterisk."""
+    for ring in reversed(call.rings):
+        if ring.stay is None and ring.row.seat != transferer and ring.row.outcome in (None, "answered"):
+            return ring
+    return None
+
+
+def _target(facts: Facts, transferer: str | None, event: AttendedTransfer) -> str | None:
     """The other seat that the target, or the caller already, hangs together with."""
-    for uniqueid in uniqueids:
+    for uniqueid in (event.target_uniqueid, event.transferee_uniqueid):
         channel = facts.channels.get(uniqueid or "")
         for leg in talks.hang_together(channel) if channel is not None else ():
             if leg.seat is not None and leg.seat != transferer:
