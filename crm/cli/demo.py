@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     metavar="S",
     help="Seconds of callers: then it ends; with --calls, the N are spread over them.",
 )
+@option("--asterisk", metavar="VERSION", help="22 or 16, built from Debian (default: the Asterisk on PATH, else 22).")
 @database_option
 @click.option("--json", "as_json", is_flag=True, help="Print where everything is, and how it ended, a JSON line each.")
-def demo(calls: int | None, duration: float | None, database_url: str | None, as_json: bool) -> None:
+def demo(
+    calls: int | None, duration: float | None, asterisk: str | None, database_url: str | None, as_json: bool
+) -> None:
     """A whole call center on this machine: real Asterisk, simulated callers and agents, until Ctrl-C.
 
     Needs no set-up: a Postgres, an Asterisk and the prompts of its own are made at the first start. Sign in as the
@@ -39,7 +42,7 @@ def demo(calls: int | None, duration: float | None, database_url: str | None, as
 
     settings = read_settings(database_url=database_url)
     signal.signal(signal.SIGTERM, _like_ctrl_c)
-    with Steps() as steps, Stage(settings, steps.say) as stage:
+    with Steps() as steps, Stage(settings, steps.say, asterisk=asterisk) as stage:
         asyncio.run(_run(stage, steps, calls, duration, as_json))
 
 

@@ -39,8 +39,10 @@ class Stage:
     sandbox: Sandbox
     customers: list[Person]
 
-    def __init__(self, settings: Settings, say: Say) -> None:
+    def __init__(self, settings: Settings, say: Say, *, asterisk: str | None = None) -> None:
+        """`asterisk`: "22" or "16"; None takes the usual one."""
         self.settings = settings
+        self._asterisk = asterisk
         self.folder = settings.data_folder / "demo"
         self.prompts = settings.prompts_folder or cache_folder() / "prompts"
         self._say = say
@@ -137,7 +139,7 @@ class Stage:
 
     def _start_asterisk(self, parts: ExitStack) -> None:
         self._say("starting a private Asterisk")
-        pbx = Sandbox(self.folder / "pbx", prompts_folder=self.prompts, say=self._say)
+        pbx = Sandbox(self.folder / "pbx", version=self._asterisk, prompts_folder=self.prompts, say=self._say)
         self.sandbox = parts.enter_context(pbx)
 
 
