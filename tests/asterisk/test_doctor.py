@@ -26,7 +26,7 @@ import yaml
 from center import KEFU, Center
 
 from crm.database import Database
-from crm.doctor.hops import HOPS
+from crm.doctor.hops import HOPS, with_test_call
 from crm.doctor.rounds import Round, walk
 from crm.pbx.render import source_folder
 
@@ -74,12 +74,16 @@ async def command(center: Center, **settings: str) -> tuple[int, Findings]:
     return ran.returncode, {finding["hop"]: finding for finding in told["findings"]}
 
 
+def said_to(center: Center) -> dict[str, object]:
+    """The center's settings, by name."""
+    said = {key[5:].lower(): value for key, value in center.environment.items() if key.startswith("KEFU_")}
+    return {name: value for name, value in said.items() if name != "config"}
+
+
 async def look(center: Center, **settings: str) -> Findings:
     """The same round in this process, which is quicker."""
-    said = {key[5:].lower(): value for key, value in center.environment.items() if key.startswith("KEFU_")}
-    del said["config"]
     begun = time.monotonic()
-    found = await walk(HOPS, Round("kefu.toml", {**said, **settings}))
+    found = await walk(HOPS, Round("kefu.toml", {**said_to(center), **settings}))
     assert time.monotonic() - begun < 10, "a round takes less than ten seconds, whatever is broken"
     return {finding.hop: msgspec.to_builtins(finding) for finding in found}
 
@@ -406,3 +410,27 @@ async def test_settings_that_are_refused_and_settings_that_all_may_read(center: 
     code, findings = await command(center, config=str(file))
     assert (findings["settings"]["state"], findings["settings"]["mend"]) == ("warning", f"chmod 600 {file}")
     assert code == 0
+
+
+async def test_a_test_call_is_followed_from_the_trunk_to_the_card(center: Center) -> None:
+    found = await walk(with_test_call("1wwww2"), Round("kefu.toml", said_to(center)))
+    finding = found[-1]
+    assert finding.hop == "test call"
+    # The card was written for the simulated seat, where no browser is open to paint it.
+    assert (finding.state, finding.fault) == ("warning", "call-not-painted"), finding.said
+    for stage in ("conversation", "wait", "offer", "card"):
+        assert f"{stage} after" in finding.said
+    calls = await center.kefu("conversation", "list")
+    assert [call["caller_name"] for call in calls] == ["Kefu doctor"]
+    assert calls[0]["linkedid"].startswith("kefu-test-call-")
+    assert calls[0]["direction"] == "inbound"
+
+
+async def test_a_test_call_that_nobody_could_take(center: Center) -> None:
+    center.sandbox.cli("queue remove member Local/1001@sandbox-agents/n from support")
+    try:
+        found = await walk(with_test_call("1wwww2"), Round("kefu.toml", said_to(center)))
+    finally:
+        center.sandbox.cli("queue add member Local/1001@sandbox-agents/n to support")
+    assert found[-1].fault in ("call-no-seat", "call-no-queue")
+    assert "sign an agent in" in (found[-1].mend or "")
