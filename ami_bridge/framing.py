@@ -40,8 +40,8 @@ class Framing:
     """One stream of bytes. `feed` gives back the blocks that someone may want, each without its blank line.
 
     wanted: names of the events to give back. ignored: names of events that are known and skipped; None skips all that
-    are not wanted, else an event of an unknown name is given back too. skipped_inside: for a wanted event, a piece of
-    text which makes it unwanted after all. Blocks that are no event (responses, rubbish) are always given back.
+    are not wanted, else an event of an unknown name is given back too. skipped_inside: for a wanted event, pieces of
+    text each of which makes it unwanted after all. Blocks that are no event (responses, rubbish) are always given back.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class Framing:
         wanted: frozenset[bytes],
         *,
         ignored: frozenset[bytes] | None = None,
-        skipped_inside: Mapping[bytes, bytes] | None = None,
+        skipped_inside: Mapping[bytes, tuple[bytes, ...]] | None = None,
     ) -> None:
         self._wanted = wanted
         self._ignored = ignored
@@ -100,7 +100,7 @@ class Framing:
             elif block[:7] != b"Event: ":
                 self._not_an_event(block, found)
             elif (name := block[7 : block.find(b"\r")]) in wanted:
-                if name in inside and inside[name] in block:
+                if name in inside and any(piece in block for piece in inside[name]):
                     self.skipped_inside += 1
                 else:
                     found.append(block)

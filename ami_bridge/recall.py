@@ -17,7 +17,6 @@ from crm.ledger.pops import Pop
 from crm.ledger.postures import Membership, Posture
 from crm.ledger.statement import Row
 
-from .floor.ids import pop_id
 from .watch import Watch
 
 _Row = TypeVar("_Row", bound=Row)
@@ -48,8 +47,7 @@ def recall(watch: Watch, found: Found, last_heard_at: float) -> None:
         found[Membership],
         found[Posture],
     )
-    offers = {pop_id(offer.id): offer.id for offer in found[Offer] if offer.conversation_id in known}
-    watch.screens.recall([pop for pop in found[Pop] if pop.id in offers], offers)
+    watch.screens.recall([pop for pop in found[Pop] if pop.conversation_id in known])
 
 
 def _orphans(found: Found, known: set[str], at: float) -> list[Row]:
@@ -66,9 +64,8 @@ def _orphans(found: Found, known: set[str], at: float) -> list[Row]:
         if segment.conversation_id not in known and segment.ended_at is None:
             segment.ended_at = max(at, segment.started_at)
             ended.append(segment)
-    offers = {pop_id(offer.id) for offer in _of(found, Offer) if offer.conversation_id in known}
     for pop in _of(found, Pop):
-        if pop.id not in offers:
+        if pop.conversation_id not in known:
             pop.taken_at, pop.ending = max(at, pop.rung_at), "call_ended"
             ended.append(pop)
     return ended

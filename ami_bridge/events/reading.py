@@ -61,7 +61,11 @@ READERS: Mapping[bytes, Reader] = {
     b"UserEvent": ours.user_event,
 }
 FOLLOWED = frozenset(READERS)
-SKIPPED_INSIDE: Mapping[bytes, bytes] = {b"DeviceStateChange": b"\r\nDevice: Queue:"}
+# Half of all device states are a queue's own pseudo devices, or Local channels: a Local seat's state comes with its
+# queue's rows and events, too.
+SKIPPED_INSIDE: Mapping[bytes, tuple[bytes, ...]] = {
+    b"DeviceStateChange": (b"\r\nDevice: Queue:", b"\r\nDevice: Local/"),
+}
 
 _BLOCK_AT_MOST = 65_536
 _PLAIN_BLOCK = 4_096

@@ -15,16 +15,11 @@ from .statement import Row, select_rows
 _CALL_IS_OPEN = (
     "EXISTS (SELECT 1 FROM conversation AS c WHERE c.id = t.conversation_id AND c.node = t.node AND c.ended_at IS NULL)"
 )
-_CARD_IS_OPEN = (
-    "t.conversation_id IN (SELECT p.conversation_id FROM pop AS p WHERE p.node = t.node AND p.taken_at IS NULL)"
-)
 
 OPEN_ROWS: Mapping[type[Row], str] = {
     Conversation: select_rows("conversation", Conversation, "node = %s AND ended_at IS NULL", "started_at"),
     Wait: select_rows("wait", Wait, f"node = %s AND (left_at IS NULL OR {_CALL_IS_OPEN})", "entered_at"),
-    Offer: select_rows(
-        "offer", Offer, f"node = %s AND (ended_at IS NULL OR {_CALL_IS_OPEN} OR {_CARD_IS_OPEN})", "started_at"
-    ),
+    Offer: select_rows("offer", Offer, f"node = %s AND (ended_at IS NULL OR {_CALL_IS_OPEN})", "started_at"),
     Segment: select_rows("segment", Segment, f"node = %s AND (ended_at IS NULL OR {_CALL_IS_OPEN})", "started_at"),
     Membership: select_rows("membership", Membership, "node = %s AND left_at IS NULL", "queue, seat"),
     Posture: select_rows("posture", Posture, "node = %s", "seat"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ami_bridge.framing import BLOCK_AT_MOST, LINE_AT_MOST, Banner, Block, Framing, Torn
 
 WANTED = frozenset({b"Newchannel", b"AgentCalled", b"DeviceStateChange"})
-INSIDE = {b"DeviceStateChange": b"\r\nDevice: Queue:"}
+INSIDE = {b"DeviceStateChange": (b"\r\nDevice: Queue:", b"\r\nDevice: Local/")}
 CALLED = "Event: AgentCalled\r\nPrivilege: agent,all\r\nCallerIDName: 王小明".encode()
 ARRIVED = b"Event: Newchannel\r\nUniqueid: 1.1"
 NOISE = b"Event: VarSet\r\nVariable: X\r\nValue: Event: AgentCalled"
@@ -60,8 +60,9 @@ def test_a_device_state_of_a_queue_is_no_news_but_is_counted() -> None:
     framing = Framing(WANTED, skipped_inside=INSIDE)
     head = b"Event: DeviceStateChange\r\nPrivilege: call,all\r\nDevice: "
     seat = head + b"PJSIP/201\r\nState: INUSE"
-    assert framing.feed(stream(head + b"Queue:support\r\nState: INUSE", seat)) == [seat]
-    assert framing.skipped_inside == 1
+    local = head + b"Local/1@x\r\nState: INUSE"
+    assert framing.feed(stream(head + b"Queue:support\r\nState: INUSE", local, seat)) == [seat]
+    assert framing.skipped_inside == 2
 
 
 def test_an_event_of_an_unknown_name_is_given_back_when_the_known_ones_are_told() -> None:
