@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -203,3 +206,22 @@ async def test_a_silent_hop_a_refused_one_and_a_stumble_are_findings() -> None:
         ("database-away", "no way"),
         ("probe-failed", "KeyError: 'x'"),
     ]
+
+
+def test_a_package_of_the_same_name_from_elsewhere_is_found(tmp_path: Path) -> None:
+    """As `pip install agi` would leave it, before our own on the path."""
+    (tmp_path / "agi").mkdir()
+    (tmp_path / "agi" / "__init__.py").touch()
+    told = tmp_path / "agi-0.2.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: agi\nVersion: 0.2\n")
+    (told / "top_level.txt").write_text("agi\n")
+    kefu = Path(sys.executable).with_name("kefu")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "KEFU_DATA_FOLDER": str(tmp_path / "none")}
+    ran = subprocess.run([kefu, "doctor"], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    lines = ran.stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("broken\tprogram\t"))
+    assert lines[at].endswith("agi installs packages of the same names as Kefu's")
+    assert lines[at + 2].strip().startswith("mend: pip uninstall agi")
+    assert "\x1b" not in ran.stdout, "a pipe gets no colours"
