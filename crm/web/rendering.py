@@ -22,6 +22,7 @@ from markupsafe import Markup
 from crm.refusals import Refusal
 
 from .language import NAMES, TAGS, catalog, locale
+from .sentences import say
 from .words import label_of, tone_of
 
 FOLDER = Path(__file__).parent
@@ -69,6 +70,7 @@ class Pages:
         environment.filters.update(
             clock=clock,
             span=span,
+            said=partial(say, gettext=words.gettext),
             moment=partial(moment, zone=self._zone, language=language),
             day=partial(day, zone=self._zone, language=language),
             time_of_day=partial(time_of_day, zone=self._zone, language=language),

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
+from argon2 import PasswordHasher
 from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, serving, sign_in
 from forged_floor import ForgedFloor
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
@@ -22,8 +23,11 @@ def settings(database_url: str) -> Settings:
 
 
 @pytest.fixture
-async def web(database: Database, database_url: str, settings: Settings) -> AsyncIterator[Web]:
+async def web(
+    database: Database, database_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Web]:
     """The pages on a free port, with one queue, one agent `lily` and a node in sight."""
+    monkeypatch.setattr(agents, "_hasher", PasswordHasher(time_cost=1, memory_cost=1024))  # dozens of sign-ins
     floor = ForgedFloor(database_url)
     floor.see()
     async with database.transaction() as session:

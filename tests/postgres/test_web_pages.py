@@ -160,6 +160,24 @@ async def test_a_refused_deed_is_said_on_the_desk_and_leaves_nothing(lily: WebCa
     assert floor.rows("SELECT * FROM wrap_up") == []
 
 
+async def test_refusals_are_said_in_the_agents_language(lily: WebCaller, floor: ForgedFloor) -> None:
+    await lily.send_form("/language", language="zh", back="/desk")
+    assert "ACW 专用于" in (await lily.send_form("/desk/pause", reason="acw")).text
+    assert "暂停需要填写" in (await lily.send_form("/desk/pause", reason=" ")).text
+    assert "这不是您的通话" in (await lily.send_form("/desk/wrap-up", conversation=str(uuid4()), outcome="solved")).text
+    ring = floor.ring(SEAT)
+    assert f"{SEAT} 的话机正在振铃" in (await lily.send_form("/sign-out")).text
+    floor.answer(ring)
+    assert f"{SEAT} 正在通话" in (await lily.send_form("/seat/leave")).text
+    here = str(ring.conversation_id)
+    assert "未知的处理结果" in (await lily.send_form("/desk/wrap-up", conversation=here, outcome="x")).text
+    long = await lily.send_form("/desk/wrap-up", conversation=here, outcome="other", note="x" * 4001)
+    assert "备注有 4001 个字符" in long.text
+    assert "没有这个页面" in (await lily.get("/nowhere")).text
+    lily.csrf = "old"
+    assert "页面已过期" in (await lily.send_form("/desk/unpause")).text
+
+
 async def test_without_any_script_the_desk_still_works(lily: WebCaller, floor: ForgedFloor, database: Database) -> None:
     floor.posture(SEAT, "ready")
     assert (await lily.send_form("/desk/pause", reason="lunch")).headers["location"] == "/desk"

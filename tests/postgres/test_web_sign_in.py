@@ -236,8 +236,11 @@ async def test_a_taken_seat_is_refused_with_its_sitter(app: FastAPI, caller: Web
     async with calling(app, running=False) as other:
         await other.sign_in("marco")
         answer = await other.send_form("/seat", typed=SEAT)
-    assert answer.status_code == 409
-    assert "taken by Lily Chen" in answer.text
+        assert answer.status_code == 409
+        assert "taken by Lily Chen" in answer.text
+        await other.send_form("/language", language="zh")
+        assert f"座位 {SEAT} 已由 Lily Chen 使用" in (await other.send_form("/seat", typed=SEAT)).text
+        assert "座位 &#39;x&#39; 不是话机设备" in (await other.send_form("/seat", typed="x")).text
 
 
 def test_without_a_database_one_sentence_says_what_to_set() -> None:

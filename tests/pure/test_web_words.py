@@ -22,11 +22,13 @@ from crm.tables import agents, conversations, customers, orders, wrap_ups
 from crm.web import language, rendering
 from crm.web.language import LOCALES, accepted, catalog
 from crm.web.pages.desk import PAUSE_REASONS
+from crm.web.sentences import TEMPLATES, say
 from crm.web.throttle import REMEMBERED, Throttle
 from crm.web.words import LABELS, label_of
 
 CRM = Path(language.__file__).parents[1]
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
+PLACEHOLDER_NAME = re.compile(r"%\((\w+)\)s")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,21 @@ def test_one_number_as_trunks_and_people_write_it() -> None:
     assert {"+8613800138000", "8613800138000", "008613800138000", "13800138000"} <= set(ways)
     assert {"2079460123", "02079460123"} <= set(spellings("+442079460123"))
     assert spellings("nonsense")[0] == "nonsense"
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_refusal_is_said_in_chinese_with_its_values(template: str) -> None:
+    values = {name: f"<{name}>" for name in PLACEHOLDER_NAME.findall(template)}
+    words = catalog("zh")
+    said = say(template % values, words.gettext)
+    assert re.search(r"[一-鿿]", said)
+    assert all(value in said for value in values.values())
+    assert say(template % values, catalog("en").gettext) == template % values
+
+
+@given(st.text(max_size=300))
+def test_a_sentence_of_nobody_is_shown_as_it_came(sentence: str) -> None:
+    assert say(f"100% {sentence} %(x)s", catalog("zh").gettext) == f"100% {sentence} %(x)s"
 
 
 def test_five_failures_close_the_door_for_a_while() -> None:

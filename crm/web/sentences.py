@@ -1,0 +1,57 @@
+"""Refusals in the reader's language. Deeds refuse in one English sentence, names and seats already in it; here stand
+those that an agent may meet on a page, each as its template.
+
+Called by templates as `|said`. A sentence that fits no template is shown as it came; a test raises each and reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from .words import N_
+
+TEMPLATES = (
+    N_("seat %(seat)s is taken by %(name)s: choose another seat, or let %(login)s sign out"),
+    N_("seat %(seat)s is no device: write it as Asterisk does, such as PJSIP/101"),
+    N_("%(name)s sits at %(seat)s (%(node)s): sign out there first"),
+    N_("%(name)s has just sat down at another seat: sign out there first"),
+    N_("this agent may not sign in: ask a supervisor"),
+    N_("the phone is ringing at %(seat)s: sign out after it"),
+    N_("a call is going on at %(seat)s: sign out after it"),
+    N_("this call was not yours: open it from your own list of calls"),
+    N_("outcome %(outcome)s is unknown: it is one of %(known)s"),
+    N_("the note has %(characters)s characters: %(most)s fit"),
+    N_("a pause needs a reason of 1 to %(most)s printable characters"),
+    N_("ACW is kept for after-call work, which begins by itself: give another reason"),
+    N_("this page is too old: reload it and try again"),
+    N_("this request came from another site: use the page itself"),
+    N_("your browser did not keep this page's cookie: open the page by https, or set secure_cookies = false"),
+    N_("the database does not answer: try again in a moment"),
+    N_("there is no such page"),
+    N_("this page does not do that"),
+    N_("this did not work"),
+    N_("no bridge has answered"),
+)
+
+_PLACE = re.compile(r"%\((\w+)\)s")
+
+
+def _reader(template: str) -> re.Pattern[str]:
+    """The template as a pattern: each place takes the shortest text that lets the rest fit."""
+    names = _PLACE.findall(template)
+    fixed = [re.escape(part) for part in _PLACE.split(template)[::2]]
+    pattern = fixed[0] + "".join(f"(?P<{name}>.*?){part}" for name, part in zip(names, fixed[1:], strict=True))
+    return re.compile(pattern, re.DOTALL)
+
+
+_READERS = tuple((template, _reader(template)) for template in TEMPLATES)
+
+
+def say(sentence: str, gettext: Callable[[str], str]) -> str:
+    """`sentence` in the language of `gettext`."""
+    for template, reader in _READERS:
+        fits = reader.fullmatch(sentence)
+        if fits:
+            return gettext(template) % fits.groupdict()
+    return sentence
