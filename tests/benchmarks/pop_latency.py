@@ -44,8 +44,8 @@ TRIES, AFTER_S, STAY_S = 8, 1.5, 0.5
 
 _POPS = text(
     """
-SELECT p.id::text, extract(epoch FROM p.rung_at), extract(epoch FROM p.heard_at), extract(epoch FROM p.written_at),
-       s.hint_ms, extract(epoch FROM s.shown_at)
+SELECT p.id::text, extract(epoch FROM p.rung_at)::float8, extract(epoch FROM p.heard_at)::float8,
+       extract(epoch FROM p.written_at)::float8, s.hint_ms, extract(epoch FROM s.shown_at)::float8
   FROM pop p LEFT JOIN pop_shown s ON s.pop_id = p.id ORDER BY p.rung_at
 """
 )
