@@ -32,8 +32,8 @@ async def asterisk(round_: Round) -> Verdict:
     """Is it Asterisk that answers at ami_host and ami_port?"""
     settings, seen = round_.known_settings, round_.asterisk
     where = f"{settings.ami_host}:{settings.ami_port}"
-    seen.here = _is_here(settings.ami_host)
     try:
+        seen.here = await asyncio.to_thread(_is_here, settings.ami_host)
         seen.banner = await asyncio.to_thread(_banner, settings)
     except TimeoutError:
         seen.banner = None
