@@ -79,11 +79,17 @@ class EmbeddedPostgres:
         self._make_folder()
         with self._alone():
             if not self._is_serving():
+                self.stop()  # what is left of one of ours that died
                 programs = self._programs or self._reachable_programs()
                 if not (self.data / "PG_VERSION").exists():
                     self._create(programs)
                 self._serve(programs)
         return self.url
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a server lives in the folder, ours or another process'."""
+        return self._status() is not None
 
     def stop(self) -> None:
         """Shut down the server if this object started it; otherwise do nothing."""

@@ -50,6 +50,7 @@ async def _run(stage: Stage, steps: Steps, calls: int | None, duration: float | 
     from crm.demo.play import Play
     from crm.settings import read_settings
 
+    from .own_postgres import keep_serving
     from .supervisor import Supervisor
     from .up import services_of
 
@@ -61,11 +62,14 @@ async def _run(stage: Stage, steps: Steps, calls: int | None, duration: float | 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, play.stop)
-    telling = asyncio.create_task(_tell(play, steps))
+    beside = [asyncio.create_task(_tell(play, steps))]
+    if stage.own_postgres is not None:
+        beside.append(asyncio.create_task(keep_serving(stage.own_postgres, steps.note)))
     try:
         ended = await play.run(steps.say, lambda: _welcome(stage, steps, as_json))
     finally:
-        telling.cancel()
+        for task in beside:
+            task.cancel()
     _farewell(play, ended, as_json)
 
 

@@ -1,8 +1,8 @@
 """Keeps services running as processes: starts them, asks for their health, kills the frozen, starts the dead again.
 
-Used by `kefu up` alone. A service is a command and, where it has one, a port with /healthz. One that was well and then
-stays silent for 2 s is killed: a frozen process holds its port, and with it every caller and every page. Children end
-when we end, also when we are killed.
+Used by `kefu up` and the demo. A service is a command and, where it has one, a port with /healthz. One that was well
+and then stays silent, or says that it is ill, for 2 s is killed: a frozen process holds its port, and with it every
+caller and every page. Children end when we end, also when we are killed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 SILENCE_S = 2.0
 ASK_EVERY_S = 0.5
+HELD_UP_S = 0.5
+"""A look at the clock that comes so late says that we did not run ourselves."""
 START_DEADLINE_S = 60.0
 DRAIN_S = 15.0
 STEADY_S = 30.0
@@ -136,29 +138,32 @@ class Supervisor:
         if service.health is None:
             await asyncio.Event().wait()
             raise AssertionError
-        heard = asked = began = time.monotonic()
+        heard = began = time.monotonic()
         was_well = False
         while True:
+            asked = time.monotonic()
             await asyncio.sleep(ASK_EVERY_S)
+            # The last question is given up at the moment when the silence has lasted long enough.
+            within_s = max(ASK_EVERY_S, heard + SILENCE_S - time.monotonic()) if was_well else SILENCE_S
+            state = await _state(*service.health, within_s)
             now = time.monotonic()
-            if now - asked > ASK_EVERY_S + SILENCE_S:
-                heard = now  # it was we who were stopped (a suspended machine): no silence of theirs
-            asked = now
-            if await _answers(*service.health):
-                heard = time.monotonic()
+            if state == "well":
+                heard = now
                 if not was_well:
                     was_well = True
                     self._say(f"{service.name} is well (http://{service.health[0]}:{service.health[1]})")
-            elif was_well and time.monotonic() - heard >= SILENCE_S:
-                return f"was silent for {SILENCE_S:g} s and was killed"
-            elif not was_well and time.monotonic() - began > START_DEADLINE_S:
+            elif now - asked > ASK_EVERY_S + within_s + HELD_UP_S:
+                heard = now  # it was we who were stopped: no silence of theirs
+            elif was_well and now - heard >= SILENCE_S:
+                return f"was {state} for {SILENCE_S:g} s and was killed"
+            elif not was_well and now - began > START_DEADLINE_S:
                 return f"was not well {START_DEADLINE_S:g} s after its start and was killed"
 
 
-async def _answers(host: str, port: int) -> bool:
-    """Whether /healthz answers at all, within the time that silence is judged by."""
+async def _state(host: str, port: int, within_s: float) -> Literal["well", "ill", "silent"]:
+    """What /healthz says: 200 is well, any other answer says that a part of the service has ended for good."""
     try:
-        async with asyncio.timeout(SILENCE_S / 2):
+        async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
@@ -166,8 +171,10 @@ async def _answers(host: str, port: int) -> bool:
             finally:
                 writer.close()
     except (OSError, TimeoutError, ValueError):
-        return False
-    return status.startswith(b"HTTP/")
+        return "silent"
+    if not status.startswith(b"HTTP/"):
+        return "silent"
+    return "well" if status.split(b" ")[1:2] == [b"200"] else "ill"
 
 
 async def _event_within(event: asyncio.Event, seconds: float) -> None:

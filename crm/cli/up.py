@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import nullcontext
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from .options import database_option, node_option, option
 from .output import say
 
 if TYPE_CHECKING:
+    from crm.embedded import EmbeddedPostgres
     from crm.settings import Settings
 
     from .supervisor import Service
@@ -38,17 +40,21 @@ def web_service(settings: Settings) -> list[str]:
 def up(only: tuple[str, ...], demo_data: bool, node: str | None, database_url: str | None) -> None:
     """Start everything, and keep it running until Ctrl-C.
 
-    A service that ends is started again; one whose /healthz is silent for 2 s is killed and started again.
+    A service that ends is started again; one whose /healthz is silent for 2 s is killed and started again. Our own
+    Postgres, which runs where no database is set, is started again, too.
     """
-    from crm.embedded import database_address
+    from crm.embedded import EmbeddedPostgres
     from crm.settings import read_settings
 
     settings = read_settings(node=node, database_url=database_url)
-    with database_address(settings) as address:
+    own = EmbeddedPostgres(settings.data_folder / "postgres") if settings.database_url is None else None
+    with own or nullcontext():
+        address = settings.database_url if own is None else own.url
+        assert address is not None
         _prepare(settings, address, demo_data)
         environment = {**os.environ, "KEFU_DATABASE_URL": address, "KEFU_NODE": settings.node}
         services = services_of(settings, only, environment)
-        asyncio.run(_supervise(services, environment))
+        asyncio.run(_supervise(services, environment, own))
 
 
 def _prepare(settings: Settings, address: str, demo_data: bool) -> None:
@@ -117,12 +123,16 @@ def _free_port() -> int:
         return port
 
 
-async def _supervise(services: list[Service], environment: dict[str, str]) -> None:
+async def _supervise(services: list[Service], environment: dict[str, str], own: EmbeddedPostgres | None) -> None:
+    from .own_postgres import keep_serving
     from .supervisor import Supervisor
 
     supervisor = Supervisor(services, environment, say)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.stop)
+    keeping = asyncio.create_task(keep_serving(own, say)) if own is not None else None
     await supervisor.run()
+    if keeping is not None:
+        keeping.cancel()
     say("all services have ended")

@@ -36,6 +36,7 @@ class Stage:
     """The demo's ground, up and running between `__enter__` and `__exit__`."""
 
     database_url: str
+    own_postgres: EmbeddedPostgres | None = None
     sandbox: Sandbox
     customers: list[Person]
 
@@ -111,7 +112,8 @@ class Stage:
             self.database_url = self.settings.database_url
         else:
             self._say("starting a Postgres of its own")
-            self.database_url = parts.enter_context(EmbeddedPostgres(self.folder / "postgres")).url
+            self.own_postgres = parts.enter_context(EmbeddedPostgres(self.folder / "postgres"))
+            self.database_url = self.own_postgres.url
         from crm import migrations
 
         self._say("bringing the tables up to date")

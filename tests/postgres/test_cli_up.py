@@ -44,7 +44,7 @@ def _up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, list[int]]]:
             ended = [bool(select.select([handle], [], [], 20)[0]) for handle in handles]
             for handle in handles:
                 os.close(handle)
-            assert ended == [True, True], "Postgres or the pages were left behind"
+            assert all(ended), "Postgres or the pages were left behind"
 
 
 def test_ctrl_c_ends_everything_with_exit_code_0(folder: Path) -> None:
@@ -63,6 +63,19 @@ def test_a_killed_up_leaves_no_process_behind(folder: Path) -> None:
         assert up.wait(30) == -signal.SIGKILL
         for handle in handles:
             assert select.select([handle], [], [], 20)[0]
+
+
+def test_our_own_postgres_is_started_again_when_it_is_killed(folder: Path) -> None:
+    with _up(folder) as (up, port, handles):
+        server = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGKILL)
+        assert up.stderr is not None
+        assert next(line for line in up.stderr if "Postgres" in line) == "our own Postgres has ended: started again\n"
+        assert next(line for line in up.stderr if "Postgres" in line) == "our own Postgres is well\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            assert answer.status == 200
+        again = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        handles.append(os.pidfd_open(again))
 
 
 def test_an_unknown_service_is_wrong_usage(database_url: str) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 """
+ILL_AFTER_A_WHILE = HEALTHY.replace(
+    "self.send_response(200)",
+    "self.server.asked = n = getattr(self.server, 'asked', 0) + 1; self.send_response(200 if n < 2 else 503)",
+)
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(600)"
 )
@@ -108,6 +113,14 @@ async def test_a_frozen_service_is_killed_and_started_again() -> None:
         await said.line(lambda line: "is well" in line, times=2)
 
 
+async def test_a_service_that_says_it_is_ill_is_started_again() -> None:
+    """503 from /healthz: a part of it has ended for good, the rest would serve nobody."""
+    port = _free_port()
+    async with _running(_service(ILL_AFTER_A_WHILE, str(port), health=("127.0.0.1", port))) as (_, said):
+        assert (await said.line(lambda line: "killed" in line)).startswith("web was ill for 2 s and was killed")
+        await said.line(lambda line: "is well" in line, times=2)
+
+
 async def test_a_service_that_never_gets_well_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "START_DEADLINE_S", 0.5)
     async with _running(_service(STUBBORN, health=("127.0.0.1", _free_port()))) as (_, said):
@@ -145,3 +158,23 @@ asyncio.run(main())
         parent.kill()
         assert select.select([child], [], [], 20)[0], "the service outlived its supervisor"
         os.close(child)
+
+
+def test_a_supervisor_that_was_stopped_itself_blames_nobody() -> None:
+    """A suspended machine, a terminal's Ctrl-Z: the silence was ours."""
+    script = f"""
+import asyncio, os, sys
+from crm.cli.supervisor import Service, Supervisor
+health = ("127.0.0.1", {_free_port()})
+web = Service("web", [sys.executable, "-c", {HEALTHY!r}, str(health[1])], health)
+asyncio.run(Supervisor([web], os.environ, lambda sentence: print(sentence, flush=True)).run())
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as up:
+        assert up.stdout is not None
+        assert "is well" in up.stdout.readline()
+        up.send_signal(signal.SIGSTOP)
+        time.sleep(module.SILENCE_S + 2 * module.ASK_EVERY_S)
+        up.send_signal(signal.SIGCONT)
+        time.sleep(module.SILENCE_S + 2 * module.ASK_EVERY_S)
+        up.kill()
+        assert up.stdout.read() == "", "it said something about a service that was well"
