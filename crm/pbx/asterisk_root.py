@@ -38,6 +38,7 @@ _ENTER_ROOT = """
 set -e
 root=$1; new=$2; shift 2
 mount -t tmpfs -o mode=755 kefu "$new"
+mount --make-rprivate "$new"
 for entry in "$root"/bin "$root"/sbin "$root"/lib* "$root"/usr "$root"/etc; do
     name=${entry##*/}
     if [ -L "$entry" ]; then cp -P "$entry" "$new/$name"

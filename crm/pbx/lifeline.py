@@ -43,7 +43,15 @@ def is_root() -> bool:
 def namespace_command() -> list[str]:
     """The command line that gives what follows its own mounts and process ids; an ordinary user becomes root inside."""
     command = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGKILL"]
+    if _root_is_no_mount():
+        command += ["--propagation", "unchanged"]
     return command if is_root() else [*command, "--user", "--map-root-user"]
+
+
+def _root_is_no_mount() -> bool:
+    """Whether we live in a chroot of a plain folder: there no mount stands at /, and none can be made private there."""
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    return not any(line.split(" ", 5)[4] == "/" for line in mounts)
 
 
 def check_namespaces() -> None:
