@@ -46,7 +46,9 @@ def _first(facts: Facts, channel: Channel, event: Newchannel, at: float) -> None
 def hangup_request(facts: Facts, event: HangupRequest, at: float) -> None:
     channel = facts.channels.get(event.uniqueid)
     if channel is not None:
+        channel.hung_up = True
         endings.hung_up(facts, channel, at)
+        talks.let_go(facts, channel, at)
 
 
 def hangup(facts: Facts, event: Hangup, at: float) -> None:

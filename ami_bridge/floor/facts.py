@@ -34,7 +34,8 @@ class Channel(Struct, eq=False):
     """One leg. `base`: its name without the unique ending; `half`: 1 or 2 of a Local pair, 0 for a real leg.
 
     `seat`: the seat it belongs to or speaks for. `phone_behind`: the agent's real phone was rung through this pair, so
-    the pair is only a wire. `consult`: begun by a seat in the middle of a talk, never a conversation of its own.
+    the pair is only a wire. `consult`: begun by a seat in the middle of a talk, never a conversation of its
+    own. `hung_up`: its far end did.
     """
 
     uniqueid: str
@@ -48,6 +49,7 @@ class Channel(Struct, eq=False):
     seat: str | None = None
     phone_behind: bool = False
     consult: bool = False
+    hung_up: bool = False
     bridge: Bridge | None = None
     bridge_at: float = 0.0
     caller: str | None = None

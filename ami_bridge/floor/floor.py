@@ -115,15 +115,19 @@ class Floor:
     def apply(self, event: Event, now: float) -> list[Change]:
         """Take in one event; what it changed, in order. Never raises for what a peer may send in whatever order."""
         at = self._time_of(event, now)
-        rule = RULES.get(type(event))
         facts = self.facts
+        if facts.partings or facts.doubts or facts.endings:
+            self._settle(max(at, self._clock))
+        rule = RULES.get(type(event))
         if rule is not None:
             rule(facts, event, at)
         return self._conclude(at)
 
     def tick(self, now: float) -> list[Change]:
         """Call each second: settles what waits for silence. Never changes what is written, only when."""
-        return self._conclude(self._estimate(now))
+        at = self._estimate(now)
+        self._settle(at)
+        return self._conclude(at)
 
     def sight_found(self, now: float, asterisk_version: str | None) -> list[Change]:
         """Connected and logged in. A snapshot must be asked for next (actions.snapshot)."""
@@ -156,30 +160,30 @@ class Floor:
             self._clock, self._heard_at = at, now
         return at
 
-    def _settle_all(self) -> None:
-        """Asterisk's clock was set back: what waits for a time would wait for long."""
-        talks.settle(self.facts, math.inf)
-        endings.look_again(self.facts)
-        endings.forget(self.facts, math.inf)
-        self.facts.doubts.clear()
-
     def _estimate(self, now: float) -> float:
         """Asterisk's time now, by the last event that carried one: the two clocks need not agree."""
         if not self._clock:
             return now
         return self._clock + max(0.0, now - self._heard_at)
 
-    def _conclude(self, at: float) -> list[Change]:
+    def _settle_all(self) -> None:
+        """Asterisk's clock was set back: what waits for a time would wait for long."""
+        self.facts.doubts.clear()
+        self._settle(math.inf)
+
+    def _settle(self, clock: float) -> None:
+        """What was due before this moment, before anything newer is taken in."""
         facts = self.facts
-        clock = max(at, self._clock)
-        if facts.partings:
-            talks.settle(facts, clock)
-        if facts.doubts:
-            doubts.settle(facts, clock)
+        talks.settle(facts, clock)
+        doubts.settle(facts, clock)
         if facts.revised:
             endings.look_again(facts)
-        if facts.endings:
-            endings.forget(facts, clock)
+        endings.forget(facts, clock)
+
+    def _conclude(self, at: float) -> list[Change]:
+        facts = self.facts
+        if facts.revised:
+            endings.look_again(facts)
         if facts.touched:
             for seat in facts.touched.values():
                 seats.refresh(facts, seat, at)

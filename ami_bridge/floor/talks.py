@@ -98,18 +98,19 @@ def leg_gone(facts: Facts, channel: Channel, at: float) -> None:
     call = channel.call
     if call is None:
         return
-    _let_go(facts, call, channel, at)
+    let_go(facts, channel, at)
     for talk in [talk for talk in call.talks.values() if channel.uniqueid in (talk.party, talk.row.seat_uniqueid)]:
         if talk.parted_at is not None or talk.row.seat not in _together(call):
             _end(facts, talk, at if talk.parted_at is None else talk.parted_at)
 
 
-def _let_go(facts: Facts, call: Call, channel: Channel, at: float) -> None:
-    """A seat that had kept its leg after the talk is gone for good."""
-    for talk in call.past_talks:
+def let_go(facts: Facts, channel: Channel, at: float) -> None:
+    """A seat that had kept its leg after the talk has hung up. Asterisk may keep the leg until the target answers."""
+    call = channel.call
+    for talk in call.past_talks if call is not None else ():
         if talk.stays and channel.uniqueid == talk.row.seat_uniqueid:
             talk.stays = False
-            if talk.row.seat not in call.talks:
+            if talk.row.seat not in talk.call.talks:
                 facts.say(SeatLetGo(talk.row, at))
 
 
@@ -205,7 +206,7 @@ def _end(facts: Facts, talk: Talk, at: float) -> None:
 def _stays(facts: Facts, talk: Talk) -> bool:
     """Whether the seat is still on the phone with its leg of this talk, and the caller is there to come back to."""
     leg = facts.channels.get(talk.row.seat_uniqueid or "")
-    return leg is not None and leg.bridge is not None and talk.call.row.ended_at is None
+    return leg is not None and leg.bridge is not None and not leg.hung_up and talk.call.row.ended_at is None
 
 
 def _correct_past(facts: Facts, call: Call, at: float, mover: Channel) -> None:
