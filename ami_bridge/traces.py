@@ -105,20 +105,19 @@ async def _feed(stream: IO[bytes], watch: Watch, writer: Writer, speed: float | 
 
 async def _chunks(stream: IO[bytes], speed: float | None) -> AsyncIterator[bytes]:
     """Pieces of the file: as fast as asked for, or paced by the time stamps in it."""
-    size = _CHUNK if speed is None else _SLICE
-    begun: tuple[float, float] | None = None
-    ahead = asyncio.ensure_future(asyncio.to_thread(stream.read, size))
-    try:
-        while chunk := await ahead:
-            ahead = asyncio.ensure_future(asyncio.to_thread(stream.read, size))
-            stamp = _STAMP.search(chunk) if speed is not None else None
-            if stamp is not None and speed is not None:
-                at, now = float(stamp[1]), time.monotonic()
-                begun = begun or (at, now)
-                await asyncio.sleep(max(0.0, (at - begun[0]) / speed - (now - begun[1])))
+    if speed is None:
+        while chunk := stream.read(_CHUNK):
             yield chunk
-    finally:
-        ahead.cancel()
+            await asyncio.sleep(0)
+        return
+    begun: tuple[float, float] | None = None
+    while chunk := stream.read(_SLICE):
+        stamp = _STAMP.search(chunk)
+        if stamp is not None:
+            at, now = float(stamp[1]), time.monotonic()
+            begun = begun or (at, now)
+            await asyncio.sleep(max(0.0, (at - begun[0]) / speed - (now - begun[1])))
+        yield chunk
 
 
 @contextmanager
