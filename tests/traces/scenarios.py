@@ -99,7 +99,7 @@ def queue_abandoned(sandbox: Sandbox, recorder: Recorder) -> None:
 @scenario
 def queue_rejected(sandbox: Sandbox, recorder: Recorder) -> None:
     seat = SippSeat(sandbox, "1003", ring_s=0.5, rejects=True)
-    with in_queue(sandbox, seat), SippCaller(sandbox, "13800138002", stay_s=2.5) as caller:
+    with in_queue(sandbox, seat), SippCaller(sandbox, "13800138002", stay_s=1.6) as caller:
         caller.wait()
 
 
