@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import ssl
 import time
 from collections.abc import Callable
@@ -20,15 +19,16 @@ from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 from panoramisk.message import Message
 
+from .backoff import Backoff
 from .framing import Banner, Block, Framing
 from .inbox import Connected, Heard, Inbox, Lost, News
 from .sending import (
     Account,
-    Answer,
     AnswerLost,
     Headers,
     LoginRefused,
     NotConnected,
+    read_answer,
     refuse_unsendable,
     why_no_connection,
     why_no_login,
@@ -37,7 +37,6 @@ from .sending import (
 BACKOFF_AT_MOST_S = 10.0
 CONNECT_DEADLINE_S = 5.0
 LOGIN_DEADLINE_S = 5.0
-ANSWER_DEADLINE_S = 5.0
 Say = Callable[[str], None]
 
 # panoramisk would print a whole action, the secret of a Login included, when a write fails.
@@ -137,18 +136,19 @@ class Listener:
 
     async def run(self) -> NoReturn:
         """Stay connected until cancelled. Raises LoginRefused, the one fault that waiting does not mend."""
-        failures = 0
+        backoff = Backoff(0.125, BACKOFF_AT_MOST_S)
         while True:
             began = time.monotonic()
             try:
                 why = await self._one_connection()
             except _Away as away:
                 why = str(away)
-            lived_s = time.monotonic() - began
-            failures = 0 if lived_s > BACKOFF_AT_MOST_S else failures + 1
-            self._tell(why)
-            pause_s = min(BACKOFF_AT_MOST_S, 0.25 * 2 ** min(failures, 10))
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            if time.monotonic() - began > BACKOFF_AT_MOST_S:
+                backoff.forget()
+            if why != self._said:
+                self._said = why
+                self._say(f"Asterisk at {self.account.where}: {why}; trying again")
+            await backoff.wait()
 
     def post(self, headers: Headers) -> asyncio.Future[Any]:
         """Write one action now, without waiting. Raises NotConnected or Unsendable before a byte leaves."""
@@ -158,14 +158,6 @@ class Listener:
         # as_list=False: rows of a list must reach the floor in wire order, not wait in a future for the list's end.
         future: asyncio.Future[Any] = self._manager.send_action(dict(headers), as_list=False)
         return future
-
-    async def send(self, headers: Headers, deadline_s: float = ANSWER_DEADLINE_S) -> Answer:
-        """Write one action and wait for its response. Raises like `post`, or AnswerLost."""
-        try:
-            answer = await asyncio.wait_for(self.post(headers), deadline_s)
-        except TimeoutError:
-            raise AnswerLost(f"Asterisk did not answer within {deadline_s:g} s") from None
-        return read_answer(answer)
 
     def pause_reading(self) -> None:
         """Leave bytes in the socket; resume before Asterisk's writetimeout or it closes the connection."""
@@ -205,11 +197,6 @@ class Listener:
 
     # ---- one connection
 
-    def _tell(self, why: str) -> None:
-        if why != self._said:
-            self._said = why
-            self._say(f"Asterisk at {self.account.where}: {why}; trying again")
-
     async def _one_connection(self) -> str:
         account = self.account
         self.framing = self._new_framing()
@@ -234,10 +221,8 @@ class Listener:
             self._said = None
             return await self._supervise(manager)
         finally:
+            self.let_go(manager, "the bridge let go")
             manager.close()
-            if self.connected:
-                self.connected = False
-                self._put(Lost(time.time(), "the bridge let go"))
 
     async def _connect(self, manager: Manager) -> None:
         try:
@@ -314,9 +299,3 @@ class Listener:
         except Exception as fault:  # noqa: BLE001 - panoramisk fails in many ways on hostile answers
             self.faults += 1
             _LOG.warning("an answer of Asterisk could not be read: %s", fault)
-
-
-def read_answer(message: Any) -> Answer:
-    """panoramisk's message as ours; a hostile answer may repeat a key."""
-    said = message.message
-    return Answer(bool(message.success), said if isinstance(said, str) else str(said))

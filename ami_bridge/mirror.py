@@ -17,9 +17,9 @@ from crm.ledger.statement import Row
 
 from .actions import look
 from .inbox import Connected, Heard, Inbox, Lost, News
-from .listener import Listener, read_answer
+from .listener import Listener
 from .rights import Rights
-from .sending import AnswerLost, NotConnected
+from .sending import AnswerLost, NotConnected, read_answer
 from .watch import Watch
 from .write import Writer
 
@@ -54,6 +54,7 @@ class Mirror:
         self._booted = False
         self._look_at = 0.0
         self._looks = 0
+        self._faults = 0
         self._said: set[str] = set()
 
     @property
@@ -114,7 +115,8 @@ class Mirror:
             if watch.sight is not None:
                 watch.sight.heard_at = reader.heard_at
                 watch.pending.touch(watch.sight)
-            if time.monotonic() >= self._look_at:
+            if time.monotonic() >= self._look_at or watch.faults != self._faults:
+                self._faults = watch.faults  # what a fault of ours left out is seen again
                 self._ask()
             missing = self.rights.missing(now) if self.rights is not None else None
             if missing is not None:

@@ -24,8 +24,8 @@ from crm.ledger.statement import Row
 from .actions import already_so, begin_after_call_work, headers_of, settles
 from .changes import CallHandled, Change, MemberSeen, PauseSeen
 from .lease import Lease
-from .listener import Listener, read_answer
-from .sending import AnswerLost, Headers, NotConnected, Unsendable
+from .listener import Listener
+from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
 from .watch import Reaction
 
 POLL_S = 1.0

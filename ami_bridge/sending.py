@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -93,3 +94,9 @@ def why_no_login(account: Account, answer: Answer) -> str:
         f"Asterisk at {account.where} refused the AMI user {account.username!r} ({answer.message}): "
         f"set {account.whose}_username and {account.whose}_secret ({secret}) as in its manager.conf"
     )
+
+
+def read_answer(message: Any) -> Answer:
+    """panoramisk's message as ours; a hostile answer may repeat a key."""
+    said = message.message
+    return Answer(bool(message.success), said if isinstance(said, str) else str(said))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from crm.database import (
     commit_batch,
 )
 
+from .backoff import Backoff
 from .batch import Batch, Pending
 from .lease import Lease
 from .set_aside import is_about_rows, pieces
@@ -176,7 +176,7 @@ class Writer:
 
     async def _commit(self, statements: Statements) -> None:
         """One transaction; tried until Postgres takes or refuses it. Raises BatchRefused and FenceLost."""
-        failures = 0
+        backoff = Backoff(0.05, RECONNECT_AT_MOST_S)
         while True:
             try:
                 connection = await self._connected()
@@ -193,9 +193,7 @@ class Writer:
             else:
                 self._tell(None)
                 return
-            failures += 1
-            pause_s = min(RECONNECT_AT_MOST_S, 0.05 * 2 ** min(failures, 10))
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            await backoff.wait()
 
     def _tell(self, away: str | None) -> None:
         if away is not None and self._away is None:

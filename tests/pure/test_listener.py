@@ -6,14 +6,25 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from forged_asterisk import ForgedAsterisk, Session, block, until
 
+from ami_bridge.backoff import Backoff
 from ami_bridge.framing import Framing
 from ami_bridge.inbox import Connected, Heard, Inbox, Lost, News
 from ami_bridge.listener import Listener
-from ami_bridge.sending import Account, AnswerLost, LoginRefused, NotConnected, Unsendable
+from ami_bridge.sending import (
+    Account,
+    Answer,
+    AnswerLost,
+    Headers,
+    LoginRefused,
+    NotConnected,
+    Unsendable,
+    read_answer,
+)
 
 WANTED = frozenset({b"FullyBooted", b"Newchannel", b"AgentCalled", b"QueueMember", b"QueueStatusComplete", b"Hangup"})
 RIGHT = "right"
@@ -39,6 +50,11 @@ async def listening(listener: Listener) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def sent(listener: Listener, headers: Headers) -> Answer:
+    """Send, and wait for the answer."""
+    return read_answer(await asyncio.wait_for(listener.post(headers), 5))
 
 
 async def next_news(listener: Listener, kind: type[News]) -> News:
@@ -75,7 +91,7 @@ async def test_N1_nothing_a_peer_sends_closes_the_connection(peer: ForgedAsteris
         session.send(b"Event: Newchannel\r\nUniqueid: \xe7\x8e\r\n\r\n")
         session.send(block("Event: Hangup", "Uniqueid: 1.1"))
         assert (await events(listener, 3))[-1] == b"Event: Hangup\r\nUniqueid: 1.1"
-        assert (await listener.send(PAUSE)).ok
+        assert (await sent(listener, PAUSE)).ok
         assert peer.sessions.empty(), "it had to connect again"
 
 
@@ -115,7 +131,7 @@ async def test_N3_an_unanswered_action_is_never_sent_again(peer: ForgedAsterisk)
     listener = listener_of(peer)
     async with listening(listener):
         session = await live(listener, peer)
-        pause = asyncio.ensure_future(listener.send(PAUSE))
+        pause = asyncio.ensure_future(sent(listener, PAUSE))
         dial = listener.post({"Action": "Originate", "Channel": "Local/1@x", "Exten": "1"})
         await peer.action("Originate")
         session.cut()
@@ -125,7 +141,7 @@ async def test_N3_an_unanswered_action_is_never_sent_again(peer: ForgedAsterisk)
             await dial
         peer.silent_about = set()
         await live(listener, peer)
-        assert (await listener.send({"Action": "QueuePenalty"})).ok  # everything before it on the wire was read
+        assert (await sent(listener, {"Action": "QueuePenalty"})).ok  # everything before it on the wire was read
         names = [action["Action"] for action in peer.actions if action["Action"] != "Ping"]
         assert sorted(names) == ["Login", "Login", "Originate", "QueuePause", "QueuePenalty"]
 
@@ -147,7 +163,7 @@ async def test_N4_an_answer_cut_inside_a_character_is_whole(peer: ForgedAsterisk
     listener = listener_of(peer)
     async with listening(listener):
         await live(listener, peer)
-        asked = asyncio.ensure_future(listener.send(PAUSE))
+        asked = asyncio.ensure_future(sent(listener, PAUSE))
         session, action = await peer.action("QueuePause")
         wire = block("Response: Error", f"ActionID: {action['ActionID']}", "Message: 座席不存在")
         inside = wire.index("席".encode()) + 2
@@ -184,7 +200,7 @@ async def test_N7_a_value_that_would_start_a_header_of_its_own_is_refused(peer: 
             listener.post({**PAUSE, "Reason": "\udce9"})
         with pytest.raises(Unsendable, match="headers"):
             listener.post({f"Variable{number}": "x" for number in range(200)})
-        assert (await listener.send({**PAUSE, "Reason": "午饭"})).ok
+        assert (await sent(listener, {**PAUSE, "Reason": "午饭"})).ok
         assert [line for line in peer.lines if line.startswith("Reason")] == ["Reason: 午饭"]
 
 
@@ -246,7 +262,7 @@ async def test_N10_rows_of_a_list_arrive_as_events_in_wire_order(peer: ForgedAst
     listener = listener_of(peer)
     async with listening(listener):
         session = await live(listener, peer)
-        answer = await listener.send({"Action": "QueueStatus"})
+        answer = await sent(listener, {"Action": "QueueStatus"})
         session.event("Hangup", "Uniqueid: 1.1")
         assert answer.ok
         names = [each.split(b"\r\n")[0] for each in await events(listener, 4)]
@@ -329,3 +345,21 @@ async def test_a_paused_reader_is_not_taken_for_a_dead_peer(peer: ForgedAsterisk
         listener.resume_reading()
         assert b"1.1" in (await events(listener, 1))[0]
         assert peer.sessions.empty()
+
+
+def test_N6_no_call_is_answered_with_panoramisks_fastagi() -> None:
+    rooms = Path(__file__).parents[2]
+    sources = [file for room in ("agi", "ami_bridge", "crm") for file in (rooms / room).rglob("*.py")]
+    assert sources
+    assert [file for file in sources if "fast_agi" in file.read_text(encoding="utf-8")] == []
+
+
+def test_attempts_grow_rarer_up_to_ten_seconds_and_never_beat_in_time() -> None:
+    backoff = Backoff(0.125, 10.0)
+    waits = [backoff.next_s() for _ in range(50)]
+    assert 0.1 < waits[0] <= 0.25
+    assert max(waits) <= 10
+    assert min(waits[10:]) >= 5
+    assert len(set(waits[10:])) > 30
+    backoff.forget()
+    assert backoff.next_s() <= 0.25
