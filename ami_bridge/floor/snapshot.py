@@ -148,7 +148,10 @@ def _sweep_recalled(facts: Facts, call: Call, ended_at: float) -> None:
     for ring in call.rings:
         if ring.row.outcome is None and not ring.dest:
             rings.end(facts, ring, "lost_sight", ended_at)
-    talks.review(facts, {call.row.id: call}, ended_at)
+    talks.review(facts, {call.row.id: call}, ended_at, guessed=True)
+    for talk in call.talks.values():
+        if talk.parted_at is not None:
+            talk.parted_at = min(talk.parted_at, ended_at)
 
 
 def _sweep_queues(facts: Facts, look: Look, at: float) -> None:
@@ -232,7 +235,8 @@ def _carry_on(facts: Facts, call: Call, at: float) -> None:
             elif not ring.dest:
                 ring.dest = leg.uniqueid
                 facts.rings[leg.uniqueid] = ring
-    talks.review(facts, {call.row.id: call}, at, guessed=True)
+    if not call.recalled:
+        talks.review(facts, {call.row.id: call}, at, guessed=True)
 
 
 def _recall_party(call: Call, leg: Channel) -> None:
