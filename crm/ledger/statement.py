@@ -89,6 +89,28 @@ def upsert(
     )
 
 
+def insert_missing(table: str, row: type[Row], *, key: str, computed: Mapping[str, str] | None = None) -> Statement:
+    """Like `upsert`, but a row that is there already stays as it is."""
+    whole = upsert(table, row, key=(key,), computed=computed)
+    return Statement(table, f"{whole.sql.partition(' ON CONFLICT ')[0]} ON CONFLICT ({key}) DO NOTHING")
+
+
+def change_rows(table: str, row: type[Row], *, key: str, columns: tuple[str, ...], condition: str) -> Statement:
+    """Set `columns` of rows that are there, where `condition` holds over the row `t`; nothing is inserted."""
+    types = _columns(row)
+    record = ", ".join(
+        f'"{name}" {"double precision" if types[name] == "moment" else types[name]}' for name in (key, *columns)
+    )
+    changes = ", ".join(
+        f'"{name}" = ' + (f'to_timestamp(r."{name}")' if types[name] == "moment" else f'r."{name}"') for name in columns
+    )
+    return Statement(
+        table,
+        f'UPDATE "{table}" AS t SET {changes} FROM json_to_recordset(%s::json) AS r({record}) '  # noqa: S608 - our names
+        f"WHERE t.{key} = r.{key} AND ({condition})",
+    )
+
+
 def select_rows(table: str, row: type[Row], condition: str, order: str) -> str:
     """SQL that yields one JSON array: the rows of `table` (as `t`) where `condition` holds, as the Struct has them."""
     columns = _columns(row)

@@ -11,6 +11,7 @@ from . import (
     postures,
     queues,
     requests,
+    sight,
     visits,
     wrap_ups,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "postures",
     "queues",
     "requests",
+    "sight",
     "visits",
     "wrap_ups",
 ]
