@@ -15,6 +15,7 @@ from crm.ledger.postures import Sight
 from crm.ledger.statement import Row
 
 from .batch import Pending
+from .blindness import Blindness
 from .changes import (
     URGENT,
     AgentRung,
@@ -26,7 +27,7 @@ from .changes import (
     TalkBegan,
     TalkEnded,
 )
-from .events import Unreadable, read
+from .events import Event, Unreadable, read
 from .floor import Floor
 from .framing import Banner, Block, Torn
 from .inbox import Connected, Heard, Lost, News
@@ -58,6 +59,7 @@ class Watch:
     def __init__(self, node: str, pending: Pending, *, reactions: dict[type[Change], Reaction] | None = None) -> None:
         self.floor = Floor(node)
         self.screens = Screens()
+        self.blindness = Blindness(node)
         self.pending = pending
         self.reactions = reactions or {}
         self.sight: Sight | None = None
@@ -65,12 +67,14 @@ class Watch:
         self.unreadable = 0
         self.drift = 0
         self.faults = 0
+        self._recorded = False
         self._clock = 0.0
         self._ticked = 0
         self._begun: Banner | None = None
 
     def blind_since(self, at: float) -> None:
         """At the beginning: nobody has seen this node since `at`, when an earlier bridge ended."""
+        self.blindness.why = "the bridge had ended"
         self._note(self.floor.sight_lost(at), at)
         if self.sight is not None:
             self.sight.heard_at = at
@@ -80,8 +84,10 @@ class Watch:
         if type(news) is Heard:
             self._hear(news.blocks, news.at)
         elif type(news) is Connected:
+            self.blindness.why = "Asterisk went down"
             self._note(self.floor.sight_found(news.at, news.version), news.at)
         elif type(news) is Lost:
+            self.blindness.why = news.why
             self._note(self.floor.sight_lost(news.at), news.at)
 
     def tick(self, now: float) -> None:
@@ -90,6 +96,12 @@ class Watch:
 
     def take_recorded(self, blocks: list[Block]) -> None:
         """A recorded stream: Asterisk's own time stamps are the clock, whatever the chunking."""
+        if not self._clock:
+            # Rows of a look at the beginning carry no time; the first event that does came right after them.
+            known = (
+                event.at for block in blocks if isinstance(block, bytes) and isinstance(event := read(block), Event)
+            )
+            self._clock = next((at for at in known if at is not None), 0.0)
         self._hear(blocks, None)
 
     def end_recorded(self) -> None:
@@ -167,5 +179,10 @@ class Watch:
                     pending.touch(row)
             if kind is Corrected:
                 self.drift += 1
+                pending.touch(self.blindness.corrected(change.what, now))  # type: ignore[attr-defined]
             elif kind is SightChanged:
                 self.sight = change.sight  # type: ignore[attr-defined]
+                if not self._recorded:
+                    window = self.blindness.sight_changed(self.sight, now)
+                    if window is not None:
+                        pending.touch(window)

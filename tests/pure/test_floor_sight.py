@@ -7,8 +7,10 @@ from ami_stream import T0, Leg, Room, block, caller, played, recorded, seat_leg
 
 from ami_bridge import events
 from ami_bridge.actions import LOOK
+from ami_bridge.batch import Pending
 from ami_bridge.changes import Corrected, SightChanged
 from ami_bridge.events import Event
+from ami_bridge.watch import Watch
 from crm.ledger.conversations import Conversation, Offer, Segment, Wait
 from crm.ledger.pops import Pop
 from crm.ledger.postures import Membership, Posture
@@ -275,3 +277,18 @@ def test_shutdown_is_the_last_that_is_seen() -> None:
     room.wait(20)
     room.loses_sight()
     assert room.floor.sight.lost_at == T0 + 9
+
+
+def test_a_recording_that_begins_with_a_look_reckons_back_from_its_first_time_stamp() -> None:
+    pending = Pending("asterisk1")
+    watch = Watch("asterisk1", pending)
+    duration = {"Duration": "00:01:00", "ActionID": f"{LOOK}channels"}
+    watch.take_recorded(
+        [
+            block("CoreShowChannel", at=None, **CALLER.headers(), **duration),
+            block("CoreShowChannelsComplete", at=None, ListItems=1, ActionID=f"{LOOK}channels"),
+            block("HangupRequest", at=0, **CALLER.headers()),
+        ]
+    )
+    (call,) = watch.floor.facts.calls.values()
+    assert call.row.started_at == T0 - 60
