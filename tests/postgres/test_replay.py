@@ -200,3 +200,13 @@ def test_scrubbing_in_any_chunking_is_the_same() -> None:
 
 def _values(data: bytes, mark: bytes) -> Iterable[bytes]:
     return [piece.split(b"\r\n", 1)[0] for piece in data.split(mark)[1:]]
+
+
+async def test_every_recorded_scenario_is_taken_whole_by_postgres(database: Database, database_url: str) -> None:
+    files = sorted((Path(__file__).parents[1] / "traces").glob("*.ami"))
+    assert len(files) > 20
+    for file in files:
+        told = await play(file, database, file.stem)
+        assert told.messages > 5
+    assert rows(database_url, "SELECT table_name, reason FROM set_aside") == []
+    assert rows(database_url, "SELECT count(*) > 20 FROM conversation") == [(True,)]
