@@ -57,11 +57,12 @@ class CelEvent(Struct, frozen=True):
 
 
 class Bridged(Struct):
-    """One leg in one bridge. `left_at` None: still in it, or no line says."""
+    """One leg in one bridge. `left_at` None: still in it, or no line says. `holding`: it hears music, no person."""
 
     bridge: str
     entered_at: float
     left_at: float | None = None
+    holding: bool = False
 
 
 class Leg(Struct):
@@ -211,7 +212,8 @@ def _tell(call: CelCall, leg: Leg, event: CelEvent) -> None:
     if kind == "ANSWER":
         leg.answered_at = leg.answered_at or event.at
     elif kind == "BRIDGE_ENTER":
-        leg.bridged.append(Bridged(str(extra.get("bridge_id", "")), event.at))
+        holding = "holding" in str(extra.get("bridge_technology", ""))
+        leg.bridged.append(Bridged(str(extra.get("bridge_id", "")), event.at, holding=holding))
     elif kind == "BRIDGE_EXIT":
         bridge = str(extra.get("bridge_id", ""))
         for stay in reversed(leg.bridged):
