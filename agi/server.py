@@ -105,6 +105,7 @@ class AgiServer:
                 f"cannot listen on {host}:{port} ({taken.strerror or taken}): "
                 "stop what listens there, or change fastagi_host and fastagi_port"
             ) from None
+        self._book.end_left(self._site.node)
         self._chores = [asyncio.create_task(self._book.write_on()), asyncio.create_task(self._sweep())]
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Literal
@@ -100,6 +101,7 @@ class VisitBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._unwritten: deque[Entry] = deque()
+        self._left: tuple[str, datetime] | None = None
         self._more = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -109,6 +111,11 @@ class VisitBook:
     def unwritten(self) -> int:
         """Entries that wait for the database."""
         return len(self._unwritten)
+
+    def end_left(self, node: str) -> None:
+        """What was begun on this node before now, and is open still, was left by a server that was killed: end it."""
+        self._left = node, now()
+        self._more.set()
 
     def enter(self, entry: Entry) -> None:
         """Keep an entry until it is written."""
@@ -127,6 +134,7 @@ class VisitBook:
             await self._more.wait()
             batch = [self._unwritten[index] for index in range(min(BATCH, len(self._unwritten)))]
             try:
+                await self._end_left()
                 await self._write(batch)
                 failures = 0
             except CrmUnavailable as away:
@@ -152,7 +160,21 @@ class VisitBook:
             pass
         return len(self._unwritten)
 
+    async def _end_left(self) -> None:
+        if self._left is None:
+            return
+        try:
+            async with self._database.transaction() as session:
+                await visits.end_left(session, *self._left)
+        except CrmUnavailable:
+            raise
+        except Exception as refused:  # noqa: BLE001 - old visits must not end the writing of new ones
+            _log.error("visits of an earlier server stay open", why=str(refused).splitlines()[0])
+        self._left = None
+
     async def _write(self, batch: list[Entry]) -> None:
+        if not batch:
+            return
         try:
             async with self._database.transaction() as session:
                 await write(session, batch)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import Table, case, func
+from sqlalchemy import Table, case, func, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -81,6 +81,15 @@ async def begin(session: AsyncSession, *visits: VisitRow) -> None:
 async def end(session: AsyncSession, *visits: VisitRow) -> None:
     """Write visits as they ended; also where their beginning was never written."""
     await session.execute(_END, list(visits))
+
+
+async def end_left(session: AsyncSession, node: str, before: datetime) -> None:
+    """End what a server that was killed left open: its callers went on by the dialplan, and nobody will say so.
+
+    A second server of the node that serves on writes the true end of its own visits over this.
+    """
+    left = (Visit.node == node, Visit.ended_at.is_(None), Visit.started_at < before)
+    await session.execute(update(Visit).where(*left).values(ended_at=before, ending="failed"))
 
 
 async def learn(session: AsyncSession, *facts: FactsRow) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,10 +19,12 @@ from .declaration import Id, Table
 class Visit(Table):
     """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed}; `last_prompt` the last one heard.
 
-    `ending`: join_queue, voicemail, transfer, goodbye, hung_up, failed. `served`: the flow gave the answer asked for.
+    `ending`: join_queue, voicemail, transfer, goodbye, hung_up, failed (our fault, or a server that died: the caller
+    went on by the dialplan). `served`: the flow gave the answer asked for.
     """
 
     __tablename__ = "visit"
+    __table_args__ = (Index("ix_visit_open", "node", postgresql_where=text("ended_at IS NULL")),)
 
     id: Mapped[Id]
     node: Mapped[str]

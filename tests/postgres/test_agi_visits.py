@@ -216,3 +216,27 @@ async def test_writing_twice_changes_nothing(database: Database) -> None:
     async with database.reading() as session:
         assert (await session.scalars(select(Visit))).one().ending == "hung_up"
     writing.cancel()
+
+
+async def test_what_a_killed_server_left_open_is_ended_by_the_next_one(database: Database) -> None:
+    """Its callers went on by the dialplan. What another server of the node still plays ends as that one says."""
+    left, played_on = (VisitNotes(node="node1", linkedid=name, uniqueid=name, flow="front_desk") for name in "12")
+    book = VisitBook(database)
+    writing = asyncio.create_task(book.write_on())
+    for notes in (left, played_on):
+        book.enter(beginning(notes))
+    assert await book.written(within_s=5) == 0
+    book.end_left("node1")
+    begun_later = VisitNotes(node="node1", linkedid="3", uniqueid="3", flow="front_desk")
+    book.enter(beginning(begun_later))
+    played_on.close("goodbye", served=True)
+    book.enter(finished(played_on))
+    assert await book.written(within_s=5) == 0
+    writing.cancel()
+    async with database.reading() as session:
+        found = await session.execute(select(Visit.linkedid, Visit.ending, Visit.ended_at.is_(None)))
+        assert sorted(tuple(row) for row in found) == [
+            ("1", "failed", False),
+            ("2", "goodbye", False),
+            ("3", None, True),
+        ]

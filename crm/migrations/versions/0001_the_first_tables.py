@@ -182,6 +182,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_visit'))
     )
     op.create_index(op.f('ix_visit_linkedid'), 'visit', ['linkedid'], unique=False)
+    op.create_index('ix_visit_open', 'visit', ['node'], unique=False, postgresql_where=sa.text('ended_at IS NULL'))
     op.create_table('agent_queue',
     sa.Column('agent_id', sa.Uuid(), nullable=False),
     sa.Column('queue', sa.String(), nullable=False),
@@ -382,6 +383,7 @@ def downgrade() -> None:
     op.drop_index('ix_customer_order_customer_id', table_name='customer_order')
     op.drop_table('customer_order')
     op.drop_table('agent_queue')
+    op.drop_index('ix_visit_open', table_name='visit', postgresql_where=sa.text('ended_at IS NULL'))
     op.drop_index(op.f('ix_visit_linkedid'), table_name='visit')
     op.drop_table('visit')
     op.drop_table('set_aside')
