@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 
 # Programs that come from the system's packages: program → Debian package.
 DEMO_PACKAGES := python3-venv mmdebstrap uidmap espeak-ng sox
-SYSTEM_PACKAGES := python3-venv mmdebstrap uidmap sip-tester espeak-ng sox chromium fonts-noto-cjk postgresql
+SYSTEM_PACKAGES := python3-venv mmdebstrap uidmap sip-tester espeak-ng sox chromium fonts-noto-cjk libatomic1 postgresql
 
 ##@ Start here
 .PHONY: help demo demo-system
