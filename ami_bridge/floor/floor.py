@@ -12,7 +12,7 @@ never guesses: a seat not heard of since the last look is unseen, not free. The 
     caller. Agents' legs, Local halves and what a seat dials in the middle of a talk (a consult) begin none.
  4. An inbound conversation ends with its caller's leg, any other with its last leg. Its outcome: a talk makes it
     answered, else a message, a booked callback, the last queue's way out, a flow that said goodbye, the last ring.
-    Who hung up first ended it; a far end that follows within two seconds of the agent is Asterisk passing it on.
+    Who hung up first ended it, unless the caller waited, talked or left a message after that.
  5. A wait runs from QueueCallerJoin to QueueCallerLeave; how it ended is said by AgentConnect or by our dialplan. Until
     then 'abandoned' is only the best word so far.
  6. A ring begins with AgentCalled, or with DialBegin for a seat that no queue rings. The first word that it is over
