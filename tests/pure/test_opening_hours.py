@@ -42,11 +42,11 @@ def test_a_range_may_run_over_the_weekend() -> None:
     assert open_days == [True, False, False, False, False, True, True]
 
 
-@given(st.datetimes(timezones=st.just(UTC)))
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - the strategy adds the zone
 def test_round_the_clock_is_never_closed_and_no_hours_never_open(at: datetime) -> None:
     always = read_opening_hours("mon-sun 00:00-24:00", "Europe/London")
-    assert is_open(always, at.replace(year=2026))
-    assert not is_open(read_opening_hours("", "Europe/London"), at.replace(year=2026))
+    assert is_open(always, at)
+    assert not is_open(read_opening_hours("", "Europe/London"), at)
 
 
 @pytest.mark.parametrize(
