@@ -27,7 +27,8 @@ HELP = {
     "pbx": "Check asterisk-conf, run a private Asterisk.",
     "prompts": "Build and check the spoken prompts.",
     "queue": "List queues: who waits, who could answer.",
-    "report": "Run a report.",
+    "queue-log": "Take a history of queue_log into the ledger.",
+    "report": "Hold the ledger against Asterisk's own files.",
     "up": "Start everything, and keep it running.",
     "web": "Serve the pages.",
 }

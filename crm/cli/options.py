@@ -29,13 +29,17 @@ node_option = option("--node", metavar="NAME", envvar="KEFU_NODE", help="Which A
 
 
 def with_database(
-    work: Callable[[Database, Settings], Awaitable[_Answer]], *, database_url: str | None, node: str | None = None
+    work: Callable[[Database, Settings], Awaitable[_Answer]],
+    *,
+    database_url: str | None,
+    node: str | None = None,
+    timezone: str | None = None,
 ) -> _Answer:
     """Run `work` with the database of the settings; our own Postgres is started for it when none is set."""
     from crm.embedded import database_address
     from crm.settings import read_settings
 
-    settings = read_settings(database_url=database_url, node=node)
+    settings = read_settings(database_url=database_url, node=node, timezone=timezone)
 
     async def run(address: str) -> _Answer:
         from crm.database import Database
