@@ -50,7 +50,13 @@ def _row_fields(kind: type[Change]) -> tuple[str, ...]:
 
 _ROWS_OF = {kind: _row_fields(kind) for kind in Change.__subclasses__()}
 _URGENT = frozenset(URGENT)
+_EARLY_AT_MOST = 5000
 _POPPING = frozenset({AgentRung, TalkBegan, RingEnded, TalkEnded, ConversationEnded})
+
+
+def _stamp(block: Block) -> float | None:
+    event = read(block) if isinstance(block, bytes) else None
+    return event.at if isinstance(event, Event) else None
 
 
 class Watch:
@@ -71,6 +77,7 @@ class Watch:
         self._clock = 0.0
         self._ticked = 0
         self._begun: Banner | None = None
+        self._early: list[Block] = []
 
     def blind_since(self, at: float) -> None:
         """At the beginning: nobody has seen this node since `at`, when an earlier bridge ended."""
@@ -97,15 +104,19 @@ class Watch:
     def take_recorded(self, blocks: list[Block]) -> None:
         """A recorded stream: Asterisk's own time stamps are the clock, whatever the chunking."""
         if not self._clock:
-            # Rows of a look at the beginning carry no time; the first event that does came right after them.
-            known = (
-                event.at for block in blocks if isinstance(block, bytes) and isinstance(event := read(block), Event)
-            )
-            self._clock = next((at for at in known if at is not None), 0.0)
+            # Rows of a look at the beginning carry no time; the first event that does came right after them. They wait
+            # for it, so that the reckoning is the same in any chunking.
+            self._early += blocks
+            stamps = (_stamp(block) for block in blocks)
+            self._clock = next((at for at in stamps if at is not None), 0.0)
+            if not self._clock and len(self._early) < _EARLY_AT_MOST:
+                return
+            blocks, self._early = self._early, []
         self._hear(blocks, None)
 
     def end_recorded(self) -> None:
         """The recorded stream is over: nothing more is seen of this node."""
+        self._hear(self._early, None)
         self._note(self.floor.sight_lost(self._clock), self._clock)
 
     def _hear(self, blocks: list[Block], at: float | None) -> None:
