@@ -7,7 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 CACHE ?= $(or $(KEFU_CACHE_DIR),$(HOME)/.cache/kefu)
 T ?= tests
-PYTEST := $(BIN)/python -m pytest
+# Tests mostly wait for phones, pages and databases: three files at a time keep two cores busy.
+JOBS ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # Programs that come from the system's packages: program → Debian package.
 DEMO_PACKAGES := python3-venv mmdebstrap uidmap espeak-ng sox
@@ -79,10 +81,8 @@ conf: python ## Lint the dialplan, menus and prompts
 	$(BIN)/kefu prompts check
 
 test-all: ## All tests with coverage (installs nothing); make test-all T=tests/pure for some
-	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest $(T)
-	@$(MAKE) --no-print-directory test-debian-postgres
-	$(BIN)/coverage combine --quiet
+	$(PYTEST) --cov --cov-report= $(T)
+	$(PYTEST) --cov --cov-report= --cov-append tests/postgres --postgres debian
 	$(BIN)/coverage report
 
 test-pure: ## Tests that need no service (seconds)

@@ -112,11 +112,11 @@ class ForgedAsterisk:
         """Actions of one name, as they come."""
         return self._queues.setdefault(name, asyncio.Queue())
 
-    async def action(self, name: str, deadline_s: float = 5.0) -> tuple[Session, Action]:
+    async def action(self, name: str, deadline_s: float = 30.0) -> tuple[Session, Action]:
         """The next action of that name."""
         return await asyncio.wait_for(self.heard(name).get(), deadline_s)
 
-    async def session(self, deadline_s: float = 5.0) -> Session:
+    async def session(self, deadline_s: float = 30.0) -> Session:
         """The next client that logged in."""
         return await asyncio.wait_for(self.sessions.get(), deadline_s)
 
@@ -152,7 +152,7 @@ class ForgedAsterisk:
             writer.close()
 
 
-async def until(condition: Callable[[], object], deadline_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], deadline_s: float = 30.0) -> None:
     """Return when `condition` holds; for what gives no event to await."""
     async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110 - see above

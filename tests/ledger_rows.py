@@ -16,7 +16,7 @@ def rows(url: str, query: str) -> Rows:
         return connection.execute(query).fetchall()
 
 
-async def seen(url: str, query: str, expected: Rows, deadline_s: float = 15.0) -> None:
+async def seen(url: str, query: str, expected: Rows, deadline_s: float = 30.0) -> None:
     """Return once the query finds `expected`; a row tells nobody that it changed, so it is asked again."""
     found: Rows = []
     try:

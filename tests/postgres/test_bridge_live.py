@@ -74,7 +74,7 @@ def rows(url: str, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         return connection.execute(query, parameters).fetchall()
 
 
-async def seen(url: str, query: str, expected: list[tuple[Any, ...]], deadline_s: float = 5.0) -> None:
+async def seen(url: str, query: str, expected: list[tuple[Any, ...]], deadline_s: float = 30.0) -> None:
     """Until the query yields `expected`."""
     found: list[tuple[Any, ...]] = []
     try:

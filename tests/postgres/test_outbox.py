@@ -67,7 +67,7 @@ def state(url: str, wish: str) -> tuple[str, str | None]:
     return row[0], row[1]
 
 
-async def settled(url: str, wish: str, deadline_s: float = 8) -> tuple[str, str | None]:
+async def settled(url: str, wish: str, deadline_s: float = 30.0) -> tuple[str, str | None]:
     """How the wish ended."""
     await until(lambda: state(url, wish)[0] not in ("wanted", "sent"), deadline_s)
     return state(url, wish)
