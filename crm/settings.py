@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     write_linger_ms: Milliseconds = 40
     batch_messages: Count = 200
     batch_messages_behind: Count = 1000
+    journal_days: Annotated[int, Field(ge=1, le=3650, description="whole days from 1 to 3650")] = 14
 
     @field_validator("timezone")
     @classmethod

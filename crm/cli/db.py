@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from .options import database_option, json_option, with_database
@@ -22,12 +24,28 @@ def upgrade(database_url: str | None, as_json: bool) -> None:
     from crm.embedded import database_address
     from crm.settings import read_settings
 
-    with database_address(read_settings(database_url=database_url)) as address:
+    settings = read_settings(database_url=database_url)
+    with database_address(settings) as address:
         ran = migrations.upgrade(address)
+        asyncio.run(_keep_journal(address, settings.journal_days))
     if as_json:
         print_json({"migrations": ran})
     else:
         say(f"migrated: {', '.join(ran)}" if ran else "the tables are up to date")
+
+
+async def _keep_journal(address: str, kept_days: int) -> None:
+    """The journal's days from today on; the bridge goes on with it each hour."""
+    from datetime import UTC, datetime
+
+    from crm import journal
+    from crm.database import Database
+
+    database = Database(address, application_name="kefu-cli", pool_size=1)
+    try:
+        await journal.keep(database, kept_days, datetime.now(UTC))
+    finally:
+        await database.close()
 
 
 @db.command()

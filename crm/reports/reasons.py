@@ -16,7 +16,7 @@ REASONS: dict[str, str] = {
     "abandoned_at_answer": "the caller hung up at the instant of the answer: queue_log names the agent of an abandon",
     "join_failed_unlogged": "a caller whom the queue did not let in leaves no line in queue_log",
     "started_before_window": "it began before the first line of the file, so the file tells only its end",
-    "ended_after_window": "it ended after the last line of the file, or still goes on",
+    "ended_after_window": "it began or ended after the last line of the file, or still goes on",
     "before_first_sight": "Kefu did not watch this Asterisk yet",
     "blind_window": "nobody looked at this Asterisk for a while during this call, and its files are not back-filled",
     "lost_sight": "the call ended unseen; the ledger says so instead of guessing",

@@ -26,6 +26,8 @@ from .reasons import Difference
 
 MARGIN_S = 6 * 3600.0
 """Calls that began so long before the span may still be in its files."""
+AFTER_S = 60.0
+"""Calls so soon after a file's last line are looked at, too: they may be what it lacks."""
 _FOREVER = 4_102_444_800.0
 
 
@@ -113,7 +115,7 @@ def _span(times: list[float], since: float | None, until: float | None, *, last_
     first, last = min(times), max(times)
     return Span(
         since=first if since is None else since,
-        until=last + last_second_s + 0.001 if until is None else until,
+        until=last + AFTER_S if until is None else until,
         first_at=first,
         last_at=last + last_second_s,
     )

@@ -14,16 +14,20 @@ from .declaration import Table
 class JournalBlock(Table):
     """The AMI messages of one batch: `block` is zlib of the message blocks as they came, blank line after each.
 
-    `unreadable` counts messages of the block that no reader understood.
+    `unreadable` counts messages of the block that no reader understood. One partition a day of `first_at` (UTC), in the
+    schema journal_days; crm/journal.py makes and drops them.
     """
 
     __tablename__ = "journal"
-    __table_args__ = (Index("ix_journal_first_at", "node", "first_at"),)
+    __table_args__ = (
+        Index("ix_journal_first_at", "node", "first_at"),
+        {"postgresql_partition_by": "RANGE (first_at)"},
+    )
 
     node: Mapped[str] = mapped_column(primary_key=True)
     fence: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
-    first_at: Mapped[datetime]
+    first_at: Mapped[datetime] = mapped_column(primary_key=True)
     last_at: Mapped[datetime]
     messages: Mapped[int]
     unreadable: Mapped[int] = mapped_column(default=0)

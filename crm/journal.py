@@ -1,0 +1,129 @@
+"""The journal of AMI messages: its days made and dropped, and a conversation's messages taken out of it.
+
+One partition a day (UTC) in the schema journal_days; what no day was made for stands in `undated` until it is. Old days
+are dropped whole, never row by row. Called by the bridge each hour, by `kefu db upgrade`, and by explain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import zlib
+from collections.abc import Collection, Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.database import Database
+
+AHEAD_DAYS = 3
+LOCK_PATIENCE_MS = 1000
+_DAY = re.compile(r"d(\d{4})(\d{2})(\d{2})")
+_PARTITIONS = text(
+    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+    "WHERE i.inhparent = 'journal'::regclass ORDER BY c.relname"
+)
+_UNDATED = text("SELECT DISTINCT (first_at AT TIME ZONE 'UTC')::date FROM journal_days.undated")
+_BLOCKS = text(
+    "SELECT first_at, last_at, block FROM journal WHERE node = :node AND first_at < :until AND first_at >= :earliest "
+    "AND last_at >= :since AND linkedids && :linkedids ORDER BY first_at, fence, number"
+)
+# A batch is at most this long: its first message may be so much older than one inside it.
+_LONGEST_BATCH = timedelta(hours=1)
+
+
+class Kept(Struct, frozen=True):
+    """What `keep` did: days made and days dropped."""
+
+    made: list[date]
+    dropped: list[date]
+
+
+class Heard(Struct, frozen=True):
+    """One AMI message of the journal. `at`: Asterisk's time if it carried one, else when its batch began."""
+
+    at: float
+    headers: list[tuple[str, str]]
+
+    def get(self, name: str) -> str:
+        """The first value of a header; '' when there is none."""
+        return next((value for key, value in self.headers if key == name), "")
+
+
+async def keep(database: Database, kept_days: int, now: datetime) -> Kept:
+    """Make the days around `now`, file what stands undated, drop days older than `kept_days`.
+
+    Each day is a transaction of its own with a short patience for locks: what traffic holds is left for the next time.
+    """
+    today = now.astimezone(UTC).date()
+    oldest = today - timedelta(days=kept_days)
+    async with database.reading() as session:
+        there = await _days(session)
+        strayed = {row[0] for row in await session.execute(_UNDATED)}
+    wanted = {today + timedelta(days=offset) for offset in range(-1, AHEAD_DAYS + 1)} | strayed
+    made: list[date] = []
+    for day in sorted(wanted - there):
+        async with database.transaction() as session:
+            await _make(session, day)
+        made.append(day)
+    dropped: list[date] = []
+    for day in sorted(day for day in there | set(made) if day < oldest):
+        async with database.transaction() as session:
+            await _patience(session)
+            await session.execute(text(f"DROP TABLE IF EXISTS journal_days.{_name(day)}"))
+        dropped.append(day)
+    return Kept(made, dropped)
+
+
+async def messages(
+    session: AsyncSession, node: str, linkedids: Collection[str], since: datetime, until: datetime
+) -> list[Heard]:
+    """All messages of the blocks that name one of these Linkedids, in the order heard; sort out what is not of them."""
+    asked = {"node": node, "linkedids": list(linkedids), "since": since, "until": until}
+    rows = await session.execute(_BLOCKS, {**asked, "earliest": since - _LONGEST_BATCH})
+    return [heard for row in rows for heard in unpacked(row.block, row.first_at.timestamp())]
+
+
+def unpacked(block: bytes, at: float) -> Iterator[Heard]:
+    """The messages of one block. at: for those without a time of their own."""
+    for raw in zlib.decompress(block).split(b"\r\n\r\n"):
+        if not raw.strip():
+            continue
+        lines = raw.decode("utf-8", "replace").split("\r\n")
+        headers = [(key, value) for key, _, value in (line.partition(": ") for line in lines)]
+        heard = Heard(at, headers)
+        stamp = heard.get("Timestamp")
+        with contextlib.suppress(ValueError):
+            at = float(stamp) if stamp else at
+        yield Heard(at, headers)
+
+
+async def _days(session: AsyncSession) -> set[date]:
+    names = (await session.execute(_PARTITIONS)).scalars()
+    return {date(*map(int, found.groups())) for name in names if (found := _DAY.fullmatch(name))}
+
+
+async def _make(session: AsyncSession, day: date) -> None:
+    """A table of the day's own, with what stands undated of it, then attached: the journal itself is hardly locked."""
+    name, begin = f"journal_days.{_name(day)}", f"'{day} 00:00+00'"
+    end = f"'{day + timedelta(days=1)} 00:00+00'"
+    inside = f"first_at >= {begin} AND first_at < {end}"
+    await _patience(session)
+    await session.execute(text("LOCK TABLE journal_days.undated IN ACCESS EXCLUSIVE MODE"))
+    moved = f"WITH moved AS (DELETE FROM journal_days.undated WHERE {inside} RETURNING *)"  # noqa: S608 - our own dates
+    for statement in (
+        f"CREATE TABLE {name} (LIKE journal INCLUDING ALL, CHECK ({inside}))",
+        f"{moved} INSERT INTO {name} SELECT * FROM moved",  # noqa: S608 - likewise
+        f"ALTER TABLE journal ATTACH PARTITION {name} FOR VALUES FROM ({begin}) TO ({end})",
+    ):
+        await session.execute(text(statement.replace(":", r"\:")))
+
+
+async def _patience(session: AsyncSession) -> None:
+    await session.execute(text(f"SET LOCAL lock_timeout = {LOCK_PATIENCE_MS}"))
+
+
+def _name(day: date) -> str:
+    return f"d{day:%Y%m%d}"
