@@ -1,14 +1,19 @@
-"""`kefu conversation`: calls as they were."""
+"""`kefu conversation`: calls as they were, and why the ledger says so."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import database_option, json_option, option, with_database
+from .options import database_option, json_option, node_option, option, with_database
 from .output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from crm.database import Database
+    from crm.reports.explain import Explained
+    from crm.settings import Settings
 
 SHOWN = 50
 COLUMNS = (
@@ -27,7 +32,7 @@ COLUMNS = (
 
 @click.group()
 def conversation() -> None:
-    """List calls."""
+    """List calls, explain one."""
 
 
 @conversation.command("list")
@@ -51,8 +56,7 @@ def list_(
 ) -> None:
     """Calls by their beginning, oldest first."""
     from crm import conversations
-    from crm.database import Database
-    from crm.settings import Settings, read_settings
+    from crm.settings import read_settings
 
     most = limit or (None if as_json else SHOWN)
 
@@ -87,3 +91,42 @@ def _line(call: dict[str, Any]) -> dict[str, Any]:
         "agents": [segment["agent"] or segment["seat"] for segment in segments],
         "talk_s": [segment["talk_s"] for segment in segments],
     }
+
+
+@conversation.command()
+@click.argument("identity", metavar="ID")
+@option("--events", is_flag=True, help="Print the whole AMI events behind each line (default: their names).")
+@node_option
+@database_option
+@json_option
+def explain(identity: str, events: bool, node: str | None, database_url: str | None, as_json: bool) -> None:
+    """The timeline of one call, with what Asterisk said behind each line. ID: of `list --json`, or a Linkedid."""
+    from crm.reports import explain as explaining
+    from crm.settings import read_settings
+
+    async def work(database: Database, settings: Settings) -> Explained:
+        async with database.reading() as session:
+            return await explaining.explain(session, identity, settings.node)
+
+    told = with_database(work, database_url=database_url, node=node)
+    if as_json:
+        print_json(told.document())
+        return
+    zone = read_settings().zone
+    rows: list[dict[str, Any]] = []
+    for line in told.timeline:
+        text = f"{line.text} (reconstructed)" if line.reconstructed else line.text
+        names = [event.get("UserEvent") or event.get("Event") for event in line.events]
+        rows.append({"at": _moment(line.at, zone), "what": line.what, "": text, "events": names})
+        if events:
+            rows += [
+                {"at": _moment(event.at, zone), "what": "", "": f"  {key}: {value}"}
+                for event in line.events
+                for key, value in event.headers
+            ]
+    print_table(rows, ("at", "what", "", "events") if not events else ("at", "what", ""), zone)
+    say(f"{told.heard} messages of this call in the journal, {told.further} of them behind no line")
+
+
+def _moment(at: float, zone: Any) -> str:
+    return f"{datetime.fromtimestamp(at, zone):%H:%M:%S.%f}"[:-3]

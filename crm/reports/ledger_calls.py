@@ -27,6 +27,13 @@ _BLIND = (
     "FROM blind_window WHERE node = %s ORDER BY from_at"
 )
 
+_PARTS: tuple[tuple[type[Row], str, str], ...] = (
+    (Wait, "wait", "entered_at"),
+    (Offer, "offer", "started_at"),
+    (Segment, "segment", "started_at"),
+    (Transfer, "transfer", "at"),
+)
+
 
 class Seen(Struct, frozen=True):
     """When the node was in sight: since `since` (None: never), but for the windows; an open one ends at None."""
@@ -78,18 +85,23 @@ async def read_calls(session: AsyncSession, node: str, since: float, until: floa
         row.id: LedgerCall(row)
         for row in await _rows(session, Conversation, "conversation", "id", "started_at, id", node, since, until)
     }
-    kinds: list[tuple[type[Row], str, str]] = [
-        (Wait, "wait", "entered_at"),
-        (Offer, "offer", "started_at"),
-        (Segment, "segment", "started_at"),
-        (Transfer, "transfer", "at"),
-    ]
-    for kind, table, order in kinds:
+    for kind, table, order in _PARTS:
         for row in await _rows(session, kind, table, "conversation_id", f"{order}, id", node, since, until):
             call = found.get(row.conversation_id)
             if call is not None:
                 getattr(call, f"{table}s").append(row)
     return list(found.values())
+
+
+async def read_call(session: AsyncSession, row: Conversation) -> LedgerCall:
+    """One conversation with all that hangs on it."""
+    call = LedgerCall(row)
+    connection = await session.connection()
+    for kind, table, order in _PARTS:
+        query = select_rows(table, kind, "t.conversation_id = %s", f"{order}, id")
+        text = (await connection.exec_driver_sql(query, (row.id,))).scalar_one()
+        getattr(call, f"{table}s").extend(msgspec.json.decode(text, type=list[kind]))  # type: ignore[valid-type]
+    return call
 
 
 async def read_sight(session: AsyncSession, node: str) -> Seen:
