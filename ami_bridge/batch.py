@@ -31,6 +31,14 @@ from crm.ledger.journal import BLOCK, HINT
 from crm.ledger.pops import POPS, Pop
 from crm.ledger.postures import MEMBERSHIPS, POSTURES, SIGHTS, Membership, Posture, Sight
 from crm.ledger.requests import OWN_WISHES, SETTLEMENTS, OwnWish, Settlement
+from crm.ledger.sight import (
+    BLIND_WINDOWS,
+    CORRECTIONS,
+    FILE_OFFSETS,
+    BlindWindow,
+    Correction,
+    FileOffset,
+)
 from crm.ledger.statement import Row, Statement, storable_text
 
 from .framing import Torn
@@ -48,12 +56,17 @@ TABLES: Mapping[type[Row], Statement] = {
     OwnWish: OWN_WISHES,
     Settlement: SETTLEMENTS,
     Sight: SIGHTS,
+    BlindWindow: BLIND_WINDOWS,
+    Correction: CORRECTIONS,
+    FileOffset: FILE_OFFSETS,
 }
 # A row may be dirty as two objects (a seat that left and came back): one statement takes each key once.
 _KEYS: Mapping[type[Row], tuple[str, ...]] = {
     Posture: ("seat",),
     Membership: ("queue", "seat"),
     Sight: ("name",),
+    BlindWindow: ("from_at",),
+    FileOffset: ("file",),
 }
 _WITH_SEAT = (Offer, Segment, Posture, Membership, Pop, OwnWish, Settlement)
 _WITH_QUEUE = (Wait, Membership)
@@ -170,7 +183,7 @@ class Pending:
 
     def _hint(self) -> str | None:
         """Whom it concerns, ids only: Postgres refuses a longer payload than 8000 bytes."""
-        if not self._dirty or (not self.urgent and self._dirty.keys() == {Sight}):
+        if not self._dirty or (not self.urgent and self._dirty.keys() <= {Sight, FileOffset}):
             return None  # a heartbeat is no news
         seats = {row.seat for kind in _WITH_SEAT for row in self._dirty.get(kind, ())}  # type: ignore[attr-defined]
         queues = {row.queue for kind in _WITH_QUEUE for row in self._dirty.get(kind, ())}  # type: ignore[attr-defined]

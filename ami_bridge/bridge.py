@@ -8,21 +8,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from crm.database import CrmUnavailable, Database, FenceLost
+from crm.ledger.sight import BlindWindow
 from crm.refusals import Refusal
 from crm.settings import Settings
 
+from .backfill.keeping import Keeping
+from .backfill.places import Places
 from .batch import Pending
 from .events import FOLLOWED, SKIPPED_INSIDE
 from .framing import Framing
 from .inbox import Inbox
+from .journal_days import keep_days
 from .lease import Lease, take_lease
 from .listener import Listener
 from .mirror import Mirror
 from .outbox import Outbox
-from .recall import Found, read_open_rows, recall
+from .recall import Found, read_blind_windows, read_open_rows, recall
 from .sending import Account
 from .watch import Watch
 from .write import Limits, Writer
@@ -53,6 +58,8 @@ class Bridge:
         self.writer: Writer | None = None
         self.mirror: Mirror | None = None
         self.outbox: Outbox | None = None
+        self.keeping: Keeping | None = None
+        self._files = Places(settings, self.reader)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set. Raises LoginRefused or AnotherBridge, each a sentence."""
@@ -92,16 +99,20 @@ class Bridge:
             "messages": self.watch.messages,
             "unreadable": self.watch.unreadable,
             "drift": self.watch.drift,
-            "faults": self.watch.faults + self.reader.faults,
+            "faults": self.watch.faults + self.reader.faults + (self.keeping.faults if self.keeping else 0),
             "batches": self.writer.batches if self.writer else 0,
             "set_aside": self.writer.set_aside if self.writer else 0,
+            "rows_reconstructed": self.keeping.rows if self.keeping else 0,
             "wishes_settled": self.outbox.settled if self.outbox else 0,
         }
 
     async def _begin(self) -> None:
         node = self._settings.node
         self.lease = lease = await take_lease(self._database, node, say=self._say)
-        recall(self.watch, await self._open_rows(), lease.last_heard_at or time.time())
+        found, blind = await self._left_behind()
+        recall(self.watch, found, lease.last_heard_at or time.time())
+        for window in blind:
+            self.watch.blindness.resume(window)
         if lease.last_heard_at is not None:
             self.watch.blind_since(lease.last_heard_at)
         settings = self._settings
@@ -117,13 +128,24 @@ class Bridge:
             after_call_work=settings.after_call_work,
             say=self._say,
         )
+        self.keeping = Keeping(
+            self._database,
+            node,
+            lease.fence,
+            find_files=self._files.find,
+            in_sight=lambda: self.reader.connected and self.writer is not None and not self.writer.away,
+            noted=self.pending.touch,
+            say=self._say,
+        )
         self.watch.reactions = self.outbox.reactions
         self.mirror.ticked = self.outbox.expire
 
-    async def _open_rows(self) -> Found:
+    async def _left_behind(self) -> tuple[Found, list[BlindWindow]]:
+        """What an earlier life left open: rows of calls, and the window in which nobody looked."""
+        node = self._settings.node
         while True:
             try:
-                return await read_open_rows(self._database, self._settings.node)
+                return await read_open_rows(self._database, node), await read_blind_windows(self._database, node)
             except CrmUnavailable:
                 await asyncio.sleep(0.5)
 
@@ -131,8 +153,10 @@ class Bridge:
         assert self.mirror is not None
         assert self.writer is not None
         assert self.outbox is not None
+        assert self.keeping is not None
         works: list[Callable[[], Coroutine[Any, Any, Any]]] = [each.run for each in {self.reader, self.actor}]
-        works += [self.mirror.watch, self.mirror.tick, self.outbox.run]
+        works += [self.mirror.watch, self.mirror.tick, self.outbox.run, self.keeping.run]
+        works.append(partial(keep_days, self._database, self._settings.journal_days, self._say))
         hearing: list[asyncio.Task[Any]] = [asyncio.ensure_future(work()) for work in works]
         writing = asyncio.ensure_future(self.writer.run())
         self.writer.noted()

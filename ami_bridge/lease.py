@@ -16,6 +16,7 @@ from typing import Any
 
 from crm.database import CrmUnavailable, Database
 from crm.ledger.journal import FENCE, KEEP_LEASE, LET_GO, READ_LEASE, TAKE_LEASE
+from crm.refusals import Refusal
 
 LEASE_S = 6.0
 _LOOK_AGAIN_S = 0.5
@@ -63,6 +64,14 @@ async def take_lease(database: Database, node: str, *, say: Say, lease_s: float 
             said = sentence
             say(sentence)
         await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def take_lease_now(database: Database, node: str, *, lease_s: float = LEASE_S) -> Lease:
+    """Take the node for a piece of work that no bridge does meanwhile. Raises Refusal when one watches it."""
+    lease, _ = await _try_to_take(database, node, lease_s)
+    if lease is None:
+        raise Refusal(f"a bridge watches the node {node!r}: it does this by itself; stop it first to do it by hand")
+    return lease
 
 
 async def _try_to_take(database: Database, node: str, lease_s: float) -> tuple[Lease | None, str]:

@@ -15,6 +15,7 @@ from crm.ledger.conversations import Conversation, Offer, Segment, Wait
 from crm.ledger.open_rows import OPEN_ROWS
 from crm.ledger.pops import Pop
 from crm.ledger.postures import Membership, Posture
+from crm.ledger.sight import STILL_BLIND, BlindWindow
 from crm.ledger.statement import Row
 
 from .watch import Watch
@@ -32,6 +33,14 @@ async def read_open_rows(database: Database, node: str) -> Found:
             text = (await connection.exec_driver_sql(query, (node,))).scalar_one()
             found[kind] = msgspec.json.decode(text, type=list[kind])  # type: ignore[valid-type]
     return found
+
+
+async def read_blind_windows(database: Database, node: str) -> list[BlindWindow]:
+    """The window that an earlier life opened and nobody closed, if any."""
+    async with database.reading() as session:
+        connection = await session.connection()
+        text = (await connection.exec_driver_sql(STILL_BLIND, (node,))).scalar_one()
+    return msgspec.json.decode(text, type=list[BlindWindow])
 
 
 def recall(watch: Watch, found: Found, last_heard_at: float) -> None:

@@ -103,6 +103,7 @@ class Watch:
 
     def take_recorded(self, blocks: list[Block]) -> None:
         """A recorded stream: Asterisk's own time stamps are the clock, whatever the chunking."""
+        self._recorded = True
         if not self._clock:
             # Rows of a look at the beginning carry no time; the first event that does came right after them. They wait
             # for it, so that the reckoning is the same in any chunking.
@@ -192,8 +193,11 @@ class Watch:
                 self.drift += 1
                 pending.touch(self.blindness.corrected(change.what, now))  # type: ignore[attr-defined]
             elif kind is SightChanged:
-                self.sight = change.sight  # type: ignore[attr-defined]
-                if not self._recorded:
-                    window = self.blindness.sight_changed(self.sight, now)
-                    if window is not None:
-                        pending.touch(window)
+                self._sight_changed(change.sight, now)  # type: ignore[attr-defined]
+
+    def _sight_changed(self, sight: Sight, now: float) -> None:
+        """The end of a recording is no window: nobody was to look longer."""
+        self.sight = sight
+        window = None if self._recorded else self.blindness.sight_changed(sight, now)
+        if window is not None:
+            self.pending.touch(window)

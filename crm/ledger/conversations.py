@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .statement import Key, Moment, Row, upsert
 
-_WHO_SAT_THERE = (
+WHO_SAT_THERE = (
     "(SELECT s.agent_id FROM seat_session s WHERE s.node = r.node AND s.seat = r.seat "
     "AND s.signed_in_at <= to_timestamp(r.started_at) "
     "AND (s.signed_out_at IS NULL OR s.signed_out_at > to_timestamp(r.started_at)) "
@@ -81,6 +81,6 @@ class Transfer(Row):
 
 CONVERSATIONS = upsert("conversation", Conversation, key=("id",), fixed=("started_at",))
 WAITS = upsert("wait", Wait, key=("id",))
-OFFERS = upsert("offer", Offer, key=("id",), computed={"agent_id": _WHO_SAT_THERE})
-SEGMENTS = upsert("segment", Segment, key=("id",), computed={"agent_id": _WHO_SAT_THERE})
+OFFERS = upsert("offer", Offer, key=("id",), computed={"agent_id": WHO_SAT_THERE})
+SEGMENTS = upsert("segment", Segment, key=("id",), computed={"agent_id": WHO_SAT_THERE})
 TRANSFERS = upsert("transfer", Transfer, key=("id",))

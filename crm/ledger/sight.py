@@ -36,14 +36,21 @@ class FileOffset(Row):
 
 
 class Filled(Row):
-    """What one reading of Asterisk's files gave for a window. `rows` are added to those of earlier readings."""
+    """What one reading of Asterisk's files came to, for a window. `backfilled_at` None: they could not be read."""
 
     node: str
     from_at: Moment
-    backfilled_at: Moment
-    rows: int
+    backfilled_at: Moment | None
     calls_pending: int
     trouble: str | None
+
+
+class Reconstructed(Row):
+    """Rows of a window, counted in the transaction that wrote them."""
+
+    node: str
+    from_at: Moment
+    rows: int
 
 
 BLIND_WINDOWS = upsert("blind_window", BlindWindow, key=("node", "from_at"), fixed=("why",))
@@ -51,10 +58,15 @@ CORRECTIONS = upsert("correction", Correction, key=("id",))
 FILE_OFFSETS = upsert("file_offset", FileOffset, key=("node", "file"))
 FILLED = Statement(
     "blind_window",
-    "UPDATE blind_window AS t SET backfilled_at = to_timestamp(r.backfilled_at), calls_pending = r.calls_pending, "
-    "rows_reconstructed = t.rows_reconstructed + r.rows, trouble = r.trouble "
+    "UPDATE blind_window AS t SET backfilled_at = coalesce(to_timestamp(r.backfilled_at), t.backfilled_at), "
+    "calls_pending = r.calls_pending, trouble = r.trouble "
     "FROM json_to_recordset(%s::json) AS r(node text, from_at double precision, backfilled_at double precision, "
-    "rows integer, calls_pending integer, trouble text) "
+    "calls_pending integer, trouble text) WHERE t.node = r.node AND t.from_at = to_timestamp(r.from_at)",
+)
+RECONSTRUCTED = Statement(
+    "blind_window",
+    "UPDATE blind_window AS t SET rows_reconstructed = t.rows_reconstructed + r.rows "
+    "FROM json_to_recordset(%s::json) AS r(node text, from_at double precision, rows integer) "
     "WHERE t.node = r.node AND t.from_at = to_timestamp(r.from_at)",
 )
 
@@ -65,5 +77,6 @@ TO_FILL = select_rows(
     "node = %s AND to_at IS NOT NULL AND (backfilled_at IS NULL OR calls_pending > 0)",
     "from_at",
 )
+OVER = select_rows("blind_window", BlindWindow, "node = %s AND to_at IS NOT NULL", "from_at")
 OFFSETS = select_rows("file_offset", FileOffset, "node = %s", "file")
 """Each with the node as its one parameter, yielding one JSON array of such rows."""
