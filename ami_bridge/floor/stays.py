@@ -145,11 +145,16 @@ def voicemail_left(facts: Facts, event: VoicemailLeft, at: float) -> None:
 
 
 def caller_gone(facts: Facts, call: Call, uniqueid: str, at: float) -> None:
-    """The caller's channel ended: who still stood in a queue has left it."""
+    """The caller's channel ended: who still stood in a queue has left it.
+
+    The queue says itself that a caller left. Where it did not, and sight was lost since the caller came, it may have
+    said so meanwhile: perhaps the caller talked.
+    """
     for stay in call.stays:
         if stay.row.caller_uniqueid == uniqueid and stay.row.left_at is None:
+            unseen = call.lost or stay.row.entered_at <= facts.found_at
             stay.row.left_at = max(at, stay.row.entered_at)
-            stay.row.outcome = "lost_sight" if call.lost else "abandoned"
+            stay.row.outcome = "lost_sight" if unseen else "abandoned"
             facts.say(CallerLeftQueue(stay.row))
 
 

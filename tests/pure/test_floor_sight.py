@@ -134,6 +134,20 @@ def test_what_ended_while_nobody_looked_ends_when_it_was_last_seen() -> None:
     assert room.floor.empty
 
 
+def test_a_caller_who_may_have_been_answered_while_nobody_looked_did_not_abandon() -> None:
+    """The hang-up is heard, what came between the joining and the hang-up was not: nobody may call that an abandon."""
+    room = Room()
+    room.finds_sight()
+    room.says("Newchannel", CALLER, ChannelState=4, at=0)
+    room.says("QueueCallerJoin", CALLER, Queue="support", Position=1, at=1)
+    room.loses_sight()
+    room.wait(3)
+    room.finds_sight()
+    room.says("Hangup", CALLER, Cause=16, at=5)
+    room.wait(3)
+    assert (room.one(Wait).outcome, room.one(Conversation).outcome) == ("lost_sight", "lost_sight")
+
+
 def test_what_still_goes_on_after_blindness_is_not_touched() -> None:
     room = talking()
     before = room.ledger()
