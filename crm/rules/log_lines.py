@@ -22,7 +22,7 @@ class BadLine(Struct, frozen=True):
 
 def bad(why: str, line: str) -> BadLine:
     """A BadLine whose text can be shown on a terminal."""
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in line[:_SHOWN])
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in line.rstrip("\r\n")[:_SHOWN])
     return BadLine(why, shown)
 
 

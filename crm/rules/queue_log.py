@@ -141,6 +141,11 @@ class StayReader:
         self.members: dict[str, set[str]] = {}
         """Interface or member name → queues it was seen in."""
 
+    @property
+    def open_callids(self) -> set[str]:
+        """Callers whose stay has no end yet."""
+        return {callid for callid, _ in self._open}
+
     def take(self, line: Line, number: int = 0) -> list[Stay]:
         """The stays that this line ends: one at most, all of them at a QUEUESTART."""
         if line.event == "QUEUESTART":

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from floor_watch import Watch, member
 from postgres_server import Databases
 from sip_phones import SippCaller, SippSeat
-from test_bridge import bridging, seen
+from test_bridge import bridging, rows, seen
 
 from crm.cli import main
 from crm.pbx.sandbox import Sandbox
@@ -158,7 +158,8 @@ def test_a_planted_lie_is_named(played: tuple[str, str], sandbox: Sandbox, datab
     change, expected = LIES[lie]
     with planted(databases, played[0], change) as url:
         ended = reconcile(url, sandbox, played[1], "--json")
-    assert ended.exit_code == 1
+        blind = rows(url, "SELECT from_at::text, to_at::text, why FROM blind_window ORDER BY from_at")
+    assert ended.exit_code == 1, (ended.stdout, blind)
     unexplained = [each for each in json.loads(ended.stdout)["differences"] if each["reason"] == "unexplained"]
     assert len(unexplained) == len(expected)
     for found, (source, what, ledger, file) in zip(
@@ -197,8 +198,11 @@ def test_a_call_is_explained_by_what_asterisk_said(played: tuple[str, str]) -> N
         ("ended", "answered"),
     ]:
         assert expected in lines
-    assert [at for at in (line["at"] for line in told["timeline"])] == sorted(line["at"] for line in told["timeline"])
-    behind = {line["what"]: {dict(event["headers"])["Event"] for event in line["events"]} for line in told["timeline"]}
+    times = [line["at"] for line in told["timeline"]]
+    assert times == sorted(times)
+    behind: dict[str, set[str]] = {}
+    for line in told["timeline"]:
+        behind.setdefault(line["what"], set()).update(dict(event["headers"])["Event"] for event in line["events"])
     assert "QueueCallerJoin" in behind["joined queue"]
     assert "AgentCalled" in behind["rings"]
     assert "AttendedTransfer" in behind["transferred"]
@@ -216,7 +220,7 @@ def test_an_explanation_reads_as_a_table_with_or_without_the_events(played: tupl
     lines = [line.split("\t") for line in short.stdout.splitlines()]
     assert lines[0] == ["at", "what", "", "events"]
     assert ["joined queue", "reception, position 1", "QueueCallerJoin"] in [line[1:] for line in lines]
-    assert any(line[1:3] == ["ended", "abandoned, by caller, cause 16"] for line in lines)
+    assert any(line[1] == "ended" and line[2].startswith("abandoned, by caller") for line in lines), lines
     assert "messages of this call in the journal" in short.stderr
     whole = explained(played[0], "13800138102", "--events").stdout
     assert "  Event: QueueCallerJoin" in whole
