@@ -8,6 +8,7 @@ Scenarios of our own lie in sipp/; what SIPp disliked is in the error a failed c
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import socket
 import string
@@ -210,9 +211,13 @@ def _press(wait_s: float, keys: str) -> str:
     return f'{pause}\n{play}\n  <pause milliseconds="{400 * len(keys)}"/>'
 
 
+# A phone binds its ports a moment after they are found free: no two phones of a process are given the same.
+_numbers = itertools.count(time.monotonic_ns() // 1000 % 2000)
+
+
 def _free_port(first: int = 34_000) -> int:
     """A port free for voice too: SIPp takes this one and the next few."""
-    for port in range(first + (time.monotonic_ns() // 1000 % 2000) * 6, 65_000, 6):
+    for port in (first + number % 2000 * 6 for number in itertools.islice(_numbers, 2000)):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
