@@ -1,4 +1,4 @@
-"""`kefu pbx`: check and render asterisk-conf, and run a private Asterisk."""
+"""`kefu pbx`: check and render asterisk-conf, harden its accounts, and run a private Asterisk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from .options import json_option, option
-from .output import print_json, say
+from .output import print_json, print_table, say
 
 
 @click.group()
 def pbx() -> None:
-    """Check asterisk-conf, render it for a site, run a private Asterisk."""
+    """Check asterisk-conf, render it for a site, harden its accounts, run a private Asterisk."""
 
 
 @pbx.command()
@@ -70,6 +70,64 @@ def values(as_json: bool) -> None:
     else:
         for name, value in shown.items():
             click.echo(f"{name}={value}")
+
+
+@pbx.command()
+@option("--probe", is_flag=True, help="Try every action with both accounts against the running Asterisk.")
+@option("--tls-certificate", metavar="FILE", help="Let AMI be reached over the network, by TLS alone (PEM, with key).")
+@option("--tls-address", metavar="ADDRESS:PORT", help="Where Asterisk listens for it (default: every address, 5039).")
+@option("--permit", metavar="NETWORK", help="Whence the bridge comes, such as 10.0.0.7/32 (default: this machine).")
+@json_option
+def harden(
+    probe: bool, tls_certificate: str | None, tls_address: str | None, permit: str | None, as_json: bool
+) -> None:
+    """Print manager.conf for the two AMI accounts, with the least rights and new secrets.
+
+    With --probe, try what the accounts of the settings may do, without any effect: on seats, channels and queues that
+    do not exist. Exits 1 when an answer is otherwise than expected.
+    """
+    from crm.pbx import harden as hardening
+
+    if probe:
+        _probe(as_json)
+        return
+    if tls_certificate is None and (tls_address or permit):
+        raise click.UsageError(
+            "--tls-address and --permit need --tls-certificate: AMI leaves this machine by TLS alone"
+        )
+    tls = None
+    if tls_certificate is not None:
+        said = {"address": tls_address, "permit": permit}
+        tls = hardening.Tls(tls_certificate, **{name: value for name, value in said.items() if value is not None})
+    text = hardening.manager_conf(tls=tls)
+    if as_json:
+        print_json({"manager.conf": text})
+    else:
+        click.echo(text, nl=False)
+    say("the secrets are new: put the same into KEFU_AMI_SECRET and KEFU_AMI_ACTOR_SECRET")
+
+
+def _probe(as_json: bool) -> None:
+    from msgspec import structs
+
+    from crm.pbx import harden as hardening
+    from crm.settings import read_settings
+
+    settings = read_settings()
+    try:
+        tried = hardening.probe(settings)
+    except OSError as away:
+        where = f"{settings.ami_host}:{settings.ami_port}"
+        raise click.ClickException(f"nothing answers at {where} ({away}): see ami_host and ami_port") from away
+    wrong = hardening.differences(tried)
+    rows = [{**structs.asdict(each), "verdict": "DIFFERS" if each.differs else "as expected"} for each in tried]
+    if as_json:
+        print_json({"tried": rows, "differences": len(wrong)})
+    else:
+        print_table(rows, ("account", "action", "needs", "expected", "found", "how", "verdict"))
+    say(f"{len(tried)} actions tried, {len(wrong)} otherwise than expected")
+    if wrong:
+        raise click.exceptions.Exit(1)
 
 
 @pbx.group()

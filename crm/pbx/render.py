@@ -118,6 +118,12 @@ def render(target: Path, values: SiteValues, *, sandbox: bool = False, source: P
     return [*written, music]
 
 
+def filled(name: str, values: SiteValues, *, source: Path | None = None) -> str:
+    """The text of one file of asterisk-conf with a site's values."""
+    texts = {key: str(value) for key, value in asdict(values).items() if key != "seats"}
+    return _fill((source or source_folder()) / name, texts)
+
+
 def known_values(target: Path) -> SiteValues | None:
     """The values of an earlier rendering into this folder, so that secrets stay what phones and services know."""
     path = target / VALUES_FILE
