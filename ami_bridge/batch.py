@@ -183,12 +183,13 @@ class Pending:
 
     def _hint(self) -> str | None:
         """Whom it concerns, ids only: Postgres refuses a longer payload than 8000 bytes."""
-        if not self._dirty or (not self.urgent and self._dirty.keys() <= {Sight, FileOffset}):
+        of_sight = self._dirty.keys() <= {Sight, FileOffset}
+        if not self._dirty or (of_sight and not self.urgent):
             return None  # a heartbeat is no news
         seats = {row.seat for kind in _WITH_SEAT for row in self._dirty.get(kind, ())}  # type: ignore[attr-defined]
         queues = {row.queue for kind in _WITH_QUEUE for row in self._dirty.get(kind, ())}  # type: ignore[attr-defined]
         told = {"node": self._node, "seats": sorted(seats), "queues": sorted(queues)}
         hint = msgspec.json.encode(told)
-        if len(hint) > _HINT_AT_MOST:
+        if of_sight or len(hint) > _HINT_AT_MOST:
             hint = msgspec.json.encode({"node": self._node, "all": True})
         return storable_text(hint.decode())

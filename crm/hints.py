@@ -18,11 +18,12 @@ LIVE = "kefu_live"
 
 
 class Live(msgspec.Struct, frozen=True):
-    """What `kefu_live` carries. Empty lists mean that anything of the node may have changed."""
+    """What `kefu_live` carries. Empty lists: a call that no seat has to do with yet; `all`: anything of the node."""
 
     node: str
     seats: list[str] = []
     queues: list[str] = []
+    all: bool = False
 
 
 async def hint_wishes(session: AsyncSession, node: str) -> None:

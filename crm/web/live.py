@@ -43,7 +43,8 @@ log = structlog.get_logger(__name__)
 
 
 class _Hint(msgspec.Struct):
-    """A notification as bridge and deeds send it: ids only. Nothing listed, or `all`: anything of the node."""
+    """A notification as bridge and deeds send it: ids only. `all`: anything of the node. Nothing listed: a call that
+    no seat has to do with yet, which concerns the wallboard alone."""
 
     node: str
     seats: list[str] = []
@@ -129,7 +130,7 @@ class Live:
         if said is None:
             for streams in self._streams.values():
                 _tell(streams)
-        elif said.all or not (said.seats or said.queues):
+        elif said.all:
             self._tell_node(said.node)
         else:
             for seat in said.seats:
