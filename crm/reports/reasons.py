@@ -26,7 +26,6 @@ REASONS: dict[str, str] = {
     "ring_not_placed": "Asterisk gave the seat up before it rang (0 ms), which is no offer to anybody",
     "ring_canceled_unlogged": "the caller left while it rang; older Asterisk writes no line for that",
     "consult": "a seat's own call in the middle of another: a consult, never a conversation of its own",
-    "never_sent": "a call that never reached anybody: not answered, not rung, not queued",
     "unexplained": "no known reason: one of the two is wrong",
 }
 
