@@ -60,7 +60,7 @@ asterisk: python ## Build the private Asterisk 22, and 16 for its tests, once (k
 	$(BIN)/kefu pbx sandbox build --asterisk 16
 
 ##@ Testing and quality
-.PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk test-browser benchmarks
+.PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk prove test-browser benchmarks
 test: setup check test-all ## Install everything, then check and test everything (what CI runs)
 
 check: lint types house conf ## Lint, types, import contracts, dialplan and menus
@@ -96,6 +96,9 @@ test-debian-postgres: ## The same on Debian's PostgreSQL
 
 test-asterisk: ## Tests on a private Asterisk with SIPp
 	$(PYTEST) tests/asterisk
+
+prove: ## Kill and freeze everything under running calls, again and again (make prove ROUNDS=20)
+	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
 
 test-browser: ## Tests in Chromium
 	$(PYTEST) tests/browser
