@@ -17,6 +17,8 @@ import click
 from crm.cli.options import database_option, json_option, node_option, option
 from crm.cli.output import print_json, print_table, say
 
+from .gaps_cli import backfill, gaps
+
 if TYPE_CHECKING:
     from crm.settings import Settings
 
@@ -50,6 +52,10 @@ def bridge_service(settings: Settings) -> list[str]:
 @click.group()
 def bridge() -> None:
     """Watch an Asterisk over AMI, carry out wishes, replay recordings."""
+
+
+bridge.add_command(gaps)
+bridge.add_command(backfill)
 
 
 @bridge.command()

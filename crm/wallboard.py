@@ -7,15 +7,17 @@ cost what one does. Called by pages/wallboard. Needs no set-up: it shows what th
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import text
 
+from . import sight
 from .database import Database
 from .rules.agent_state import Asked, Seen, agent_state
+from .sight import Drift
 
 KEPT_S = 0.25
 UNTOLD_S = 1.0
@@ -23,13 +25,21 @@ UNTOLD_S = 1.0
 BLIND_AFTER_S = 3
 SHORT_ABANDON_S = 5
 CALLS_SHOWN = 30
+GAPS_SHOWN = 3
+DRIFT_OF = timedelta(hours=1)
+DRIFT_KEPT_S = 60.0
+"""It is a sum over the journal: asked for once a minute."""
 
 _BOARD = text(
     """
 SELECT clock_timestamp() AS now,
  (SELECT coalesce(json_agg(n ORDER BY n.name), '[]') FROM (
     SELECT name, heard_at, lost_at,
-           coalesce(lost_at IS NULL AND heard_at > clock_timestamp() - make_interval(secs => :blind_s), false) AS live
+           coalesce(lost_at IS NULL AND heard_at > clock_timestamp() - make_interval(secs => :blind_s), false) AS live,
+           (SELECT coalesce(json_agg(w ORDER BY w.from_at), '[]') FROM (
+              SELECT from_at, to_at, backfilled_at IS NOT NULL AND calls_pending = 0 AS reconstructed
+                FROM blind_window WHERE node = node.name AND to_at >= :midnight
+               ORDER BY from_at DESC LIMIT :gaps_shown) AS w) AS gaps
       FROM node) AS n) AS nodes,
  (SELECT coalesce(json_agg(q ORDER BY q.name), '[]') FROM (
     SELECT named.name,
@@ -85,13 +95,22 @@ SELECT clock_timestamp() AS now,
 )
 
 
+class Gap(msgspec.Struct, frozen=True):
+    """A time of today in which nobody looked; `reconstructed`: what happened in it is known all the same."""
+
+    from_at: datetime
+    to_at: datetime
+    reconstructed: bool
+
+
 class NodeTile(msgspec.Struct, frozen=True):
-    """One Asterisk: whether the bridge sees it."""
+    """One Asterisk: whether the bridge sees it, and when it did not today (the latest few)."""
 
     name: str
     heard_at: datetime | None
     lost_at: datetime | None
     live: bool
+    gaps: list[Gap]
 
 
 class QueueTile(msgspec.Struct, frozen=True):
@@ -147,6 +166,7 @@ class Board(msgspec.Struct, frozen=True):
     queues: list[QueueTile]
     agents: list[AgentTile]
     calls: list[CallTile]
+    drift: list[Drift]
 
     def titles(self, language: str) -> dict[str, str]:
         """The queues' names as people say them."""
@@ -168,6 +188,8 @@ class Wallboard:
         self._kept: Board | None = None
         self._read_at = 0.0
         self._changed = False
+        self._drift: list[Drift] = []
+        self._drift_at: float | None = None
 
     def changed(self) -> None:
         """A hint: what is kept is no longer how it is."""
@@ -191,15 +213,21 @@ class Wallboard:
             "midnight": datetime.combine(today, time(), tzinfo=self._zone),
             "blind_s": BLIND_AFTER_S,
             "short_s": SHORT_ABANDON_S,
+            "gaps_shown": GAPS_SHOWN,
         }
+        clock = asyncio.get_running_loop().time()
         async with self._database.reading() as session:
             row = (await session.execute(_BOARD, asked)).mappings().one()
+            if self._drift_at is None or clock - self._drift_at > DRIFT_KEPT_S:
+                self._drift = await sight.drift(session, since=row["now"] - DRIFT_OF)
+                self._drift_at = clock
         return Board(
             now=row["now"],
             nodes=msgspec.convert(row["nodes"], list[NodeTile]),
             queues=msgspec.convert(row["queues"], list[QueueTile]),
             agents=[_agent(found) for found in row["agents"]],
             calls=msgspec.convert(row["calls"], list[CallTile]),
+            drift=self._drift,
         )
 
 
