@@ -88,6 +88,13 @@ class SeatLetGo(Change, frozen=True, eq=False):
     at: float
 
 
+class ConsultEnded(Change, frozen=True, eq=False):
+    """A seat that answered its ring hung up without having talked with the caller: a colleague had asked it."""
+
+    offer: Offer
+    at: float
+
+
 class CallHandled(Change, frozen=True, eq=False):
     """AgentComplete: the queue is done with this seat and caller. The after-call work pause leaves on this.
 

@@ -7,7 +7,16 @@ clock, no I/O.
 
 from __future__ import annotations
 
-from ami_bridge.changes import AgentRung, Change, ConversationEnded, RingEnded, SeatLetGo, TalkBegan, TalkEnded
+from ami_bridge.changes import (
+    AgentRung,
+    Change,
+    ConsultEnded,
+    ConversationEnded,
+    RingEnded,
+    SeatLetGo,
+    TalkBegan,
+    TalkEnded,
+)
 from ami_bridge.floor.ids import pop_id
 from crm.ledger.conversations import Offer, Segment
 from crm.ledger.pops import Pop
@@ -36,6 +45,8 @@ class Screens:
             return None if change.stays else self._call_ended(change.segment, change.segment.ended_at)
         if isinstance(change, SeatLetGo):
             return self._call_ended(change.segment, change.at)
+        if isinstance(change, ConsultEnded):
+            return self._consult_ended(change)
         if isinstance(change, ConversationEnded):
             return self._conversation_ended(change)
         return None
@@ -76,6 +87,10 @@ class Screens:
     def _call_ended(self, segment: Segment, at: float | None) -> Pop | None:
         pop = self._shown.get((segment.conversation_id, segment.seat))
         return self._take(pop, at, "call_ended") if pop is not None else None
+
+    def _consult_ended(self, ended: ConsultEnded) -> Pop | None:
+        pop = self._shown.get((ended.offer.conversation_id, ended.offer.seat))
+        return self._take(pop, ended.at, "call_ended") if pop is not None and pop.id == pop_id(ended.offer.id) else None
 
     def _conversation_ended(self, ended: ConversationEnded) -> Pop | None:
         """A ring that was answered for a caller who left in that instant has no talk whose end takes the card away."""

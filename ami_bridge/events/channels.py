@@ -68,11 +68,13 @@ class DialBegin(Event, frozen=True, gc=False):
 
 
 class DialEnd(Event, frozen=True, gc=False):
-    """`status`: ANSWER, BUSY, CANCEL, CHANUNAVAIL, CONGESTION, NOANSWER and some more."""
+    """`status`: ANSWER, BUSY, CANCEL, CHANUNAVAIL, CONGESTION, NOANSWER and some more. `forward`: where the phone sends
+    the call instead."""
 
     uniqueid: str | None
     dest_uniqueid: str
     status: str
+    forward: str | None = None
 
 
 class Pickup(Event, frozen=True, gc=False):
@@ -130,7 +132,13 @@ def dial_begin(text: str, at: float | None) -> DialBegin:
 
 
 def dial_end(text: str, at: float | None) -> DialEnd:
-    return DialEnd(at, value(text, UNIQUEID), need(text, DEST_UNIQUEID), need(text, "\r\nDialStatus: "))
+    return DialEnd(
+        at,
+        value(text, UNIQUEID),
+        need(text, DEST_UNIQUEID),
+        need(text, "\r\nDialStatus: "),
+        known(text, "\r\nForward: "),
+    )
 
 
 def pickup(text: str, at: float | None) -> Pickup:

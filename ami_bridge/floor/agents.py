@@ -36,6 +36,9 @@ def agent_connect(facts: Facts, event: AgentConnect, at: float) -> None:
         stay = stays.open_stay(facts, call, event.uniqueid, event.queue, at - event.hold_s, guessed=True)
         facts.say(CallerJoinedQueue(call.row, stay.row))
     stays.answered(facts, stay, at)
+    if event.dest_channel.startswith("Local/") and not event.interface.startswith("Local/"):
+        _connect_forwarded(facts, call, event.interface, at)
+        return
     ring = facts.rings.get(event.dest_uniqueid) or _open_ring(call, event.interface)
     if ring is None:
         dest = legs.learn(facts, event.dest_channel, event.dest_uniqueid, event.linkedid, at)
@@ -43,10 +46,21 @@ def agent_connect(facts: Facts, event: AgentConnect, at: float) -> None:
             legs.sit(facts, dest, event.interface)
         begun = at - event.ring_s
         ring = rings.begin(facts, call, stay, event.queue, event.interface, event.dest_uniqueid, begun, guessed=True)
+    leg = facts.channels.get(event.dest_uniqueid)
+    if leg is not None and leg.seat not in (None, event.interface) and not ring.settled and not leg.half:
+        rings.taken_over(facts, ring, leg, at)
+        return
     ring.picked_up = True
     if ring.row.outcome != "answered":
         rings.end(facts, ring, "answered", at)
     rings.taken(facts, ring, at)
+
+
+def _connect_forwarded(facts: Facts, call: Call, interface: str, at: float) -> None:
+    """The queue names the seat whose phone forwarded the call; another one answers, at the far end of a Local pair."""
+    ring = _open_ring(call, interface)
+    if ring is not None:
+        rings.forwarded(facts, ring, at)
 
 
 def agent_ring_no_answer(facts: Facts, event: AgentRingNoAnswer, at: float) -> None:
@@ -73,7 +87,8 @@ def agent_complete(facts: Facts, event: AgentComplete, at: float) -> None:
     ring = _ring_to_handle(call, event, seat)
     if ring is not None:
         ring.handled = True
-    elif seat.name in call.handled:
+        seat = facts.seat(ring.row.seat)
+    elif seat.name in call.handled or any(_passed_on(ring, seat.name) for ring in call.rings):
         return
     call.handled.add(seat.name)
     seat.handled = call.row.id
@@ -112,11 +127,24 @@ def _call_of(facts: Facts, event: AgentComplete, seat: Seat) -> Call | None:
 
 
 def _ring_to_handle(call: Call, event: AgentComplete, seat: Seat) -> Ring | None:
-    """The answered ring that this event closes. Its DestUniqueid may be another one than AgentConnect's."""
+    """The answered ring that this event closes. Its DestUniqueid may be another one than AgentConnect's; the queue goes
+    on naming the seat that it rang when another one's phone took the call over."""
+    forwarded = any(ring.forwarded and ring.row.seat == seat.name for ring in call.rings)
     for ring in reversed(call.rings):
-        if ring.row.seat == seat.name and ring.picked_up and not ring.handled and ring.row.queue == event.queue:
+        if forwarded and ring.stay is None and ring.row.outcome == "answered" and not ring.handled:
+            return ring
+        if (
+            seat.name in (ring.row.seat, ring.taken_from)
+            and ring.picked_up
+            and not ring.handled
+            and ring.row.queue == event.queue
+        ):
             return ring
     return None
+
+
+def _passed_on(ring: Ring, seat: str) -> bool:
+    return ring.taken_from == seat or (ring.forwarded and ring.row.seat == seat)
 
 
 def _open_ring(call: Call, seat: str) -> Ring | None:

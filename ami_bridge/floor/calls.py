@@ -14,7 +14,7 @@ from .facts import Call, Channel, Facts
 
 
 def begin(
-    facts: Facts, channel: Channel, direction: str, at: float, *, dialled: str | None = None, guessed: bool = False
+    facts: Facts, channel: Channel, direction: str, at: float, *, unsaid: bool = False, guessed: bool = False
 ) -> Call:
     """Open the conversation of this channel's Linkedid. guessed: attached too late to know how it began."""
     first = facts.channels.get(channel.linkedid, channel)
@@ -26,17 +26,38 @@ def begin(
         min(at, first.known_at),
         caller=channel.caller or first.caller,
         caller_name=channel.caller_name or first.caller_name,
-        dialled=dialled or first.exten,
+        dialled=first.exten,
         reconstructed=guessed,
     )
-    call = facts.calls[channel.linkedid] = Call(row, channel.linkedid)
+    call = facts.calls[channel.linkedid] = Call(row, channel.linkedid, unsaid=unsaid)
     for leg in (first, first.partner, channel, channel.partner):
         if leg is not None:
             join(call, leg)
-    if not channel.half or channel.half == 2 or direction != "inbound":
+    of_a_pair = channel.half == 2 and (channel.partner is None or channel.partner.uniqueid == channel.linkedid)
+    if not channel.half or of_a_pair or direction != "inbound":
         call.parties[channel.uniqueid] = channel
-    facts.say(CallerArrived(row))
+    if not unsaid:
+        facts.say(CallerArrived(row))
     return call
+
+
+def confirm(facts: Facts, call: Call) -> None:
+    """What a seat began by lifting its phone is a conversation."""
+    if call.unsaid:
+        call.unsaid = False
+        facts.say(CallerArrived(call.row))
+
+
+def take_over(facts: Facts, call: Call, leg: Channel) -> None:
+    """A seat lifted its phone to take over this conversation: it began none of its own."""
+    own = leg.call
+    if own is not None and own is not call and own.unsaid:
+        if facts.calls.get(own.row.linkedid) is own:
+            del facts.calls[own.row.linkedid]
+        for each in own.channels.values():
+            each.call = None
+        own.channels.clear()
+    join(call, leg)
 
 
 def join(call: Call, channel: Channel) -> None:
@@ -45,25 +66,32 @@ def join(call: Call, channel: Channel) -> None:
         return
     channel.call = call
     call.channels[channel.uniqueid] = channel
+    if channel.uniqueid == call.first and not channel.half and call.row.direction == "inbound":
+        call.parties[channel.uniqueid] = channel
     begun_by = channel.partner.uniqueid if channel.half == 2 and channel.partner is not None else None
     if begun_by == call.first and call.row.direction == "inbound":
         call.parties[channel.uniqueid] = channel
 
 
 def began_with(facts: Facts, call: Call, first: Channel) -> None:
-    """The birth of its first leg was heard after the conversation was known."""
+    """The birth of its first leg was heard after the conversation was known: by what it had dialled, for example."""
     row = call.row
     if first.known_at < row.started_at:
         row.started_at = first.known_at
-        row.dialled = row.dialled or first.exten
-        facts.say(CallerArrived(row))
+        row.caller, row.caller_name = first.caller or row.caller, first.caller_name or row.caller_name
+        row.dialled = first.exten or row.dialled
+        if not first.half:
+            call.parties = {uniqueid: leg for uniqueid, leg in call.parties.items() if not leg.half}
+        if not call.unsaid:
+            facts.say(CallerArrived(row))
 
 
 def of_caller(facts: Facts, channel: Channel, at: float, *, guessed: bool = False) -> Call:
     """The conversation of a channel that a queue speaks of: whoever waits in a queue is a caller."""
-    call = channel.call or facts.calls.get(channel.linkedid)
+    call = channel.call or channel.asks_for or facts.calls.get(channel.linkedid)
     if call is None:
         return begin(facts, channel, "inbound", at, guessed=guessed)
+    confirm(facts, call)
     join(call, channel)
     if call.row.direction == "inbound" and channel.uniqueid not in call.parties and channel.seat is None:
         call.parties[channel.uniqueid] = channel

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ami_bridge.events.bridges import BridgeEnter, BridgeLeave
-from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel
+from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel, Pickup
+from ami_bridge.events.transfers import UnParkedCall
 
 from . import calls, endings, rings, talks
 from .facts import Bridge, Channel, Facts, newer
@@ -33,10 +34,11 @@ def _first(facts: Facts, channel: Channel, event: Newchannel, at: float) -> None
     """The first channel of a Linkedid says what kind of conversation begins, if any."""
     incoming = event.state == _RING_IN
     if channel.seat is not None:
-        if incoming and facts.seats[channel.seat].talks:
-            channel.consult = True
+        talk = next(reversed(facts.seats[channel.seat].talks.values()), None)
+        if incoming and talk is not None:
+            channel.consult, channel.asks_for = True, talk.call
         else:
-            calls.begin(facts, channel, "internal", at)
+            calls.begin(facts, channel, "internal", at, unsaid=True)
     elif event.context.startswith(TRUNK_CONTEXT):
         calls.begin(facts, channel, "inbound" if incoming or channel.half else "outbound", at)
     elif not channel.half:
@@ -82,12 +84,16 @@ def dial_begin(facts: Facts, event: DialBegin, at: float) -> None:
     source = facts.channels.get(event.uniqueid or "")
     if dest is None or source is None:
         return
+    if source.call is not None:
+        calls.confirm(facts, source.call)
     if event.exten is not None and event.exten not in _NO_NUMBER:
         calls.learn_dialled(facts, source, event.exten)
     if source.seat is not None and source.half:
         _phone_behind(facts, source, dest)
     elif source.consult or dest.consult:
-        dest.consult = True
+        dest.consult, dest.asks_for = True, source.asks_for
+        if dest.seat is not None and source.asks_for is not None:
+            rings.dialled(facts, source, dest, at)
     elif dest.seat is not None:
         rings.dialled(facts, source, dest, at)
     elif source.call is not None and not dest.half and source.seat is not None:
@@ -97,11 +103,33 @@ def dial_begin(facts: Facts, event: DialBegin, at: float) -> None:
 def dial_end(facts: Facts, event: DialEnd, at: float) -> None:
     ring = facts.rings.get(event.dest_uniqueid)
     if ring is not None:
-        rings.dial_ended(facts, ring, event.status, at)
+        if event.forward is not None:
+            rings.forwarded(facts, ring, at)
+        else:
+            rings.dial_ended(facts, ring, event.status, at)
         return
     dest = facts.channels.get(event.dest_uniqueid)
+    source = facts.channels.get(event.uniqueid or "")
+    if event.status == "ANSWER" and dest is not None and source is not None and source.call is not None:
+        rings.answered_elsewhere(facts, source.call, dest, at)
     if dest is not None and dest.call is not None and dest.uniqueid in dest.call.parties:
         dest.call.dialled_out = event.status
+
+
+def pickup(facts: Facts, event: Pickup, at: float) -> None:
+    """A seat takes the call that rings at another one."""
+    leg = learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    ring = facts.rings.get(event.target_uniqueid)
+    if leg is not None and ring is not None:
+        rings.taken_over(facts, ring, leg, at)
+
+
+def unparked(facts: Facts, event: UnParkedCall, at: float) -> None:
+    """A seat dialled the space that a caller is parked in."""
+    parked = learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    leg = facts.channels.get(event.retriever_uniqueid or "")
+    if parked is not None and parked.call is not None and leg is not None and leg.call is not parked.call:
+        rings.fetched(facts, parked.call, leg, at)
 
 
 def bridge_enter(facts: Facts, event: BridgeEnter, at: float) -> None:

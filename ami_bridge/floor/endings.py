@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ami_bridge.changes import ConversationEnded
 
-from . import rings, stays, talks
+from . import calls, rings, stays, talks
 from .facts import Call, Channel, Facts
 
 LINGER_S = 2.0
@@ -69,6 +69,18 @@ def lost_leg(facts: Facts, channel: Channel, at: float, cause: int) -> None:
         end(facts, call, at)
     elif not call.channels:
         end(facts, call, call.last_leg_at)
+    elif was_party and not call.parties and call.row.direction == "internal":
+        _next_party(facts, call, at)
+
+
+def _next_party(facts: Facts, call: Call, at: float) -> None:
+    """The seat that began an internal call has sent the other one on: whom it talked with is the party from now on."""
+    for talk in reversed(call.past_talks):
+        leg = call.channels.get(talk.row.seat_uniqueid or "")
+        if leg is not None:
+            call.parties[leg.uniqueid] = leg
+            talks.review(facts, {call.row.id: call}, at)
+            return
 
 
 def _talks_until(call: Call, seat: str, at: float) -> bool:
@@ -81,6 +93,7 @@ def _talks_until(call: Call, seat: str, at: float) -> bool:
 def end(facts: Facts, call: Call, at: float) -> None:
     """Close the conversation and all that still goes on in it."""
     row = call.row
+    calls.confirm(facts, call)
     row.ended_at = max(at, row.started_at)
     talks.end_all(facts, call, at)
     rings.end_all(facts, call, at)

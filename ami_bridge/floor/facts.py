@@ -35,7 +35,7 @@ class Channel(Struct, eq=False):
 
     `seat`: the seat it belongs to or speaks for. `phone_behind`: the agent's real phone was rung through this pair, so
     the pair is only a wire. `consult`: begun by a seat in the middle of a talk, never a conversation of its
-    own. `hung_up`: its far end did.
+    own; `asks_for`: the conversation of that talk. `hung_up`: its far end did.
     """
 
     uniqueid: str
@@ -49,6 +49,7 @@ class Channel(Struct, eq=False):
     seat: str | None = None
     phone_behind: bool = False
     consult: bool = False
+    asks_for: Call | None = None
     hung_up: bool = False
     bridge: Bridge | None = None
     bridge_at: float = 0.0
@@ -69,7 +70,9 @@ class Stay(Struct, eq=False):
 
 
 class Ring(Struct, eq=False):
-    """One ringing of one seat. `settled` as in Stay; `picked_up`: the phone answered, the talk is still to come."""
+    """One ringing of one seat. `settled` as in Stay; `picked_up`: the phone answered, the talk is still to come;
+    `taken_from`: the seat that was rung, when another seat's phone took the call over; `forwarded`: the
+    phone sent the call on."""
 
     row: Offer
     call: Call
@@ -78,6 +81,8 @@ class Ring(Struct, eq=False):
     picked_up: bool = False
     handled: bool = False
     settled: bool = False
+    taken_from: str | None = None
+    forwarded: bool = False
 
 
 class Talk(Struct, eq=False):
@@ -97,7 +102,8 @@ class Talk(Struct, eq=False):
 class Call(Struct, eq=False):
     """What is known of a conversation. `parties`: the legs of whom the seats talk with; `first`: whose leg began it.
 
-    `caller_asked`, `agent_asked`: when that side hung up.
+    `caller_asked`, `agent_asked`: when that side hung up. `unsaid`: a seat lifted its phone, and it is not known yet
+    whether that becomes a conversation or takes over somebody else's.
     """
 
     row: Conversation
@@ -118,6 +124,7 @@ class Call(Struct, eq=False):
     caller_asked: float | None = None
     agent_asked: float | None = None
     lost: bool = False
+    unsaid: bool = False
 
 
 class Member(Struct, eq=False):

@@ -47,8 +47,11 @@ def sit(facts: Facts, channel: Channel, seat: str) -> None:
 
 def _belong(facts: Facts, channel: Channel) -> None:
     call = facts.calls.get(channel.linkedid)
-    if call is not None:
-        calls.join(call, channel)
+    if call is None:
+        return
+    if channel.call is not None and channel.call is not call and channel.call.unsaid:
+        calls.take_over(facts, call, channel)
+    calls.join(call, channel)
 
 
 def _pair(facts: Facts, channel: Channel) -> None:

@@ -7,7 +7,7 @@ card must leave the screen; later words may say better why: a rejecting phone sh
 
 from __future__ import annotations
 
-from ami_bridge.changes import AgentRung, RingEnded
+from ami_bridge.changes import AgentRung, ConsultEnded, RingEnded
 from crm.ledger.conversations import Offer
 
 from . import calls, ids
@@ -32,9 +32,13 @@ def dialled(facts: Facts, source: Channel, dest: Channel, at: float) -> None:
     """A seat is being dialled. For a caller in a queue AgentCalled says so, with the queue's name."""
     if dest.uniqueid in facts.rings or dest.seat is None or source is dest:
         return
-    call = source.call or dest.call or facts.calls.get(dest.linkedid)
+    call = source.call or dest.call or source.asks_for or facts.calls.get(dest.linkedid)
     if call is None:
+        if source.linkedid in facts.gone:
+            return  # its conversation is over
         call = calls.begin(facts, source, "internal" if source.seat else "inbound", at)
+    elif call.row.direction == "inbound" and source.seat is not None and source.asks_for is None:
+        return  # the caller sent this seat on: it rings a colleague for itself
     if call.row.ended_at is not None or any(_waits(stay, source) for stay in call.stays):
         return
     calls.join(call, dest)
@@ -69,6 +73,8 @@ def leg_gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     """The rung leg is gone: it ends the ring if nothing did, and its cause may say why."""
     ring = facts.rings.pop(channel.uniqueid, None)
     if ring is None or ring.settled or ring.row.outcome == "answered":
+        if ring is not None and ring.row.outcome == "answered" and not _talked(ring):
+            facts.say(ConsultEnded(ring.row, at))
         return
     why = _why_cause(facts, ring, cause)
     if ring.row.outcome is None:
@@ -76,6 +82,12 @@ def leg_gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
         end(facts, ring, why or unsaid, at)
     elif why is not None and ring.row.outcome in ("no_answer", "busy", "device_gone"):
         _say_again(facts, ring, why)
+
+
+def _talked(ring: Ring) -> bool:
+    """Whether the seat that answered has talked with the caller, too."""
+    seat, call = ring.row.seat, ring.call
+    return seat in call.talks or any(talk.row.seat == seat for talk in call.past_talks)
 
 
 def end_all(facts: Facts, call: Call, at: float) -> None:
@@ -96,6 +108,7 @@ def begin(
     *,
     guessed: bool = False,
 ) -> Ring:
+    calls.confirm(facts, call)
     row = Offer(
         ids.offer_id(facts.node, stay.row.id if stay else call.row.id, seat, dest),
         call.row.id,
@@ -121,6 +134,46 @@ def end(facts: Facts, ring: Ring, outcome: str, at: float) -> None:
     facts.seat(row.seat).rings.pop(row.id, None)
     facts.say(RingEnded(row))
     facts.revise(ring.call)
+
+
+def taken_over(facts: Facts, ring: Ring, leg: Channel, at: float) -> None:
+    """Another seat's leg takes the call that this ring was for: by a pickup code, or by a phone that watches."""
+    if ring.settled or leg.seat is None or leg.uniqueid in facts.rings:
+        return
+    call, stay, seat = ring.call, ring.stay, ring.row.seat
+    calls.take_over(facts, call, leg)
+    end(facts, ring, "taken_elsewhere", at)
+    ring.settled = True
+    other = begin(facts, call, stay, ring.row.queue, leg.seat, leg.uniqueid, at)
+    other.picked_up, other.taken_from = True, seat
+    end(facts, other, "answered", at)
+    taken(facts, other, at)
+
+
+def answered_elsewhere(facts: Facts, call: Call, leg: Channel, at: float) -> None:
+    """A leg that nobody rang answers: a phone that watches another one took its ringing call (Replaces)."""
+    if leg.seat is None or (leg.call is not None and not leg.call.unsaid):
+        return
+    for ring in reversed(call.rings):
+        if not ring.settled and ring.row.seat != leg.seat and (ring.row.outcome is None or _just(ring, at)):
+            taken_over(facts, ring, leg, at)
+            return
+
+
+def forwarded(facts: Facts, ring: Ring, at: float) -> None:
+    """The phone sends the call on: whoever is rung there instead has a ring of its own."""
+    if not ring.settled:
+        end(facts, ring, "taken_elsewhere", at)
+        ring.settled = ring.forwarded = True
+
+
+def fetched(facts: Facts, call: Call, leg: Channel, at: float) -> None:
+    """A seat takes a parked caller: nothing rang, and its card is due all the same."""
+    calls.take_over(facts, call, leg)
+    if leg.seat is not None and leg.uniqueid not in facts.rings:
+        ring = begin(facts, call, None, None, leg.seat, leg.uniqueid, at)
+        ring.picked_up = True
+        end(facts, ring, "answered", at)
 
 
 def _say_again(facts: Facts, ring: Ring, outcome: str) -> None:

@@ -177,6 +177,6 @@ def _device(seat: Seat, state: str, at: float) -> None:
 def _of_leg(seat: Seat) -> str | None:
     """The conversation of a seat that is on the phone without a talk: it calls, it consults, it is about to talk."""
     for leg in seat.channels.values():
-        if leg.call is not None:
+        if leg.call is not None and not leg.call.unsaid:
             return leg.call.row.id
     return None

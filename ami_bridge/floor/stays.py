@@ -53,6 +53,7 @@ def open_stay(
     guessed: bool = False,
 ) -> Stay:
     """A caller stands in a queue since `at`. guessed: reckoned back, because the join was not heard."""
+    calls.confirm(facts, call)
     for earlier in call.stays:
         if earlier.row.left_at is not None and not earlier.settled:
             _settle(facts, earlier, "key_exit")

@@ -14,7 +14,7 @@ from ami_bridge.changes import SeatLetGo, TalkBegan, TalkChanged, TalkEnded
 from ami_bridge.events.channels import Hold, Unhold
 from crm.ledger.conversations import Segment
 
-from . import ids
+from . import calls, ids
 from .facts import Call, Channel, Facts, Ring, Talk
 
 PARTED_S = 0.25
@@ -56,13 +56,13 @@ def affected(channel: Channel) -> dict[str, Call]:
 
 
 def review(
-    facts: Facts, calls: dict[str, Call], at: float, mover: Channel | None = None, *, guessed: bool = False
+    facts: Facts, moved: dict[str, Call], at: float, mover: Channel | None = None, *, guessed: bool = False
 ) -> None:
     """Compare who hangs together now with the talks that run. mover: the leg whose move is the reason.
 
     guessed: a list shows who hangs together, and nobody knows since when.
     """
-    for call in calls.values():
+    for call in moved.values():
         together = _together(call)
         for seat, talk in call.talks.items():
             if seat in together:
@@ -169,6 +169,7 @@ def _speaks_for(leg: Channel) -> str | None:
 
 
 def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float, *, guessed: bool) -> None:
+    calls.confirm(facts, call)
     ring = ring_of(call, seat)
     number = sum(talk.row.seat == seat for talk in call.past_talks)
     conversation = call.row.id

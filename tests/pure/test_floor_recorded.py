@@ -1,6 +1,6 @@
 """Recorded calls of a real Asterisk 16 and 22: the floor says what the script that played them did.
 
-The scripts stand in tests/traces/scenarios.py; the words and seconds here were taken from them, not from the floor.
+What the scripts say stands in floor_truths.py.
 """
 
 from __future__ import annotations
@@ -9,141 +9,31 @@ from typing import Any
 
 import pytest
 from ami_stream import CALLS, Room, played, recorded
+from floor_truths import SEAT_1, SEAT_2, TAKES_TURNS, TRUTHS, Truth
 
 from ami_bridge.changes import CallHandled, Corrected, PauseSeen
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer, Wait
 from crm.ledger.pops import Pop
 
-SEAT_1, SEAT_2, SEAT_3 = "PJSIP/1001", "PJSIP/1002", "PJSIP/1003"
-LOCAL, LOCAL_PHONE, LOCAL_FAR = "Local/201@sandbox-agents/n", "Local/1001@agent-local/n", "Local/301@agent-media"
-
-Truth = dict[str, Any]
-TRUTHS: dict[str, Truth] = {
-    "queue_agent_ends": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 1)],
-        "offers": [("reception", SEAT_1, "answered")],
-        "talks": [(SEAT_1, 2)],
-    },
-    "queue_caller_ends": {
-        "call": ("inbound", "answered", "caller"),
-        "waits": [("reception", "answered", 0.5)],
-        "offers": [("reception", SEAT_1, "answered")],
-        "talks": [(SEAT_1, 2)],
-    },
-    "queue_abandoned": {
-        "call": ("inbound", "abandoned", "caller"),
-        "waits": [("reception", "abandoned", 1.5)],
-        "offers": [("reception", SEAT_2, "caller_left")],
-    },
-    "queue_rejected": {
-        "call": ("inbound", "abandoned", "caller"),
-        "waits": [("reception", "abandoned", 1.1)],
-        "offers": [("reception", SEAT_3, "rejected")],
-    },
-    "queue_timeout": {
-        "call": ("inbound", "no_answer", "system"),
-        "waits": [("all", "timeout", 6)],
-        "offers": [("all", SEAT_2, "no_answer"), ("all", SEAT_2, "no_answer")],
-    },
-    "queue_join_empty": {
-        "call": ("inbound", "voicemail", "caller"),
-        "waits": [("reception", "join_empty", 0)],
-    },
-    "queue_withdrawn": {
-        "call": ("inbound", "no_answer", "system"),
-        "waits": [("all", "withdrawn", 1.6)],
-    },
-    "queue_ring_all": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("all", "answered", 1)],
-        "offers": [("all", SEAT_1, "answered"), ("all", SEAT_2, "taken_elsewhere")],
-        "talks": [(SEAT_1, 2)],
-    },
-    "after_call_work": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 0.5)],
-        "offers": [("reception", SEAT_1, "answered")],
-        "talks": [(SEAT_1, 2)],
-    },
-    "local_member": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 1)],
-        "offers": [("reception", LOCAL, "answered")],
-        "talks": [(LOCAL, 2.5)],
-    },
-    "local_phone": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 0.5)],
-        "offers": [("reception", LOCAL_PHONE, "answered")],
-        "talks": [(LOCAL_PHONE, 3)],
-    },
-    "local_optimized": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 1)],
-        "offers": [("reception", LOCAL_FAR, "answered")],
-        "talks": [(LOCAL_FAR, 3.5)],
-    },
-    "transfer_blind": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 0.5)],
-        "offers": [("reception", SEAT_1, "answered"), (None, SEAT_2, "answered")],
-        "talks": [(SEAT_1, 1.5), (SEAT_2, 2)],
-        "transfers": [("blind", SEAT_1, "1002", "success")],
-    },
-    "transfer_attended": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 0.5)],
-        "offers": [("reception", SEAT_1, "answered"), (None, SEAT_2, "answered")],
-        "talks": [(SEAT_1, 1.7), (SEAT_2, 6.2)],
-        "transfers": [("attended", SEAT_1, SEAT_2, "success")],
-    },
-    "transfer_blonde": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 0.5)],
-        "offers": [("reception", SEAT_1, "answered"), (None, SEAT_2, "answered")],
-        "talks": [(SEAT_1, 1.7), (SEAT_2, 2)],
-        "transfers": [("blonde", SEAT_1, SEAT_2, "success")],
-    },
-    "direct_answered": {
-        "call": ("inbound", "answered", "agent"),
-        "offers": [(None, SEAT_1, "answered")],
-        "talks": [(SEAT_1, 2)],
-    },
-    "direct_no_answer": {"call": ("inbound", "no_answer", "system"), "offers": [(None, SEAT_1, "no_answer")]},
-    "direct_rejected": {"call": ("inbound", "rejected", "system"), "offers": [(None, SEAT_1, "rejected")]},
-    "direct_group": {
-        "call": ("inbound", "answered", "agent"),
-        "offers": [(None, SEAT_1, "answered"), (None, SEAT_2, "taken_elsewhere")],
-        "talks": [(SEAT_1, 2)],
-    },
-    "ivr_self_served": {"call": ("inbound", "self_served", "system")},
-    "ivr_hung_up": {"call": ("inbound", "abandoned", "caller")},
-    "click_to_dial_colleague": {
-        "call": ("internal", "answered", "agent"),
-        "offers": [(None, SEAT_2, "answered")],
-        "talks": [(SEAT_2, 2)],
-    },
-    "outbound_answered": {"call": ("outbound", "answered", "caller"), "talks": [(SEAT_1, 2)]},
-    "outbound_rejected": {"call": ("outbound", "rejected", "caller")},
-    "looked_at": {
-        "call": ("inbound", "answered", "agent"),
-        "waits": [("reception", "answered", 2.5)],
-        "offers": [("reception", SEAT_1, "answered")],
-        "talks": [(SEAT_1, 4)],
-    },
-}
 TRACES = [f"{name}.{version}.ami" for name in TRUTHS for version in ("16", "22")]
 
 
-def told(room: Room) -> Truth:
-    call = room.one(Conversation)
+def told(room: Room) -> list[Truth]:
+    return [_told(room, call) for call in sorted(room.of(Conversation), key=lambda call: call.started_at)]
+
+
+def _told(room: Room, call: Conversation) -> Truth:
+    def of(kind: type[Any]) -> list[Any]:
+        return [row for row in room.of(kind) if row.conversation_id == call.id]
+
+    talks = sorted(of(Segment), key=lambda row: row.started_at)
     return {
         "call": (call.direction, call.outcome, call.ended_by),
-        "waits": [(row.queue, row.outcome, about(row.left_at - row.entered_at)) for row in room.of(Wait)],
-        "offers": sorted(((row.queue, row.seat, row.outcome) for row in room.of(Offer)), key=str),
-        "talks": [(row.seat, about(row.ended_at - row.started_at)) for row in room.of(Segment)],
-        "transfers": [(row.kind, row.from_seat, row.to, row.outcome) for row in room.of(Transfer)],
+        "waits": [(row.queue, row.outcome, about(row.left_at - row.entered_at)) for row in of(Wait)],
+        "offers": sorted(((row.queue, row.seat, row.outcome) for row in of(Offer)), key=str),
+        "talks": [(row.seat, about(row.ended_at - row.started_at)) for row in talks],
+        "held": [(row.seat, about(row.hold_s)) for row in talks],
+        "transfers": [(row.kind, row.from_seat, row.to, row.outcome) for row in of(Transfer)],
     }
 
 
@@ -154,10 +44,19 @@ def about(seconds: float) -> Any:
 
 @pytest.mark.parametrize("name", TRACES)
 def test_the_ledger_says_what_was_played(name: str) -> None:
-    truth = {"waits": [], "offers": [], "talks": [], "transfers": [], **TRUTHS[name.partition(".")[0]]}
-    truth["offers"] = sorted(truth["offers"], key=str)
+    scenario = name.partition(".")[0]
+    truth = TRUTHS[scenario]
     room = played(recorded(name))
-    assert truth == told(room)
+    found = told(room)
+    for expected, call in zip(truth if isinstance(truth, list) else [truth], found, strict=True):
+        for what in ("call", "waits", "offers", "talks", "transfers"):
+            wanted = expected.get(what, [])
+            assert (sorted(wanted, key=str) if what == "offers" else wanted) == call[what], what
+        assert call["held"] == expected.get("held", [(seat, 0) for seat, _ in call["talks"]])
+    if scenario in TAKES_TURNS:
+        assert {call["talks"][0][0] for call in found} == {SEAT_1, SEAT_2}
+    handled = truth.get("handled") if isinstance(truth, dict) else None
+    assert handled is None or [change.seat for change in room.said(CallHandled)] == handled
     assert room.floor.empty
     assert not room.said(Corrected)
     assert not any(row.reconstructed for kind in (Conversation, Wait, Offer, Segment) for row in room.of(kind))

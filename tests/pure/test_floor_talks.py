@@ -5,6 +5,7 @@ from __future__ import annotations
 from ami_stream import T0, Leg, Room, caller, seat_leg
 
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer
+from crm.ledger.pops import Pop
 
 CALLER = caller()
 FIRST = seat_leg("1001", "1.2", "1.1")
@@ -56,7 +57,11 @@ def test_a_consult_on_the_phones_other_line_is_no_conversation() -> None:
     room.says("Hangup", FIRST, Cause=16, at=20)
     room.says("Hangup", CALLER, Cause=16, at=20)
     assert room.one(Conversation).outcome == "answered"
-    assert [offer.seat for offer in room.of(Offer)] == ["PJSIP/1001"]
+    assert [(offer.seat, offer.outcome) for offer in room.of(Offer)] == [
+        ("PJSIP/1001", "answered"),
+        ("PJSIP/1002", "answered"),
+    ]
+    assert [(pop.seat, pop.taken_at) for pop in room.of(Pop)] == [("PJSIP/1001", T0 + 20), ("PJSIP/1002", T0 + 15)]
     talk = room.one(Segment)
     assert (talk.seat, talk.started_at, talk.ended_at, talk.hold_s) == ("PJSIP/1001", T0 + 2, T0 + 20, 5.0)
 
