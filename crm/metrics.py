@@ -47,6 +47,11 @@ BRIDGE_FACTS: dict[str, tuple[str, type[GaugeMetricFamily | CounterMetricFamily]
     "messages": ("kefu_bridge_messages", CounterMetricFamily, "Messages followed"),
     "unreadable": ("kefu_bridge_unreadable", CounterMetricFamily, "Messages that made no sense"),
     "drift": ("kefu_bridge_corrections", CounterMetricFamily, "Facts that a snapshot had to correct"),
+    "rows_reconstructed": (
+        "kefu_bridge_rows_reconstructed",
+        CounterMetricFamily,
+        "Rows that Asterisk's own files gave for blind windows",
+    ),
     "faults": ("kefu_bridge_faults", CounterMetricFamily, "Faults of our own in the floor or the listener"),
     "batches": ("kefu_bridge_batches", CounterMetricFamily, "Transactions committed"),
     "set_aside": ("kefu_bridge_rows_set_aside", CounterMetricFamily, "Rows that Postgres refused"),
