@@ -178,7 +178,8 @@ def _changes(
         etc_folder=str(etc),
     )
     parts = [part for part in PARTS if part not in without]
-    changes = install.plan(etc, site, parts=parts, sounds=sounds, prompts=prompts)
+    logs = site_conf.log_folder(etc)
+    changes = install.plan(etc, site, parts=parts, sounds=sounds, prompts=prompts, logs=logs)
     notes = [] if sounds else ["the folder of Asterisk's sounds was not found: prompts are not linked"]
     return changes, notes
 
@@ -228,6 +229,9 @@ def _following(plan: Plan, undo: bool) -> list[str]:
     from crm.pbx import install
 
     reload = ["now: asterisk -rx 'core reload'"] if plan.changes else []
+    if not undo and any(change.path.name == "cel_custom.conf" for change in plan.changes):
+        # Without a mapping it gave up when Asterisk started, and a reload does not wake it.
+        reload.append("     asterisk -rx 'module load cel_custom.so'")
     if undo:
         return [*reload, f"{plan.settings_file} stays: remove it yourself if it is not wanted"]
     mended = [f"still to mend: {line}" for line in install.conflicts(plan.etc)] if plan.etc else []

@@ -42,12 +42,16 @@ class CannotInstall(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file, or link, before and after. `after` None: removed. `link` set: a symbolic link to it."""
+    """One file, or link, before and after. `after` None: removed. `link` set: a symbolic link to it.
+
+    `folder` set: an empty folder, made where it is missing, and left by the undoing for what was logged there.
+    """
 
     path: Path
     before: str | None
     after: str | None
     link: bool = False
+    folder: bool = False
 
     @property
     def what(self) -> str:
@@ -63,10 +67,12 @@ def plan(
     parts: Sequence[str] = PARTS,
     sounds: Path | None = None,
     prompts: Path | None = None,
+    logs: Path | None = None,
 ) -> list[Change]:
     """What has to be written so that this Asterisk carries `parts` of ours; empty when all is there already.
 
-    With `sounds` and `prompts`, each language's prompts are linked to where Asterisk looks for `kefu/…`.
+    With `sounds` and `prompts`, each language's prompts are linked to where Asterisk looks for `kefu/…`. With `logs`,
+    the folder for call events is made there: cel_custom makes none, and then only complains.
     """
     if not (etc / "asterisk.conf").is_file():
         raise CannotInstall(f"{etc} is no configuration of an Asterisk (no asterisk.conf): name its folder by --etc")
@@ -85,6 +91,9 @@ def plan(
     ]
     changes += [_without_include(etc / f"{part}.conf") for part in PARTS if part not in parts]
     changes += _links(sounds, prompts)
+    if logs is not None and "cel_custom" in parts:
+        events = logs / "cel-custom"
+        changes.append(Change(events, "" if events.exists() else None, "", folder=True))
     return [change for change in changes if change.before != change.after]
 
 
@@ -118,6 +127,9 @@ def difference(changes: Sequence[Change], hidden: Sequence[str]) -> str:
         if change.link:
             lines.append(f"{change.what} link {change.path} -> {change.after or change.before}")
             continue
+        if change.folder:
+            lines.append(f"{change.what} folder {change.path}")
+            continue
         before, after = (text.splitlines() if text is not None else [] for text in (change.before, change.after))
         old = str(change.path) if change.before is not None else "/dev/null"
         new = str(change.path) if change.after is not None else "/dev/null"
@@ -149,7 +161,9 @@ def _write(change: Change, like: os.stat_result) -> None:
     if change.after is None:
         path.unlink(missing_ok=True)
         return
-    _make_folders(path.parent, like)
+    _make_folders(path if change.folder else path.parent, like)
+    if change.folder:
+        return
     unfinished = path.with_name(f".{path.name}.kefu-init")
     unfinished.unlink(missing_ok=True)
     if change.link:

@@ -66,6 +66,12 @@ def sounds_folder(etc: Path) -> Path | None:
     return None
 
 
+def log_folder(etc: Path) -> Path | None:
+    """Where this Asterisk writes its logs; None when that folder is not on this machine."""
+    folder = Path(value(etc, etc / "asterisk.conf", "directories", "astlogdir") or "/var/log/asterisk")
+    return folder if folder.is_dir() else None
+
+
 def _lines(etc: Path, file: Path, leave_out: Path | None, depth: int) -> Iterator[tuple[Path, int, str]]:
     if not file.is_file() or depth > DEEPEST or (leave_out is not None and leave_out in file.parents):
         return

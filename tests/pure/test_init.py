@@ -15,7 +15,7 @@ from crm.pbx import install, site_conf
 from crm.pbx.render import SiteValues
 
 SITE = {
-    "asterisk.conf": "[directories](!)\nastdatadir => {sounds}\n",
+    "asterisk.conf": "[directories](!)\nastdatadir => {sounds}\nastlogdir => {sounds}/log\n",
     "extensions.conf": "[general]\nstatic=yes\n\n[globals]\nTRUNK=PJSIP/1\n\n[theirs]\nexten => s,1,Hangup()",
     "queues.conf": "[general]\nshared_lastcall = no\n",
     "manager.conf": '[general]\nenabled = no\nport = 5039\n#include "manager.d/*.conf"\n',
@@ -29,6 +29,7 @@ SITE = {
 def etc(tmp_path: Path) -> Path:
     folder = tmp_path / "etc"
     (tmp_path / "data" / "sounds" / "en").mkdir(parents=True)
+    (tmp_path / "data" / "log").mkdir()
     for name, text in SITE.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +74,8 @@ def test_what_is_written_and_that_a_second_run_changes_nothing(etc: Path) -> Non
     assert "shared_lastcall = yes" in ran.stderr, "a line of the site that stays in force is named"
     for name, (text, _mode) in theirs.items():
         assert (etc / name).read_text().startswith(text), f"{name} begins as it was"
+    assert "asterisk -rx 'module load cel_custom.so'" in ran.stderr, "a reload does not load what gave up at the start"
+    assert (etc.parent / "data" / "log" / "cel-custom").is_dir(), "cel_custom makes no folder"
     accounts = (etc / "kefu" / "manager.conf").read_text()
     for line in said.splitlines():
         if line.startswith(("ami_secret", "ami_actor_secret")):
