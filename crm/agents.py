@@ -111,7 +111,7 @@ async def find(session: AsyncSession, login: str) -> Agent | None:
 async def serve(session: AsyncSession, agent_id: UUID, queue: str, *, penalty: int = 0) -> None:
     """Let the agent serve `queue` from the next sign-in on. Refusal when there is no such queue."""
     if await session.get(Queue, queue) is None:
-        raise Refusal(f"there is no queue {queue!r}: see `kefu queue list`")
+        raise Refusal(f"there is no queue {queue!r}: see `kefu queue list`, or name it by `kefu queue name {queue}`")
     row = insert(AgentQueue).values(agent_id=agent_id, queue=queue, penalty=penalty)
     await session.execute(row.on_conflict_do_update(index_elements=["agent_id", "queue"], set_={"penalty": penalty}))
 

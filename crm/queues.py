@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -9,7 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .refusals import Refusal
 from .tables.queues import Queue
+
+NAME = re.compile(r"[\w.-]{1,80}")
 
 # A queue that Asterisk has and our table lacks is shown all the same, under its bare name.
 _LISTED = text(
@@ -55,8 +59,23 @@ async def listed(session: AsyncSession, *, node: str | None = None) -> list[Queu
     return [QueueListed(**row) for row in rows]
 
 
-async def define(session: AsyncSession, name: str, *, title_en: str, title_zh: str, service_level_s: int = 20) -> None:
-    """Name a queue that asterisk-conf has, or rename it."""
-    values: dict[str, Any] = {"title_en": title_en, "title_zh": title_zh, "service_level_s": service_level_s}
-    row = insert(Queue).values(name=name, **values)
-    await session.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
+async def define(
+    session: AsyncSession,
+    name: str,
+    *,
+    title_en: str | None = None,
+    title_zh: str | None = None,
+    service_level_s: int | None = None,
+) -> None:
+    """Name a queue that asterisk-conf has, or rename it; what is not given stays, or is the name itself and 20 s."""
+    if not NAME.fullmatch(name):
+        raise Refusal(f"queue {name!r} cannot be: write its name as in queues.conf, letters, digits, '.', '_' and '-'")
+    given: dict[str, Any] = {
+        key: value
+        for key, value in (("title_en", title_en), ("title_zh", title_zh), ("service_level_s", service_level_s))
+        if value is not None
+    }
+    fresh = {"title_en": name, "title_zh": title_en or name, "service_level_s": 20, **given}
+    row = insert(Queue).values(name=name, **fresh)
+    there = row.on_conflict_do_update(index_elements=["name"], set_=given) if given else row.on_conflict_do_nothing()
+    await session.execute(there)

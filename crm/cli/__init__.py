@@ -17,7 +17,7 @@ from crm.refusals import Refusal
 HELP = {
     "agent": "List agents, add one, ask for a pause.",
     "bridge": "Watch an Asterisk over AMI, carry out wishes, replay recordings.",
-    "conversation": "List calls.",
+    "conversation": "List calls, explain one.",
     "db": "Make or upgrade the tables, load demo data.",
     "demo": "A whole call center with simulated callers and agents.",
     "doctor": "Probe each hop from trunk to card, and name what is broken.",
@@ -26,7 +26,7 @@ HELP = {
     "number": "Write phone numbers in one spelling.",
     "pbx": "Check asterisk-conf, run a private Asterisk.",
     "prompts": "Build and check the spoken prompts.",
-    "queue": "List queues: who waits, who could answer.",
+    "queue": "List queues: who waits, who could answer; name one.",
     "queue-log": "Take a history of queue_log into the ledger.",
     "report": "Hold the ledger against Asterisk's own files.",
     "up": "Start everything, and keep it running.",

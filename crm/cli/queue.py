@@ -1,16 +1,16 @@
-"""`kefu queue`: who waits now, and who could answer."""
+"""`kefu queue`: what queues are called, who waits now, and who could answer."""
 
 from __future__ import annotations
 
 import click
 
 from .options import database_option, json_option, option, with_database
-from .output import print_json, print_table
+from .output import print_json, print_table, say
 
 
 @click.group()
 def queue() -> None:
-    """List queues: who waits, who could answer."""
+    """List queues: who waits, who could answer; name one."""
 
 
 @queue.command("list")
@@ -34,3 +34,35 @@ def list_(node: str | None, database_url: str | None, as_json: bool) -> None:
         print_json(found)
     else:
         print_table([structs.asdict(each) for each in found], ("name", "waiting", "longest_wait_s", "members"))
+
+
+@queue.command("name")
+@click.argument("name")
+@option("--title", metavar="TEXT", help="What English screens call it (default: its name).")
+@option("--title-zh", metavar="TEXT", help="What Chinese screens call it (default: the English title).")
+@option("--service-level", "service_level_s", type=click.IntRange(1, 3600), metavar="S",
+        help="An answer within so many seconds counts as in time (default: 20).")  # fmt: skip
+@database_option
+@json_option
+def name_(
+    name: str,
+    title: str | None,
+    title_zh: str | None,
+    service_level_s: int | None,
+    database_url: str | None,
+    as_json: bool,
+) -> None:
+    """Name a queue of Asterisk's, so that agents can serve it. May be repeated: what is not given stays."""
+    from crm import queues
+    from crm.database import Database
+    from crm.settings import Settings
+
+    async def work(database: Database, _: Settings) -> None:
+        async with database.transaction() as session:
+            await queues.define(session, name, title_en=title, title_zh=title_zh, service_level_s=service_level_s)
+
+    with_database(work, database_url=database_url)
+    if as_json:
+        print_json({"name": name})
+    else:
+        say(f"named {name}")

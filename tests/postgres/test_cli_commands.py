@@ -65,10 +65,26 @@ def test_an_agent_is_added_with_queues_and_a_typed_password(database_url: str) -
     assert kefu("agent", "add", "x", "--name", "X", "--queue", "a:b", url=database_url).exit_code == 2
 
 
+def test_a_queue_is_named_renamed_in_part_and_then_served(database_url: str) -> None:
+    named = kefu("queue", "name", "night-shift", "--title", "Night", "--service-level", "30", url=database_url)
+    assert named.exit_code == 0, named.stderr
+    assert kefu("queue", "name", "night-shift", "--title-zh", "夜班", url=database_url).exit_code == 0
+    assert kefu("queue", "name", "night-shift", url=database_url).exit_code == 0
+    listed = json.loads(kefu("queue", "list", "--json", url=database_url).stdout)
+    found = next(queue for queue in listed if queue["name"] == "night-shift")
+    assert (found["title_en"], found["title_zh"], found["service_level_s"]) == ("Night", "夜班", 30)
+    agent = ("agent", "add", "noor", "--name", "Noor", "--password", "long enough", "--queue", "night-shift")
+    assert kefu(*agent, url=database_url).exit_code == 0
+    refused = kefu("queue", "name", "night shift", url=database_url)
+    assert refused.exit_code == 1
+    assert "as in queues.conf" in refused.stderr
+
+
 def test_an_agent_of_an_unknown_queue_is_not_half_added(database_url: str) -> None:
     command = ("agent", "add", "eve", "--name", "Eve", "--password", "long enough", "--queue", "nowhere")
     refused = kefu(*command, url=database_url)
-    assert refused.stderr == "Error: there is no queue 'nowhere': see `kefu queue list`\n"
+    assert "there is no queue 'nowhere'" in refused.stderr
+    assert "`kefu queue name nowhere`" in refused.stderr
     assert json.loads(kefu("agent", "list", "--json", url=database_url).stdout) == []
 
 
