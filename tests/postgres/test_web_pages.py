@@ -278,3 +278,13 @@ async def test_health_asks_nobody_and_readiness_asks_the_database(databases: Dat
         assert "the database does not answer: try again in a moment" in page.text
         assert "postgres" not in page.text.lower()
     await database.close()
+
+
+async def test_more_screens_than_connections_look_at_the_wallboard_at_once(app: FastAPI, database_url: str) -> None:
+    """One hint tells all screens to look: none may hold a connection while it waits for the one look they share."""
+    few = Database(database_url, pool_size=1)
+    async with calling(create_app(Settings(), few), running=False) as browser:
+        await browser.sign_in("lily")
+        answers = await asyncio.gather(*(browser.get("/wallboard/picture") for _ in range(12)))
+    await few.close()
+    assert [answer.status_code for answer in answers] == [200] * 12

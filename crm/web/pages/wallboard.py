@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.wallboard import CALLS_SHOWN, KEPT_S, Wallboard
 from crm.web.live import FLOOR, Live
+from crm.web.sessions import Reading
 from crm.web.sign_in import Me, SignedIn
 
 from .show import show
@@ -18,15 +20,15 @@ router = APIRouter(prefix="/wallboard")
 
 
 @router.get("")
-async def page(request: Request, me: SignedIn) -> Response:
+async def page(request: Request, me: SignedIn, session: Reading) -> Response:
     """The whole page."""
-    return await _show(request, me, "wallboard.html")
+    return await _show(request, me, session, "wallboard.html")
 
 
 @router.get("/picture")
-async def picture(request: Request, me: SignedIn) -> Response:
+async def picture(request: Request, me: SignedIn, session: Reading) -> Response:
     """The tiles."""
-    return await _show(request, me, "wallboard/picture.html")
+    return await _show(request, me, session, "wallboard/picture.html")
 
 
 @router.get("/live", response_class=EventSourceResponse)
@@ -37,7 +39,9 @@ async def live(request: Request, me: SignedIn) -> AsyncIterator[ServerSentEvent]
         yield event
 
 
-async def _show(request: Request, me: Me, template: str) -> Response:
+async def _show(request: Request, me: Me, session: AsyncSession, template: str) -> Response:
+    # One look serves all screens that wait for it, and it needs a connection: none of them may hold one meanwhile.
+    await session.close()
     wallboard: Wallboard = request.app.state.wallboard
     board = await wallboard.board()
     return show(request, template, me, board=board, now=board.now, calls=board.calls[:CALLS_SHOWN])
