@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from center import KEFU
 from click.testing import CliRunner
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from crm.cli import main
 from crm.demo import ground
@@ -38,6 +38,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+@pytest.mark.timeout(300)
 async def test_cards_pop_for_the_newcomer_and_ctrl_c_leaves_nothing(folder: Path, context: BrowserContext) -> None:
     async with a_demo(folder) as (process, told):
         second = await asyncio.to_thread(run_demo, folder, web_port=free_port())
@@ -48,12 +49,14 @@ async def test_cards_pop_for_the_newcomer_and_ctrl_c_leaves_nothing(folder: Path
         await page.get_by_label("Login").fill(told["login"])
         await page.get_by_label("Password").fill(told["password"])
         await page.get_by_role("button", name="Sign in").click()
-        card = page.locator("article.card")
-        for phase in ("ringing", "talking", "wrapping_up"):
-            await expect(card.and_(page.locator(f"[data-phase={phase}]"))).to_have_count(1, timeout=45_000)
-        await page.locator("label").filter(has_text="Solved").click()
-        await page.get_by_role("button", name="Save and finish").click()
-        await expect(card.and_(page.locator("[data-phase=ringing]"))).to_have_count(1, timeout=45_000)
+        await comes_to(page, "ringing", "wrapping_up")  # the newcomer may come in the middle of a call
+        if await page.locator("[data-phase=wrapping_up]").count():
+            await save_outcome(page)
+            await comes_to(page, "ringing")
+        await comes_to(page, "talking")
+        await comes_to(page, "wrapping_up")
+        await save_outcome(page)
+        await comes_to(page, "ringing")
         process.send_signal(signal.SIGINT)
         out, _ = await asyncio.to_thread(process.communicate, None, 40)
         assert process.returncode == 0
@@ -62,6 +65,7 @@ async def test_cards_pop_for_the_newcomer_and_ctrl_c_leaves_nothing(folder: Path
     assert "now" not in ended["outcomes"], "no conversation is left open"
 
 
+@pytest.mark.timeout(300)
 async def test_a_demo_that_was_killed_starts_again_in_seconds_and_ends_by_itself(folder: Path) -> None:
     async with a_demo(folder) as (process, _):
         process.kill()
@@ -122,6 +126,19 @@ def test_a_real_centers_database_is_refused(folder: Path, database_url: str) -> 
     assert "belongs to a real call center (it knows the Asterisk 'beijing-1')" in sentence(refused)
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM customer").fetchone() == (0,)
+
+
+# ---- looking at it
+
+
+async def comes_to(page: Page, *phases: str) -> None:
+    """Wait until the newest card is in one of these phases."""
+    await expect(page.locator(",".join(f"[data-phase={phase}]" for phase in phases))).to_have_count(1, timeout=60_000)
+
+
+async def save_outcome(page: Page) -> None:
+    await page.locator("label").filter(has_text="Solved").click()
+    await page.get_by_role("button", name="Save and finish").click()
 
 
 # ---- running it

@@ -28,7 +28,7 @@ from crm.pbx.asterisk_root import cache_folder
 
 SEAT = "PJSIP/1001"
 NUMBER = "13800138000"
-NEAR_S = 0.25
+NEAR_S = 0.5
 """How far a time of the ledger may lie from SIPp's: the way through Asterisk's dialplan and queue."""
 LOOKS_EACH_S_S = 1.1
 """app_queue looks whom to ring once a second."""
