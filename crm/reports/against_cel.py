@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from msgspec import Struct, field
-
 from crm.rules.cel import CelCall, Leg
 from crm.rules.cel_talks import Span as Talked
 from crm.rules.cel_talks import base_of, overlap_s, together
@@ -23,29 +21,21 @@ TALK_MISSED_S = 1.0
 
 
 _Differs = Callable[..., Difference]
-
-
-class _Evidence(Struct):
-    """What CEL has of one conversation: all legs of all Linkedids that became it."""
-
-    calls: list[CelCall] = field(default_factory=list)
-    legs: dict[str, Leg] = field(default_factory=dict)
+_Legs = dict[str, Leg]
 
 
 def compare(calls: list[LedgerCall], told: Iterable[CelCall], seen: Seen, span: Span) -> Iterator[Difference]:
     """All differences of calls that began inside the span."""
     by_id = {call.row.id: call for call in calls}
     by_uniqueid = {uniqueid: call for call in calls for uniqueid in call.uniqueids}
-    evidence: dict[str, _Evidence] = {}
+    evidence: dict[str, _Legs] = {}
     unknown: list[CelCall] = []
     for cel_call in told:
-        found = _ledger_call(cel_call, by_uniqueid)
-        if found is None:
+        found = _ledger_calls(cel_call, by_uniqueid)
+        if not found:
             unknown.append(cel_call)
-            continue
-        gathered = evidence.setdefault(found.row.id, _Evidence())
-        gathered.calls.append(cel_call)
-        gathered.legs.update(cel_call.legs)
+        for identity in found:
+            evidence.setdefault(identity, {}).update(cel_call.legs)
     seats = {ring.seat for call in calls for ring in call.offers}
     seats |= {talk.seat for call in calls for talk in call.segments}
     bases = {seat.removesuffix("/n") for seat in seats}
@@ -61,11 +51,10 @@ def compare(calls: list[LedgerCall], told: Iterable[CelCall], seen: Seen, span: 
             yield _only_ledger(call, seen, span)
 
 
-def _ledger_call(told: CelCall, by_uniqueid: dict[str, LedgerCall]) -> LedgerCall | None:
-    for uniqueid in (told.linkedid, *sorted(told.others), *told.legs):
-        if uniqueid in by_uniqueid:
-            return by_uniqueid[uniqueid]
-    return None
+def _ledger_calls(told: CelCall, by_uniqueid: dict[str, LedgerCall]) -> set[str]:
+    """Ids of the conversations that these legs are of: two, when a transfer joined two callers."""
+    names = (told.linkedid, *told.others, *told.legs)
+    return {by_uniqueid[name].row.id for name in names if name in by_uniqueid}
 
 
 def _only_file(told: CelCall, calls: list[LedgerCall], bases: set[str], seen: Seen) -> Difference:
@@ -103,8 +92,8 @@ def _only_ledger(call: LedgerCall, seen: Seen, span: Span) -> Difference:
     return Difference(row.linkedid, row.id, row.started_at, "cel", "call", row.outcome or "goes on", None, reason)
 
 
-def _both(call: LedgerCall, told: _Evidence, bases: set[str], seen: Seen, span: Span) -> Iterator[Difference]:
-    row, legs = call.row, told.legs
+def _both(call: LedgerCall, legs: _Legs, bases: set[str], seen: Seen, span: Span) -> Iterator[Difference]:
+    row = call.row
     excuse = call.excuse(seen, row.started_at, row.ended_at or span.last_at)
 
     def differs(what: str, ledger: object, file: object, reason: str = excuse) -> Difference:
@@ -114,21 +103,21 @@ def _both(call: LedgerCall, told: _Evidence, bases: set[str], seen: Seen, span: 
     began = legs[row.linkedid].started_at if row.linkedid in legs else min(leg.started_at for leg in legs.values())
     if abs(began - row.started_at) > SAME_S:
         yield differs("started", f"{row.started_at:.3f}", f"{began:.3f}")
-    yield from _end(call, told, span, differs)
-    yield from _talks(call, told, span, differs)
-    yield from _missed(call, told, bases, span, differs)
+    yield from _end(call, legs, span, differs)
+    yield from _talks(call, legs, span, differs)
+    yield from _missed(call, legs, bases, span, differs)
 
 
-def _end(call: LedgerCall, told: _Evidence, span: Span, differs: _Differs) -> Iterator[Difference]:
+def _end(call: LedgerCall, legs: _Legs, span: Span, differs: _Differs) -> Iterator[Difference]:
     row = call.row
-    ends = [leg.ended_at for leg in told.legs.values() if leg.ended_at is not None]
+    ends = [leg.ended_at for leg in legs.values() if leg.ended_at is not None]
     if row.ended_at is None:
-        if ends and len(ends) == len(told.legs) and max(ends) < span.last_at - 1.0:
+        if ends and len(ends) == len(legs) and max(ends) < span.last_at - 1.0:
             yield differs("ended", None, f"{max(ends):.3f}")
     elif not any(abs(end - row.ended_at) <= SAME_S for end in ends):
         nearest = min(ends, key=lambda end: abs(end - (row.ended_at or 0.0)), default=None)
         file = None if nearest is None else f"{nearest:.3f}"
-        if len(ends) < len(told.legs):
+        if len(ends) < len(legs):
             # Some leg has no end: the file is over, or Asterisk was killed and wrote none.
             late = row.ended_at >= span.last_at - 1.0
             yield differs("ended", f"{row.ended_at:.3f}", file, "ended_after_window" if late else "asterisk_stopped")
@@ -136,27 +125,27 @@ def _end(call: LedgerCall, told: _Evidence, span: Span, differs: _Differs) -> It
             yield differs("ended", f"{row.ended_at:.3f}", file)
 
 
-def _talks(call: LedgerCall, told: _Evidence, span: Span, differs: _Differs) -> Iterator[Difference]:
+def _talks(call: LedgerCall, legs: _Legs, span: Span, differs: _Differs) -> Iterator[Difference]:
     """Each talk of the ledger, as long as CEL's bridges say."""
     for talk in call.segments:
         end = talk.ended_at if talk.ended_at is not None else span.last_at
-        heard = together(told.legs, talk.caller_uniqueid, max(end, span.last_at))
+        heard = together(legs, talk.caller_uniqueid, max(end, span.last_at))
         spans = heard.get(talk.seat_uniqueid or "", [])
         ledger_s, file_s = end - talk.started_at, overlap_s(spans, talk.started_at - SAME_S, end + SAME_S)
         if abs(ledger_s - file_s) > SAME_S:
-            legs = [told.legs.get(talk.seat_uniqueid or ""), told.legs.get(talk.caller_uniqueid)]
-            cut = any(leg is not None and leg.ended_at is None for leg in legs) and talk.ended_at is not None
+            both = [legs.get(talk.seat_uniqueid or ""), legs.get(talk.caller_uniqueid)]
+            cut = any(leg is not None and leg.ended_at is None for leg in both) and talk.ended_at is not None
             reason = {"reason": "asterisk_stopped"} if cut else {}
             yield differs(f"talk of {talk.seat}", f"{ledger_s:.3f}", f"{file_s:.3f}", **reason)
 
 
-def _missed(call: LedgerCall, told: _Evidence, bases: set[str], span: Span, differs: _Differs) -> Iterator[Difference]:
+def _missed(call: LedgerCall, legs: _Legs, bases: set[str], span: Span, differs: _Differs) -> Iterator[Difference]:
     """Talks that CEL's bridges show and the ledger does not have."""
     parties = {talk.caller_uniqueid for talk in call.segments} | {wait.caller_uniqueid for wait in call.waits}
     known: list[Talked] = [(talk.started_at, talk.ended_at or span.last_at) for talk in call.segments]
     for party in sorted(parties or {call.row.linkedid}):
-        for uniqueid, spans in together(told.legs, party, span.last_at).items():
-            leg = told.legs[uniqueid]
+        for uniqueid, spans in together(legs, party, span.last_at).items():
+            leg = legs[uniqueid]
             if uniqueid in parties or base_of(leg.channel) not in bases:
                 continue
             for begin, end in spans:

@@ -195,8 +195,12 @@ def _talk(side: _Side) -> Iterator[Difference]:
             yield side.differs("talk_s", _length_s(own), None, side.excuse)
         return
     if not own:
+        others = [talk for talk in call.segments if talk.seat != seat and begin <= talk.started_at <= end]
         reason = "answered_never_met" if stay.talk_s <= 1.0 else side.excuse
-        yield side.differs("talk_s", None, f"{stay.talk_s:.0f}", reason)
+        if others and abs(_length_s(others) - stay.talk_s) <= LATE_S:
+            reason = "taken_by_another_phone"
+        told = f"{others[0].seat} {_length_s(others):.3f}" if others else None
+        yield side.differs("talk_s", told, f"{stay.agent} {stay.talk_s:.0f}", reason)
         return
     if any(talk.ended_at is None for talk in own):
         yield side.differs("talk_s", None, f"{stay.talk_s:.0f}", side.excuse)

@@ -20,7 +20,7 @@ from crm.ledger.conversations import CONVERSATIONS, OFFERS, SEGMENTS, TRANSFERS,
 from crm.ledger.statement import Row, Statement
 from crm.rules.queue_log import Stay, StayReader
 
-from .log_files import Faults, Progress, queue_log_lines
+from .log_files import Faults, Progress, queue_log_lines, storable
 from .told_calls import Told, rows_of
 
 AT_ONCE = 500
@@ -29,16 +29,21 @@ LULL_S = 3600.0
 _CHECK_EVERY = 5_000
 _SAME_S = 2.0
 _TABLES = (CONVERSATIONS, WAITS, OFFERS, SEGMENTS, TRANSFERS)
+# Bounded by time, so that the indexes by time serve a ledger of years.
 _KNOWN_WAITS = text(
     "SELECT id::text AS id, conversation_id::text AS call, caller_uniqueid, queue, "
-    "extract(epoch FROM entered_at)::double precision AS entered_at "
-    "FROM wait WHERE node = :node AND caller_uniqueid = ANY(:callids)"
+    "extract(epoch FROM entered_at)::double precision AS entered_at FROM wait "
+    "WHERE node = :node AND queue = ANY(:queues) AND entered_at BETWEEN to_timestamp(:since) AND to_timestamp(:until) "
+    "AND caller_uniqueid = ANY(:callids)"
 )
 _KNOWN_CALLS = text(
-    "SELECT linkedid AS callid, id::text AS call FROM conversation WHERE node = :node AND linkedid = ANY(:callids) "
-    "UNION SELECT caller_uniqueid, conversation_id::text FROM segment "
-    "WHERE node = :node AND caller_uniqueid = ANY(:callids)"
+    "WITH near AS MATERIALIZED (SELECT id, linkedid FROM conversation "
+    "WHERE node = :node AND started_at BETWEEN to_timestamp(:since) AND to_timestamp(:until)) "
+    "SELECT linkedid AS callid, id::text AS call FROM near WHERE linkedid = ANY(:callids) UNION "
+    "SELECT s.caller_uniqueid, s.conversation_id::text FROM near JOIN segment s ON s.conversation_id = near.id "
+    "WHERE s.caller_uniqueid = ANY(:callids)"
 )
+_LONGEST_CALL_S = 12 * 3600.0
 
 
 class Imported(Struct):
@@ -103,11 +108,16 @@ def _over(gathered: dict[str, list[Stay]], open_callids: set[str], before: float
 
 async def _write(database: Database, node: str, calls: list[list[Stay]], done: Imported) -> None:
     async with database.transaction() as session:
-        callids = [stays[0].callid for stays in calls]
-        waits = list(await session.execute(_KNOWN_WAITS, {"node": node, "callids": callids}))
-        known = {
-            (row.callid, row.call) for row in await session.execute(_KNOWN_CALLS, {"node": node, "callids": callids})
+        times = [stay.first_at for stays in calls for stay in stays]
+        asked = {
+            "node": node,
+            "callids": [storable(stays[0].callid) for stays in calls],
+            "queues": sorted({storable(stay.queue) or "" for stays in calls for stay in stays}),
+            "since": min(times) - _LONGEST_CALL_S,
+            "until": max(times) + _LONGEST_CALL_S,
         }
+        waits = list(await session.execute(_KNOWN_WAITS, asked))
+        known = [(row.callid, row.call) for row in await session.execute(_KNOWN_CALLS, asked)]
         homes = dict(known) | {row.caller_uniqueid: row.call for row in waits}
         by_key: dict[tuple[str, str], list[tuple[str, float]]] = {}
         for row in waits:

@@ -12,6 +12,9 @@ REASONS: dict[str, str] = {
     "transfer_away_counted_as_talk": (
         "queue_log counts a transferring agent's consult and hold as talk, the ledger only talk with the caller"
     ),
+    "taken_by_another_phone": (
+        "queue_log credits the member that it rang; a colleague picked the call up, or it was forwarded, and talked"
+    ),
     "answered_never_met": "the agent answered as the caller hung up: queue_log has an answer, nobody heard the other",
     "abandoned_at_answer": "the caller hung up at the instant of the answer: queue_log names the agent of an abandon",
     "join_failed_unlogged": "a caller whom the queue did not let in leaves no line in queue_log",

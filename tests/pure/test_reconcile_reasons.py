@@ -160,3 +160,9 @@ def test_two_stays_of_one_caller_are_not_mixed_up() -> None:
         JOIN, at(10, "NONE|EXITWITHTIMEOUT|1|1|10"), at(30, "NONE|ENTERQUEUE||138|1"), at(40, "NONE|ABANDON|1|1|10"),
     ]  # fmt: skip
     assert reasons([first], lines) == []
+
+
+def test_a_call_that_a_colleague_picked_up_is_credited_to_the_member_that_rang() -> None:
+    ledger = call()
+    ledger.offers.append(Offer("o2", "c", "w", "n", "q", "PJSIP/1002", T + 5, T + 10, "taken_elsewhere"))
+    assert reasons([ledger], answered(agent="PJSIP/1002")) == [("talk_s", "taken_by_another_phone")]
