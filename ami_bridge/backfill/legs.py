@@ -21,7 +21,7 @@ class Leg(Struct):
     """One channel. `rung_by`: AppQueue, AppDial, AppDial2 (Originate), or '' for one that came by itself.
 
     `joined`, `left`: when it entered and left Queue(), with the queue; `hung_up_at`: when its far end let go, if that
-    was what ended it.
+    was what ended it; `dial_status`: how its last Dial() ended; `rung_from`: the leg whose Dial() rang this one.
     """
 
     uniqueid: str
@@ -37,6 +37,8 @@ class Leg(Struct):
     ended_at: float | None = None
     cause: int = 0
     caused_by: str = ""
+    dial_status: str = ""
+    rung_from: str = ""
     entered: list[float] = field(default_factory=list)
     joined: list[tuple[float, str]] = field(default_factory=list)
     left: list[tuple[float, str]] = field(default_factory=list)
@@ -105,6 +107,7 @@ def _tell(leg: Leg, event: CelEvent) -> None:
         cause = event.extra.get("hangupcause")
         leg.cause = cause if isinstance(cause, int) else 0
         leg.caused_by = str(event.extra.get("hangupsource", ""))
+        leg.dial_status = str(event.extra.get("dialstatus", ""))
         leg.ended_at = event.at
 
 

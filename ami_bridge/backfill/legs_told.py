@@ -17,6 +17,10 @@ from .legs import Leg, Legs, queue_of
 
 _DOWN, _RING = 0, 4
 _BUSY_CAUSE = 17
+_STATUS_OF_CAUSE = {
+    1: "CHANUNAVAIL", 3: "CHANUNAVAIL", 17: "BUSY", 20: "CHANUNAVAIL", 21: "NOANSWER", 27: "CHANUNAVAIL",
+    34: "CONGESTION", 38: "CONGESTION",
+}  # fmt: skip
 _RANG_S = 0.5
 """A phone that says busy so long after it was called rang, and a person declined."""
 _ENDS_OF_A_FLOW = ("goodbye", "callback", "voicemail")
@@ -95,6 +99,7 @@ def _born(event: CelEvent, leg: Leg, legs: Legs, running: _Running) -> Iterator[
             caller.name or None,
         )
     elif leg.rung_by == "AppDial" and (source := running.dial_for(event, leg.base)) is not None:
+        leg.rung_from = source.uniqueid
         yield DialBegin(
             at,
             source.channel,
@@ -134,7 +139,18 @@ def _hung_up(event: CelEvent, leg: Leg, legs: Legs) -> Iterator[Event]:
     rang_s = event.at - leg.born_at
     if leg.rung_by and leg.cause == _BUSY_CAUSE and leg.answered_at is None and rang_s >= _RANG_S:
         yield DeviceStateChange(event.at, leg.base, "RINGING", None)
+    if leg.rung_from and leg.answered_at is None:
+        yield DialEnd(event.at, None, event.uniqueid, _dial_ended(leg, legs))
     yield Hangup(event.at, event.channel, event.uniqueid, event.linkedid, leg.cause)
+
+
+def _dial_ended(leg: Leg, legs: Legs) -> str:
+    """DialStatus of a leg that did not answer: by its own cause, else as Dial() ended for whoever rang it."""
+    source = legs.legs.get(leg.rung_from)
+    status = source.dial_status if source is not None else ""
+    if status == "ANSWER":
+        return "CANCEL"  # another leg of the same Dial() answered
+    return _STATUS_OF_CAUSE.get(leg.cause) or status or "NOANSWER"
 
 
 def _app_ended(event: CelEvent, joined: Joins) -> Iterator[Event]:
