@@ -98,7 +98,7 @@ def end(facts: Facts, call: Call, at: float) -> None:
     talks.end_all(facts, call, at)
     rings.end_all(facts, call, at)
     stays.end_all(facts, call, at)
-    row.outcome, row.ended_by = _outcome(call), _ended_by(call)
+    row.outcome, row.ended_by = _outcome(facts, call), _ended_by(call)
     facts.say(ConversationEnded(row))
     facts.endings.append((at + LINGER_S, call))
 
@@ -107,7 +107,7 @@ def look_again(facts: Facts) -> None:
     """Something about ended conversations became known: their endings may read otherwise now."""
     for call in facts.revised.values():
         row = call.row
-        outcome, ended_by = _outcome(call), _ended_by(call)
+        outcome, ended_by = _outcome(facts, call), _ended_by(call)
         if (outcome, ended_by) != (row.outcome, row.ended_by):
             row.outcome, row.ended_by = outcome, ended_by
             facts.say(ConversationEnded(row))
@@ -133,7 +133,7 @@ def forget(facts: Facts, clock: float) -> None:
         call.channels.clear()
 
 
-def _outcome(call: Call) -> str:
+def _outcome(facts: Facts, call: Call) -> str:
     if call.lost:
         return "lost_sight"
     if call.talked:
@@ -151,8 +151,11 @@ def _outcome(call: Call) -> str:
     if call.dialled_out is not None:
         # A phone that declines shows as NOANSWER in DialEnd, and only by its cause.
         return _CAUSE_WORDS.get(call.row.hangup_cause or 0) or _DIAL_WORDS.get(call.dialled_out, "failed")
+    if call.row.direction == "inbound" and call.caller_asked:
+        return "abandoned"
     if call.row.direction == "inbound":
-        return "abandoned" if call.caller_asked else "failed"
+        # Nothing is known of it. If sight was lost meanwhile, what happened may have happened then.
+        return "lost_sight" if call.row.started_at <= facts.found_at else "failed"
     return "cancelled" if call.caller_asked or call.agent_asked else "failed"
 
 

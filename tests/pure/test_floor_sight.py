@@ -148,6 +148,19 @@ def test_a_caller_who_may_have_been_answered_while_nobody_looked_did_not_abandon
     assert (room.one(Wait).outcome, room.one(Conversation).outcome) == ("lost_sight", "lost_sight")
 
 
+def test_a_call_of_which_only_the_end_was_seen_did_not_fail() -> None:
+    """Known before the blind moment and seen to end after it: served in between, for all we know."""
+    room = Room()
+    room.finds_sight()
+    room.says("Newchannel", CALLER, ChannelState=4, at=0)
+    room.loses_sight()
+    room.wait(30)
+    room.finds_sight()
+    room.says("Hangup", CALLER, Cause=16, at=31)
+    room.wait(3)
+    assert room.one(Conversation).outcome == "lost_sight"
+
+
 def test_what_still_goes_on_after_blindness_is_not_touched() -> None:
     room = talking()
     before = room.ledger()
