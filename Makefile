@@ -97,8 +97,9 @@ test-debian-postgres: ## The same on Debian's PostgreSQL
 test-asterisk: ## Tests on a private Asterisk with SIPp
 	$(PYTEST) tests/asterisk
 
-prove: ## Kill and freeze everything under running calls, again and again (make prove ROUNDS=20)
+prove: ## Kill and freeze everything under running calls, again and again; a million broken messages (make prove ROUNDS=20)
 	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
+	$(BIN)/python tests/traces/prove_floor.py
 
 test-browser: ## Tests in Chromium
 	$(PYTEST) tests/browser

@@ -15,7 +15,7 @@ from ami_bridge.events.queues import MemberState
 from ami_bridge.events.system import DeviceStateChange
 
 from . import calls, channels, doubts, legs, rings, seats, stays, talks
-from .facts import Call, Channel, Facts, Look, Ring
+from .facts import SET_BACK_S, Call, Channel, Facts, Look, Ring
 
 YOUNG_S = 1.0
 _RINGING = 5
@@ -122,7 +122,10 @@ def _mark(look: Look | None) -> str | None:
 
 
 def _old_enough(facts: Facts, look: Look, known_at: float) -> bool:
-    """What is younger than the list may be missing in it for that reason alone."""
+    """What is younger than the list may be missing in it for that reason alone. What seems much younger was known
+    before Asterisk's clock was set back."""
+    if known_at > look.began_at + SET_BACK_S:
+        return True
     return known_at <= facts.found_at if look.first else known_at < look.began_at - YOUNG_S
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ami_bridge.events import Event
 
 NAMES = sorted(path.name for path in TRACES.glob("*.ami"))
+SOME = 7
 STREAMS = {name: recorded(name) for name in NAMES}
 
 
@@ -45,9 +46,10 @@ def _of(event: Event) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_beginning_may_be_missing(name: str) -> None:
-    """Attached in the middle of the call: no crash, and the look at the end leaves nothing on the floor."""
+    """Attached in the middle of the call: no crash, and the look at the end leaves nothing on the floor. One beginning
+    of seven here, all of them in tests/traces/prove_floor.py."""
     stream = STREAMS[name]
-    for missing in range(1, len(stream)):
+    for missing in range(1 + len(name) % SOME, len(stream), SOME):
         room = played(stream[missing:])
         assert room.floor.empty, missing
 
@@ -64,7 +66,7 @@ def test_told_twice_changes_nothing(name: str) -> None:
 def test_jostled_within_50_ms_gives_the_same_rows(name: str) -> None:
     stream = timed(name)
     ordered = played(stream).ledger()
-    for seed in range(12):
+    for seed in range(4):
         room = played(jostled(stream, random.Random(seed)))
         assert _without_order(room.ledger()) == _without_order(ordered), seed
         assert room.floor.empty
