@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,7 @@ async def _tell(play: Play, steps: Steps) -> None:
             except CrmUnavailable:
                 continue
             answered, now = found.get("answered", 0), found.get("now", 0)
-            steps.say(f"{play.rung_in} callers rang in · {now} on the line now · {answered} talked to an agent")
+            steps.count(f"{play.rung_in} callers rang in · {now} on the line now · {answered} talked to an agent")
 
 
 class Steps:
@@ -145,10 +146,13 @@ class Steps:
 
     def __init__(self) -> None:
         from rich.console import Console
+        from rich.text import Text
 
+        self._text = Text
         self._console = Console(stderr=True, highlight=False)
         self._status = self._console.status("starting") if sys.stderr.isatty() else None
-        self._last = ""
+        self._step = ""
+        self._since = 0.0
 
     def __enter__(self) -> Steps:
         if self._status is not None:
@@ -160,12 +164,27 @@ class Steps:
             self._status.stop()
 
     def say(self, step: str) -> None:
-        """A step has begun."""
+        """A step has begun; the one before is done."""
+        if step == self._step:
+            return
+        self._done()
+        self._step, self._since = step, time.monotonic()
         if self._status is not None:
-            self._status.update(step, spinner="dots")
-        elif step != self._last and "·" not in step:
+            self._status.update(self._text(step), spinner="dots")
+        else:
             say(step)
-        self._last = step
+
+    def count(self, line: str) -> None:
+        """The line at the bottom while calls go on."""
+        if self._status is not None:
+            self._status.update(self._text(line), spinner="dots")
+
+    def _done(self) -> None:
+        """A finished step leaves a line with its seconds."""
+        if self._status is not None and self._step:
+            took = f"  {time.monotonic() - self._since:.1f} s"
+            self._console.print(self._text.assemble(("✓ ", "green"), self._step, (took, "dim")))
+        self._step = ""
 
     def note(self, sentence: str) -> None:
         """Something worth a line that stays."""
@@ -176,6 +195,7 @@ class Steps:
 
     def show(self, text: str) -> None:
         """What a person should read in peace."""
+        self._done()
         if self._status is None:
             say(text)
         else:

@@ -7,9 +7,10 @@ done here, by the same deeds as the desk page. Called by the demo's center; know
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
 
@@ -49,7 +50,8 @@ class _Hand:
     """What one simulated agent is busy with, and when it is done."""
 
     doing: str
-    until: datetime
+    until: float
+    """By the monotonic clock: the machine's may be set meanwhile."""
     conversation_id: UUID | None = None
 
 
@@ -85,7 +87,7 @@ class Staff:
         while True:
             try:
                 for posture in await self._postures():
-                    await self._act(posture, datetime.now(UTC))
+                    await self._act(posture, time.monotonic())
             except CrmUnavailable:
                 pass  # the terminal shows the services' own words
             await asyncio.sleep(LOOK_EVERY_S)
@@ -95,14 +97,14 @@ class Staff:
             here = select(Posture).where(Posture.node == self._node, Posture.seat.in_(self._logins))
             return list(await session.scalars(here))
 
-    async def _act(self, posture: Posture, now: datetime) -> None:
+    async def _act(self, posture: Posture, now: float) -> None:
         hand = self._hands.get(posture.seat)
         if hand is None or hand.doing != posture.word or hand.conversation_id != posture.conversation_id:
             self._hands[posture.seat] = await self._begin(posture, now)
             return
         if now < hand.until:
             return
-        hand.until = now + timedelta(seconds=WISH_EXPIRY_S)  # asked once; asked again only when nothing came of it
+        hand.until = now + WISH_EXPIRY_S  # asked once; asked again only when nothing came of it
         try:
             async with self._database.transaction() as session:
                 await self._finish(session, posture)
@@ -111,7 +113,7 @@ class Staff:
         except Refusal:
             pass  # the call was over in another way meanwhile
 
-    async def _begin(self, posture: Posture, now: datetime) -> _Hand:
+    async def _begin(self, posture: Posture, now: float) -> _Hand:
         if self._logins[posture.seat] != self._guest:
             lasts_s = self._dice.uniform(*(WRAP_UP_S if posture.word == "wrapping_up" else BREAK_S))
         elif posture.word == "wrapping_up":
@@ -120,7 +122,7 @@ class Staff:
             lasts_s = GUEST_WRAP_UP_S if watched else self._dice.uniform(*WRAP_UP_S)
         else:
             lasts_s = FOR_EVER_S  # a pause is the newcomer's own
-        return _Hand(posture.word, now + timedelta(seconds=lasts_s), posture.conversation_id)
+        return _Hand(posture.word, now + lasts_s, posture.conversation_id)
 
     async def _is_watched(self, conversation_id: UUID | None) -> bool:
         """Whether a browser has said that it painted this call's card."""

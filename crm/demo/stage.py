@@ -18,7 +18,7 @@ from typing import Self
 
 from crm.database import Database
 from crm.embedded import EmbeddedPostgres
-from crm.pbx.asterisk_root import NoAsterisk, cache_folder
+from crm.pbx.asterisk_root import NoAsterisk, cache_folder, find_or_build
 from crm.pbx.lifeline import NoNamespaces
 from crm.pbx.ports import NoPorts
 from crm.pbx.sandbox import Sandbox
@@ -54,6 +54,8 @@ class Stage:
             with _in_one_sentence():
                 parts.enter_context(ground.held(self.folder))
                 ground.check_port(self.settings.web_host, self.settings.web_port)
+                self._say("looking for an Asterisk")
+                find_or_build(say=self._say)  # first, because it takes longest where there is none, or cannot be had
                 self._open_database(parts)
                 self._build_prompts()
                 self._start_asterisk(parts)

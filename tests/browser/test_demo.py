@@ -24,6 +24,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from crm.cli import main
 from crm.demo import ground
+from crm.pbx import asterisk_root, lifeline
 
 READY_WITHIN_S = 90
 
@@ -108,6 +109,18 @@ def test_a_full_disk_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPat
     assert refused.exit_code == 1
     assert f"{folder}/demo has" in refused.stderr
     assert "make room, or name another data_folder" in refused.stderr
+
+
+def test_no_namespaces_is_one_sentence_and_nothing_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifeline, "namespace_command", lambda *_: ["false"])
+    monkeypatch.setattr(asterisk_root, "_on_path", lambda *_: None)
+    monkeypatch.setenv("KEFU_DATA_FOLDER", str(folder))
+    monkeypatch.setenv("KEFU_WEB_PORT", str(free_port()))
+    refused = CliRunner().invoke(main, ["demo"])
+    assert refused.exit_code == 1
+    assert "this user may not make a process namespace" in refused.stderr
+    assert "install Debian's packages uidmap and mmdebstrap" in refused.stderr
+    assert not (folder / "demo/postgres").exists()
 
 
 def test_a_folder_that_cannot_be_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
