@@ -174,8 +174,9 @@ def _seconds(side: _Side, what: str, ledger_s: float, file_s: float, reason: str
     gap = file_s - ledger_s
     if abs(gap) <= 0.5:
         return
-    why = "whole_seconds" if abs(gap) <= LATE_S else reason or side.excuse
-    yield side.differs(what, f"{ledger_s:.3f}", f"{file_s:.0f}", why)
+    if reason is None or abs(gap) <= 1.0:
+        reason = "whole_seconds" if abs(gap) <= LATE_S else side.excuse
+    yield side.differs(what, f"{ledger_s:.3f}", f"{file_s:.0f}", reason)
 
 
 def _talk(side: _Side) -> Iterator[Difference]:

@@ -136,7 +136,7 @@ LIES = {
         [("queue_log", "wait", "support: timeout", None)],
     ),
     "a call that was forgotten": (
-        "DELETE FROM conversation WHERE caller = '13800138107'",
+        "DELETE FROM conversation WHERE caller = '13800138106'",
         [("cel", "call", None, "PJSIP/trunk-")],
     ),
     "a talk of two minutes credited an hour": (
