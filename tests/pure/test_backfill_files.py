@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ami_bridge.backfill.files import Spot, end_of, read_from
@@ -77,6 +77,7 @@ def test_no_file_is_no_end(tmp_path: Path) -> None:
 
 
 @given(st.lists(LINE, max_size=20), st.integers(0, 400), st.integers(0, 20))
+@settings(deadline=None)  # a busy disk is no fault
 def test_any_cut_and_any_rotation_lose_no_line(lines: list[str], cut: int, rotated_after: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "kefu.csv"
@@ -97,6 +98,7 @@ def test_any_cut_and_any_rotation_lose_no_line(lines: list[str], cut: int, rotat
 
 
 @given(st.binary(max_size=400))
+@settings(deadline=None)
 def test_any_bytes_are_read(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "queue_log"
