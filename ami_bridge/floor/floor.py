@@ -9,14 +9,17 @@ never guesses: a seat not heard of since the last look is unseen, not free. The 
     more than a minute: then Asterisk's clock was set back. Rows of lists carry no time and get the time of the stream.
  3. A conversation is found by Linkedid and begins with its first channel: from a trunk it is inbound, from a seat
     internal until it dials a leg to the outside (then outbound), by Originate outbound. Whoever waits in a queue is a
-    caller. Agents' legs, Local halves and what a seat dials in the middle of a talk (a consult) begin none.
+    caller. Agents' legs, Local halves and what a seat dials in the middle of a talk (a consult) begin none; a seat that
+    lifts its phone begins one only when it dials: it may as well take over a ringing or a parked call.
  4. An inbound conversation ends with its caller's leg, any other with its last leg. Its outcome: a talk makes it
     answered, else a message, a booked callback, the last queue's way out, a flow that said goodbye, the last ring.
     Who hung up first ended it, unless the caller waited, talked or left a message after that.
  5. A wait runs from QueueCallerJoin to QueueCallerLeave; how it ended is said by AgentConnect or by our dialplan. Until
     then 'abandoned' is only the best word so far.
  6. A ring begins with AgentCalled, or with DialBegin for a seat that no queue rings. The first word that it is over
-    ends it, later ones may say better why. A caller who left is not the agent's fault.
+    ends it, later ones may say better why. A caller who left is not the agent's fault. Whoever picks a call up, or to
+    whom a phone forwards it, is credited with it, though the queue goes on naming the seat that it rang. A colleague
+    who is consulted is rung for the caller, too, and shown the card until the consult is over.
  7. A talk runs while a seat and a party of the conversation hang together: in one bridge, or in bridges joined by the
     two halves of Local pairs. A pair through which a phone was rung is only a wire; without a phone it is the agent.
     Parted for less than a quarter of a second, they were never apart.

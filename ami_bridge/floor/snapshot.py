@@ -77,7 +77,9 @@ def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
     if event.uniqueid in facts.gone:
         return  # rows carry no time, so one that is heard again must not raise the dead
     if known is None:
-        leg = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+        # A leg that was rung runs no dialplan: it stands where its kind begins. One that called may have been sent on.
+        context = event.context if event.linkedid != event.uniqueid else ""
+        leg = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at, context)
         if leg is None:
             return
         leg.known_at = at - event.duration_s
