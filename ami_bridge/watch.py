@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import get_args, get_type_hints
 
+from crm.ledger.conversations import Conversation
 from crm.ledger.postures import Sight
 from crm.ledger.statement import Row
 
@@ -138,7 +139,8 @@ class Watch:
                 changes = self.floor.apply(event, now)
             except Exception:  # noqa: BLE001 - our bug must not stop the mirror
                 self.faults += 1
-                _LOG.exception("the floor could not take %s", type(event).__name__)
+                about = {"conversation": getattr(event, "linkedid", None)}
+                _LOG.exception("the floor could not take %s", type(event).__name__, extra=about)
                 continue
             if changes:
                 self._note(changes, now)
@@ -194,6 +196,8 @@ class Watch:
                 pending.touch(self.blindness.corrected(change.what, now))  # type: ignore[attr-defined]
             elif kind is SightChanged:
                 self._sight_changed(change.sight, now)  # type: ignore[attr-defined]
+            elif kind is ConversationEnded:
+                _log_end(change.conversation)  # type: ignore[attr-defined]
 
     def _sight_changed(self, sight: Sight, now: float) -> None:
         """The end of a recording is no window: nobody was to look longer."""
@@ -201,3 +205,11 @@ class Watch:
         window = None if self._recorded else self.blindness.sight_changed(sight, now)
         if window is not None:
             self.pending.touch(window)
+
+
+def _log_end(row: Conversation) -> None:
+    """One line a call; another one where its ending reads otherwise a moment later."""
+    if _LOG.isEnabledFor(logging.INFO):
+        lasted_s = round((row.ended_at or row.started_at) - row.started_at, 1)
+        told = {"direction": row.direction, "outcome": row.outcome, "ended_by": row.ended_by, "lasted_s": lasted_s}
+        _LOG.info("conversation ended", extra={"conversation": row.linkedid, **told})

@@ -13,7 +13,7 @@ import statistics
 import sys
 import traceback
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 
@@ -32,19 +32,20 @@ from trials import (  # noqa: E402
     service_falls,
 )
 
-Try = Callable[[KeptCenter, Pace], Awaitable[Trial]]
+Try = partial[Awaitable[Trial]]
 
 
 def one_round(dice: random.Random) -> list[Try]:
     """Every trial once, in a new order."""
-    each: list[Try] = [_named(service_falls, name, fault) for name in SERVICES for fault in FAULTS]
-    each += [everything_falls, postgres_falls, partial(asterisk_falls, kill=True), partial(asterisk_falls, kill=False)]
+    each: list[Try] = [partial(service_falls, name=name, fault=fault) for name in SERVICES for fault in FAULTS]
+    each += [
+        partial(everything_falls),
+        partial(postgres_falls),
+        partial(asterisk_falls, kill=True),
+        partial(asterisk_falls, kill=False),
+    ]
     dice.shuffle(each)
     return each
-
-
-def _named(trial: Callable[..., Awaitable[Trial]], name: str, fault: str) -> Try:
-    return lambda center, pace: trial(center, name, fault, pace)
 
 
 def some_pace(dice: random.Random) -> Pace:
@@ -64,7 +65,8 @@ async def prove(rounds: int, version: str, dice: random.Random) -> int:
                     trial = await each(center, pace)
                 except Exception:  # noqa: BLE001 - the others are tried all the same
                     failed += 1
-                    print(f"FAILED {each} {pace}\n{traceback.format_exc()}\n{center.services['up'].said()}", flush=True)
+                    print(f"FAILED {each.func.__name__} {each.keywords} {pace}\n{traceback.format_exc()}")
+                    print(center.services["up"].said(), flush=True)
                     continue
                 print(trial, flush=True)
                 times[f"{trial.what}: back"].append(trial.back_s)

@@ -6,6 +6,7 @@ what SIPp saw. The versions differ in events and fields, and nothing of that may
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -61,6 +62,10 @@ async def test_a_call_goes_through_menu_and_queue_to_a_seat_and_into_rows(center
         assert rows.execute(wishes).fetchall() == [("add_member", None, "confirmed"), ("pause", "ACW", "confirmed")]
         assert rows.execute("SELECT ending FROM pop").fetchall() == [("call_ended",)]
         assert rows.execute("SELECT count(*) FROM set_aside").fetchall() == [(0,)]
+    _logs_name_the_call(center, call["linkedid"])
+    for service in center.services.values():
+        await service.ready()
+        assert "kefu_build_info" in await service.metrics()
     counted = await center.services["bridge"].metrics()
     for nothing in ("unreadable_total", "corrections_total", "faults_total"):
         assert f"kefu_bridge_{nothing} 0.0" in counted
@@ -84,6 +89,17 @@ def _is_what_sipp_saw(call: dict[str, Any], caller: SippCaller, seat: SippSeat) 
     for row, wire in times.items():
         assert datetime.fromisoformat(row).timestamp() == pytest.approx(wire, abs=NEAR_S)
     assert segment["talk_s"] == pytest.approx(TALKS_S, abs=NEAR_S)
+
+
+def _logs_name_the_call(center: Center, linkedid: str) -> None:
+    """One id finds the call's lines in each service's log; no line shows the whole number."""
+    told = {}
+    for name in ("ivr", "bridge"):
+        lines = [json.loads(line) for line in center.services[name].log.read_text().splitlines() if line[:1] == "{"]
+        told[name] = [line for line in lines if line.get("conversation") == linkedid]
+        assert NUMBER not in str(lines)
+    assert [line["event"] for line in told["ivr"]] == ["visit"]
+    assert [(line["event"], line["outcome"]) for line in told["bridge"]] == [("conversation ended", "answered")]
 
 
 async def _sit_lily_down(url: str) -> None:

@@ -28,7 +28,7 @@ async def center() -> AsyncIterator[KeptCenter]:
 @pytest.mark.parametrize(("fault", "pace"), [("killed", QUICK), ("frozen", SLOW)], ids=["killed", "frozen"])
 @pytest.mark.parametrize("name", ["bridge", "ivr", "web"])
 async def test_a_service_falls_and_no_caller_notices(center: KeptCenter, name: str, fault: str, pace: Pace) -> None:
-    _told(center, await service_falls(center, name, fault, pace))
+    _told(center, await service_falls(center, pace, name=name, fault=fault))
 
 
 async def test_all_of_kefu_is_dead_and_every_caller_is_answered(center: KeptCenter) -> None:

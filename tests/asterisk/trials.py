@@ -37,7 +37,7 @@ class Trial:
         return f"{self.what}: back after {self.back_s:.1f} s{queue}; {said or 'nothing left open'}"
 
 
-async def service_falls(center: KeptCenter, name: str, fault: str, pace: Pace) -> Trial:
+async def service_falls(center: KeptCenter, pace: Pace, *, name: str, fault: str) -> Trial:
     """One service killed or frozen; `kefu up` alone brings it back."""
     async with FourCallers(center, pace) as calls:
         fell_at, fell = time.time(), time.monotonic()
