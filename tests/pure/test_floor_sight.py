@@ -319,3 +319,12 @@ def test_a_recording_that_begins_with_a_look_reckons_back_from_its_first_time_st
     )
     (call,) = watch.floor.facts.calls.values()
     assert call.row.started_at == T0 - 60
+
+
+def test_a_seat_in_no_queue_that_is_rung_when_the_look_comes_is_a_seat() -> None:
+    calling, rung = caller("7.1", "13900000007"), seat_leg("1009", "7.2", "7.1")
+    room = Room()
+    room.finds_sight()
+    look(room, channels=[(calling, "", 4), (rung, "", 5)])
+    assert room.one(Conversation).caller == "13900000007"
+    assert [offer.seat for offer in room.of(Offer)] == ["PJSIP/1009"]
