@@ -1,16 +1,14 @@
-"""Ports that no other sandbox takes: one block a sandbox, held by a file lock that dies with its holder.
+"""Ports that no other sandbox takes: one block a sandbox, held by a name that dies with its holder.
 
-Blocks lie below the range from which the kernel hands out ports by itself, so no outgoing connection takes one.
+The name is an abstract Unix socket's: such names and ports belong to the same network, so that a sandbox in a chroot or
+of another user is met, too. Blocks lie below the range from which the kernel hands out ports by itself, so no outgoing
+connection takes one.
 """
 
 from __future__ import annotations
 
-import fcntl
 import socket
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 from crm.refusals import Refusal
 
@@ -27,7 +25,7 @@ class PortBlock:
     """The ports of one sandbox. `agi` is where its IVR server is expected, `spare` are for phones and web doors."""
 
     first: int
-    lock: IO[str]
+    lock: socket.socket
 
     @property
     def sip(self) -> int:
@@ -58,19 +56,12 @@ class PortBlock:
 
 
 def reserve() -> PortBlock:
-    """The first block that is neither locked nor in use; keep it until `release`, or until this process ends."""
-    folder = Path(tempfile.gettempdir()) / "kefu-ports"
-    if not folder.exists():
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o1777)  # every user of this machine locks blocks here
+    """The first block that is neither held nor in use; keep it until `release`, or until this process ends."""
     for first in range(FIRST_PORT, LAST_PORT, BLOCK_SIZE):
+        lock = socket.socket(socket.AF_UNIX)
         try:
-            lock = (folder / str(first)).open("w")
-        except PermissionError:  # another user's block
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.bind(f"\0kefu-ports-{first}")
+        except OSError:  # another sandbox's block
             lock.close()
             continue
         if all(_free(first + offset) for offset in range(4)):
