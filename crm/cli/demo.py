@@ -59,7 +59,8 @@ async def _run(stage: Stage, steps: Steps, calls: int | None, duration: float | 
     services = services_of(read_settings(**stage.said), (), environment)
     stage.log_folder.mkdir(exist_ok=True)
     supervisor = Supervisor(services, environment, steps.note, log_folder=stage.log_folder)
-    play = Play(stage, supervisor, calls=calls, duration_s=duration)
+    doors = [service.health for service in services if service.health is not None]
+    play = Play(stage, supervisor, doors, calls=calls, duration_s=duration)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, play.stop)

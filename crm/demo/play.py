@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
@@ -47,11 +47,21 @@ class Services(Protocol):
 
 
 class Play:
-    """One run. `calls`: how many ring in before it ends by itself; `duration_s`: for how long (None: without end)."""
+    """One run. `doors`: where services answer for their health, host and port. `calls`: how many ring in before it
+    ends by itself; `duration_s`: for how long (None: without end)."""
 
-    def __init__(self, stage: Stage, services: Services, *, calls: int | None, duration_s: float | None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        services: Services,
+        doors: Sequence[tuple[str, int]],
+        *,
+        calls: int | None,
+        duration_s: float | None,
+    ) -> None:
         self._stage = stage
         self._services = services
+        self._doors = doors
         self._calls = calls
         self._duration_s = duration_s
         self._database = Database(stage.database_url, application_name="kefu-demo", pool_size=3)
@@ -112,10 +122,8 @@ class Play:
 
     async def _services_ready(self, serving: asyncio.Task[None]) -> None:
         """All doors open, and Asterisk in the bridge's sight."""
-        settings = self._stage.settings
-        doors = ((settings.web_host, settings.web_port), ("127.0.0.1", self._stage.sandbox.agi_port))
         until = time.monotonic() + SERVICES_READY_WITHIN_S
-        while not (all([await _is_open(*door) for door in doors]) and await self._in_sight()):
+        while not (all([await _is_open(*door) for door in self._doors]) and await self._in_sight()):
             broken = next((name for name, times in self._services.failures.items() if times), None)
             if broken is not None:
                 raise DemoRefused(f"the service {broken} did not start: {self._stage.last_words(broken)}")
