@@ -123,7 +123,8 @@ async def test_a_known_caller_hears_the_order_from_the_own_row_and_is_served(
     # Asterisk really played each file: the next began when this one had ended.
     begun = [(step["at_s"], step["prompt"]) for step in visit.steps if step["step"] == "say"]
     for (began_s, prompt), (next_s, _) in itertools.pairwise(begun):
-        assert next_s - began_s == pytest.approx(seconds_of(prompts_folder, f"en/{prompt}.wav"), abs=0.25)
+        played_s = seconds_of(prompts_folder, f"en/{prompt}.wav")
+        assert played_s - 0.25 <= next_s - began_s <= played_s + 2.0  # never cut short; a busy machine may be late
     assert not [entry for entry in logs if entry["log_level"] in ("warning", "error")]
 
 

@@ -67,6 +67,7 @@ async def test_cards_pop_for_the_newcomer_and_ctrl_c_leaves_nothing(folder: Path
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.timeout(240)
 async def test_a_demo_that_was_killed_starts_again_in_seconds_and_ends_by_itself(folder: Path) -> None:
     async with a_demo(folder) as (process, _):
         process.kill()

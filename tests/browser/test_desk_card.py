@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -132,8 +133,9 @@ async def test_a_hidden_number_is_said_to_be_hidden(web: Web, signed_in_page: Pa
 async def test_the_wait_counts_up_while_it_rings_and_stops_at_the_answer(web: Web, signed_in_page: Page) -> None:
     ring = web.floor.ring(SEAT)
     waited = signed_in_page.locator(".facts dd").first
-    await expect(waited).to_have_text("0:13")
-    await expect(waited).to_have_text("0:14")
+    await expect(waited).to_have_text(re.compile(r"^0:1\d$"))
+    first = int((await waited.inner_text())[-2:])
+    await expect(waited).to_have_text(re.compile(rf"^0:({first + 1}|{first + 2}|{first + 3})$"))
     web.floor.answer(ring)
     await expect(waited.locator("time")).to_have_count(0)
 
