@@ -27,7 +27,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "foreign-package": Fault(
         "PyPI has other packages with these names; commands fail in strange places",
-        "pip uninstall {other}, or install Kefu into a virtual environment of its own (pipx install kefu)",
+        "pip uninstall {other}, or install Kefu into a virtual environment of its own",
     ),
     "program-incomplete": Fault("commands of the missing part are not there", "pip install --force-reinstall kefu"),
     # ---- memory
