@@ -235,7 +235,8 @@ def _following(plan: Plan, undo: bool) -> list[str]:
     if undo:
         return [*reload, f"{plan.settings_file} stays: remove it yourself if it is not wanted"]
     mended = [f"still to mend: {line}" for line in install.conflicts(plan.etc)] if plan.etc else []
-    return [*mended, *reload, "then: kefu prompts build, kefu up; in a second terminal: kefu queue name, kefu agent add, kefu doctor"]
+    then = "then: kefu prompts build, kefu up; beside it: kefu queue name, kefu agent add, kefu doctor"
+    return [*mended, *reload, then]
 
 
 def _told(plan: Plan, done: bool, following: list[str]) -> dict[str, object]:
