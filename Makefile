@@ -10,6 +10,8 @@ T ?= tests
 # Tests mostly wait for phones, pages and databases: three files at a time keep two cores busy.
 JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+# Phones and browsers miss deadlines when a machine stalls: what failed beside others is named, and must pass alone.
+ALONE = $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --cov --cov-report= --cov-append
 
 # Programs that come from the system's packages: program → Debian package.
 DEMO_PACKAGES := python3-venv mmdebstrap uidmap espeak-ng sox
@@ -81,8 +83,8 @@ conf: python ## Lint the dialplan, menus and prompts
 	$(BIN)/kefu prompts check
 
 test-all: ## All tests with coverage (installs nothing); make test-all T=tests/pure for some
-	$(PYTEST) --cov --cov-report= $(T)
-	$(PYTEST) --cov --cov-report= --cov-append tests/postgres --postgres debian
+	$(PYTEST) --cov --cov-report= $(T) || $(ALONE) $(T)
+	$(PYTEST) --cov --cov-report= --cov-append tests/postgres --postgres debian || $(ALONE) tests/postgres --postgres debian
 	$(BIN)/coverage report
 
 test-pure: ## Tests that need no service (seconds)
