@@ -21,7 +21,7 @@ from typing import Self
 from center import Center, Service, ServiceFailed, _get
 
 SERVICES = {"bridge": ["bridge", "run"], "ivr": ["ivr", "serve"], "web": ["web"]}
-BACK_WITHIN_S = 30.0
+BACK_WITHIN_S = 90.0
 
 
 class KeptCenter(Center):

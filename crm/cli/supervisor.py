@@ -114,7 +114,7 @@ class Supervisor:
         """Wait for the end of the process, or make one; say how it ended."""
         ended = asyncio.create_task(process.wait())
         told_to_stop = asyncio.create_task(self._stopping.wait())
-        frozen = asyncio.create_task(self._frozen(service))
+        frozen = asyncio.create_task(self._frozen(service, process.pid))
         try:
             await asyncio.wait((ended, told_to_stop, frozen), return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
@@ -134,31 +134,44 @@ class Supervisor:
             for task in (told_to_stop, frozen):
                 task.cancel()
 
-    async def _frozen(self, service: Service) -> str:
+    async def _frozen(self, service: Service, pid: int) -> str:
         """Return, with the reason, once the service must be killed; never for one without a health port."""
         if service.health is None:
             await asyncio.Event().wait()
             raise AssertionError
-        heard = began = time.monotonic()
+        heard = began = _time_of(pid)
         was_well = False
         while True:
             asked = time.monotonic()
             await asyncio.sleep(ASK_EVERY_S)
             # The last question is given up at the moment when the silence has lasted long enough.
-            within_s = max(ASK_EVERY_S, heard + SILENCE_S - time.monotonic()) if was_well else SILENCE_S
+            within_s = max(ASK_EVERY_S, heard + SILENCE_S - _time_of(pid)) if was_well else SILENCE_S
             state = await _state(*service.health, within_s)
-            now = time.monotonic()
+            now = _time_of(pid)
             if state == "well":
                 heard = now
                 if not was_well:
                     was_well = True
                     self._say(f"{service.name} is well (http://{service.health[0]}:{service.health[1]})")
-            elif now - asked > ASK_EVERY_S + within_s + HELD_UP_S:
+            elif time.monotonic() - asked > ASK_EVERY_S + within_s + HELD_UP_S:
                 heard = now  # it was we who were stopped: no silence of theirs
             elif was_well and now - heard >= SILENCE_S:
                 return f"was {state} for {SILENCE_S:g} s and was killed"
             elif not was_well and now - began > START_DEADLINE_S:
                 return f"was not well {START_DEADLINE_S:g} s after its start and was killed"
+
+
+def _time_of(pid: int) -> float:
+    """Seconds on a clock that stands still while this process waits for a processor.
+
+    On a machine that is too busy a service is late through no fault of its own; killing it would make the machine
+    busier still. A frozen or blocked one does not wait for a processor.
+    """
+    try:
+        waited_ns = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        waited_ns = 0
+    return time.monotonic() - waited_ns / 1e9
 
 
 async def _state(host: str, port: int, within_s: float) -> Literal["well", "ill", "silent"]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from four_callers import LATE, FourCallers, Pace
 from kept_center import SERVICES, KeptCenter
 from ledger_rows import seen
-from what_is_left import BLIND, BLIND_FOR_LONG, WHOLE, nothing_open, told
+from what_is_left import filled_in, nothing_open, told
 
 FAULTS = {"killed": signal.SIGKILL, "frozen": signal.SIGSTOP}
 STEP_BUDGET_S = 0.8
@@ -49,7 +49,9 @@ async def service_falls(center: KeptCenter, pace: Pace, *, name: str, fault: str
             await serving
         queue_s = _queue_s(calls, fell_at, fault) if name == "ivr" else None
         await nothing_open(center)
-        said = await told(center, calls, BLIND if name == "bridge" else WHOLE)
+        if name == "bridge":
+            await filled_in(center)
+        said = await told(center, calls, blind=name == "bridge")
     return Trial(f"{name} {fault}", back_s, queue_s, said)
 
 
@@ -64,7 +66,8 @@ async def everything_falls(center: KeptCenter, pace: Pace) -> Trial:
         await center.start_again()
         back_s = time.monotonic() - began
         await nothing_open(center)
-        said = await told(center, calls, BLIND_FOR_LONG)
+        await filled_in(center)
+        said = await told(center, calls, blind=True)
     return Trial("everything killed", back_s, queue_s, said)
 
 
@@ -80,7 +83,7 @@ async def postgres_falls(center: KeptCenter, pace: Pace) -> Trial:
         back_s = time.monotonic() - began
         await serving
         await nothing_open(center)
-        said = await told(center, calls, WHOLE)
+        said = await told(center, calls)
     return Trial("Postgres killed", back_s, None, said)
 
 
