@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import sys
 import time
@@ -99,6 +101,7 @@ def _welcome(stage: Stage, steps: Steps, as_json: bool) -> None:
         }
         click.echo(json.dumps(told))
         return
+    command = "kefu" if shutil.which("kefu") else os.path.relpath(sys.argv[0])
     own = "" if stage.settings.database_url else f"KEFU_DATABASE_URL='{stage.database_url}' "
     steps.show(
         f"""
@@ -111,7 +114,7 @@ def _welcome(stage: Stage, steps: Steps, as_json: bool) -> None:
     · write a note while you talk; save an outcome when the call has ended: that ends your after-call work
     · ask for a pause while talking: it begins when the call is over
     · open the desk in a second tab, reload it, change its language: nothing is lost
-    · in another terminal:  {own}kefu conversation list
+    · in another terminal:  {own}{command} conversation list
   The services write to {stage.log_folder}. Ctrl-C ends everything.
 """
     )
