@@ -24,7 +24,7 @@ from crm.pbx.asterisk_root import cache_folder
 from crm.pbx.sandbox import Sandbox
 
 KEFU = Path(sys.executable).with_name("kefu")
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 90.0
 ENDS_WITHIN_S = 10.0
 NODE = "test-node"
 
