@@ -7,8 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CACHE ?= $(or $(KEFU_CACHE_DIR),$(HOME)/.cache/kefu)
 T ?= tests
-# Tests mostly wait for phones, pages and databases: three files at a time keep two cores busy.
-JOBS ?= 3
+# Tests mostly wait for phones, pages and databases: two files at a time keep two cores busy.
+JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 # Phones and browsers miss deadlines when a machine stalls: what failed beside others is named, and must pass alone.
 ALONE = $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --cov --cov-report= --cov-append
