@@ -31,6 +31,8 @@ from .settings import Settings
 
 START_DEADLINE_S = 120.0
 STOP_DEADLINE_S = 20.0
+DYING_S = 20.0
+DYING = ('lock file "postmaster.pid" already exists', "is still in use")
 PORT = 5432  # only names the socket's file; said everywhere, since PGPORT would change it
 SOCKET_PATH_LIMIT = 90  # the kernel allows 107 bytes, the socket's own name takes 17
 
@@ -83,7 +85,7 @@ class EmbeddedPostgres:
                 programs = self._programs or self._reachable_programs()
                 if not (self.data / "PG_VERSION").exists():
                     self._create(programs)
-                self._serve(programs)
+                self._serve_after_the_dead(programs)
         return self.url
 
     @property
@@ -150,6 +152,18 @@ class EmbeddedPostgres:
         if self._durable:
             os.sync()
         made.rename(self.data)
+
+    def _serve_after_the_dead(self, programs: Path) -> None:
+        """A server that was killed is a while dying: it keeps its number until it is buried, and what it shared with
+        its children until they have noticed. Postgres refuses to start beside either."""
+        deadline = time.monotonic() + DYING_S
+        while True:
+            try:
+                return self._serve(programs)
+            except CrmUnavailable as fault:
+                if time.monotonic() > deadline or not any(sign in str(fault) for sign in DYING):
+                    raise
+            time.sleep(0.2)
 
     def _serve(self, programs: Path) -> None:
         socket_folder = self._socket_folder()

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from .patience import Patience
+
 SILENCE_S = 2.0
 ASK_EVERY_S = 0.5
 HELD_UP_S = 0.5
@@ -139,39 +141,25 @@ class Supervisor:
         if service.health is None:
             await asyncio.Event().wait()
             raise AssertionError
-        heard = began = _time_of(pid)
+        patience = Patience(pid)
         was_well = False
         while True:
             asked = time.monotonic()
             await asyncio.sleep(ASK_EVERY_S)
             # The last question is given up at the moment when the silence has lasted long enough.
-            within_s = max(ASK_EVERY_S, heard + SILENCE_S - _time_of(pid)) if was_well else SILENCE_S
+            within_s = max(ASK_EVERY_S, SILENCE_S - patience.silent_s()) if was_well else SILENCE_S
             state = await _state(*service.health, within_s)
-            now = _time_of(pid)
             if state == "well":
-                heard = now
+                patience.begin()
                 if not was_well:
                     was_well = True
                     self._say(f"{service.name} is well (http://{service.health[0]}:{service.health[1]})")
             elif time.monotonic() - asked > ASK_EVERY_S + within_s + HELD_UP_S:
-                heard = now  # it was we who were stopped: no silence of theirs
-            elif was_well and now - heard >= SILENCE_S:
-                return f"was {state} for {SILENCE_S:g} s and was killed"
-            elif not was_well and now - began > START_DEADLINE_S:
+                patience.begin()  # it was we who were stopped: no silence of theirs
+            elif patience.silent_s() >= (SILENCE_S if was_well else START_DEADLINE_S):
+                if was_well:
+                    return f"was {state} for {SILENCE_S:g} s and was killed"
                 return f"was not well {START_DEADLINE_S:g} s after its start and was killed"
-
-
-def _time_of(pid: int) -> float:
-    """Seconds on a clock that stands still while this process waits for a processor.
-
-    On a machine that is too busy a service is late through no fault of its own; killing it would make the machine
-    busier still. A frozen or blocked one does not wait for a processor.
-    """
-    try:
-        waited_ns = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        waited_ns = 0
-    return time.monotonic() - waited_ns / 1e9
 
 
 async def _state(host: str, port: int, within_s: float) -> Literal["well", "ill", "silent"]:

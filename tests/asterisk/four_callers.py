@@ -25,7 +25,7 @@ STAGES = ("menu", "waiting", "ringing", "talking")
 LATE = "late"
 SEATS = ("1001", "1002", "1003", "1004", "1005")
 # Seconds in the menu before "0" for the reception: they come into the queue one after another.
-THINKS_S = {"talking": 4.0, "ringing": 4.8, "waiting": 5.6, "menu": 12.0, LATE: 4.0}
+THINKS_S = {"talking": 4.0, "ringing": 4.8, "waiting": 5.6, "menu": 8.0, LATE: 4.0}
 STAYS_S = 60.0
 QUEUE = "reception"
 _RUNS = itertools.count(1)
@@ -33,19 +33,18 @@ _RUNS = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long the seats ring and talk, from the moment when all four are at their stage (seconds, about)."""
+    """What happens how soon after all are at their stage (seconds): the seat that rings answers, the talk that goes on
+    ends, and how long the others talk."""
 
-    ringing_rings_s: float
-    talking_talks_s: float
+    answer_s: float
+    hang_up_s: float
     others_talk_s: float
 
 
-SLOW = Pace(ringing_rings_s=5.0, talking_talks_s=8.0, others_talk_s=6.0)
+SLOW = Pace(answer_s=5.0, hang_up_s=8.0, others_talk_s=6.0)
 """Who waits, rings and talks does so still when Kefu is back."""
-QUICK = Pace(ringing_rings_s=0.5, talking_talks_s=0.5, others_talk_s=0.5)
+QUICK = Pace(answer_s=1.0, hang_up_s=0.5, others_talk_s=0.5)
 """A ring is answered, a talk ends, a wait ends, a talk begins and ends while nobody looks."""
-# The first to come to their stage have been there for so long when the last arrives.
-HEAD_START_S = {"ringing": 1.0, "talking": 2.0}
 
 
 class FourCallers:
@@ -89,6 +88,7 @@ class FourCallers:
 
     async def served(self) -> None:
         """Help comes, those in the menu come into the queue, all are answered, and each has talked to somebody."""
+        hanging_up = asyncio.create_task(self._hang_up_after(self._pace.hang_up_s))
         self._dial(LATE)
         self._add(self._seats[2:])
         await asyncio.gather(self._sees_join("menu", 40), self._sees_join(LATE, 40))
@@ -97,6 +97,7 @@ class FourCallers:
         for stage in (*STAGES, LATE):
             left = await self._until(stage, "QueueLeft", 40)
             assert left["Status"] == "CONTINUE", f"{stage} was not served: {left}"
+        await hanging_up
 
     async def has_joined(self, stage: str) -> None:
         """Return once this caller came into the queue, as `served` sees it."""
@@ -106,17 +107,24 @@ class FourCallers:
 
     async def _ring_in(self) -> None:
         self._add(self._seats[:1])
-        for stage in reversed(STAGES):
+        for stage in ("talking", "ringing", "waiting"):
             self._dial(stage)
         self.connected["talking"] = await self._until("talking", "AgentConnect")
-        await self._sees_join("ringing")
-        self._add(self._seats[1:2])
-        await self._until("ringing", "AgentCalled")
-        await self._sees_join("waiting")
+        for stage in ("ringing", "waiting"):
+            await self._sees_join(stage)
+        self._dial("menu")
         url = self._center.database_url
         await seen(url, "SELECT count(*) FROM visit WHERE ended_at IS NULL", [(1,)])
         await seen(url, "SELECT count(*) FROM wait WHERE left_at IS NULL", [(2,)])
-        await seen(url, "SELECT word FROM posture WHERE word IN ('talking', 'ringing') ORDER BY 1", _BUSY)
+        await seen(url, "SELECT count(*) FROM posture WHERE word = 'talking'", [(1,)])
+        self._add(self._seats[1:2])
+        await seen(url, "SELECT count(*) FROM posture WHERE word = 'ringing'", [(1,)])
+
+    async def _hang_up_after(self, seconds: float) -> None:
+        """The seat that talks ends its talk."""
+        await asyncio.sleep(seconds)
+        with self._sandbox.ami(self._sandbox.actor) as actor:
+            actor.ask({"Action": "Hangup", "Channel": self.connected["talking"]["DestChannel"], "Cause": "16"})
 
     def _dial(self, stage: str) -> None:
         self._watches[stage] = self._phones.enter_context(Watch(self._sandbox, self.number(stage)))
@@ -126,11 +134,7 @@ class FourCallers:
 
     def _seats_of(self, pace: Pace) -> list[SippSeat]:
         talks_s = pace.others_talk_s
-        times = (
-            (0.2, pace.talking_talks_s + HEAD_START_S["talking"]),
-            (pace.ringing_rings_s + HEAD_START_S["ringing"], talks_s),
-            *[(0.2, talks_s)] * 3,
-        )
+        times = ((0.2, STAYS_S), (pace.answer_s, talks_s), *[(0.2, talks_s)] * 3)
         return [
             SippSeat(self._sandbox, seat, ring_s=ring_s, talk_s=talk_s)
             for seat, (ring_s, talk_s) in zip(SEATS, times, strict=True)
@@ -161,6 +165,3 @@ class FourCallers:
 
     async def _until(self, stage: str, event: str, timeout_s: float = 20) -> Message:
         return await asyncio.to_thread(self._watches[stage].until, event, timeout_s=timeout_s, Queue=QUEUE)
-
-
-_BUSY = [("ringing",), ("talking",)]

@@ -21,6 +21,13 @@ async def center() -> AsyncIterator[KeptCenter]:
             yield running
 
 
+@pytest.fixture(autouse=True)
+def _told(center: KeptCenter) -> Iterator[None]:
+    """What `kefu up` said belongs to a failure; pytest shows it only then."""
+    yield
+    print(center.services["up"].said())
+
+
 # While the bridge is away for a moment everything moves; while it is frozen everything stays as it was.
 @pytest.mark.parametrize(("fault", "pace"), [("killed", QUICK), ("frozen", SLOW)], ids=["killed", "frozen"])
 @pytest.mark.parametrize("name", ["bridge", "ivr", "web"])
@@ -39,10 +46,3 @@ async def test_postgres_is_away_in_the_middle_of_calls_and_no_row_is_lost(center
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "restarted"])
 async def test_asterisk_falls_and_nothing_is_left_open(center: KeptCenter, kill: bool) -> None:
     print(await asterisk_falls(center, SLOW, kill=kill))
-
-
-@pytest.fixture(autouse=True)
-def _told(center: KeptCenter) -> Iterator[None]:
-    """What `kefu up` said belongs to a failure; pytest shows it only then."""
-    yield
-    print(center.services["up"].said())

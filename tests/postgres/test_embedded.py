@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -84,6 +85,21 @@ def test_it_ends_with_an_owner_that_is_killed(folder: Path) -> None:
         _await_end(server)
     with EmbeddedPostgres(folder / "postgres", durable=False) as next_one, psycopg.connect(next_one.url):
         pass
+
+
+def test_one_that_was_killed_and_is_not_buried_yet_is_waited_for(folder: Path) -> None:
+    """A dead process keeps its number until its parent looks, and Postgres takes it for alive."""
+    killed = EmbeddedPostgres(folder / "postgres", durable=False)
+    killed.start()
+    pid = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert not killed.is_alive
+    burial = threading.Timer(0.7, killed.stop)
+    burial.start()
+    with EmbeddedPostgres(folder / "postgres", durable=False) as again, psycopg.connect(again.url):
+        assert again.is_alive
+    burial.join()
 
 
 def test_it_outlives_the_thread_that_started_it(folder: Path) -> None:

@@ -113,30 +113,6 @@ async def test_a_frozen_service_is_killed_and_started_again() -> None:
         await said.line(lambda line: "is well" in line, times=2)
 
 
-async def test_a_service_that_waits_for_a_processor_is_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own clock stands still meanwhile: on a machine that is too busy nobody is killed for being late."""
-    port = _free_port()
-    stood_still = asyncio.get_running_loop().time()
-    async with _running(_service(HEALTHY, str(port), health=("127.0.0.1", port))) as (supervisor, said):
-        await said.line(lambda line: "is well" in line)
-        monkeypatch.setattr(module, "_time_of", lambda pid: stood_still)
-        os.kill(supervisor.pids()["web"], signal.SIGSTOP)
-        await asyncio.sleep(module.SILENCE_S + 2 * module.ASK_EVERY_S)
-        assert len(said.lines) == 1, said.lines
-        monkeypatch.undo()
-        assert (await said.line(lambda line: "silent" in line)).startswith("web was silent for 2 s and was killed")
-
-
-def test_a_frozen_process_does_not_wait_for_a_processor() -> None:
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
-        os.kill(busy.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, busy.pid, os.WSTOPPED)
-        before, began = module._time_of(busy.pid), time.monotonic()
-        time.sleep(0.2)
-        assert module._time_of(busy.pid) - before == pytest.approx(time.monotonic() - began, abs=0.05)
-        busy.kill()
-
-
 async def test_a_service_that_says_it_is_ill_is_started_again() -> None:
     """503 from /healthz: a part of it has ended for good, the rest would serve nobody."""
     port = _free_port()
