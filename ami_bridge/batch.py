@@ -40,7 +40,9 @@ from crm.ledger.sight import (
     FileOffset,
 )
 from crm.ledger.statement import Row, Statement, storable_text
+from crm.ledger.voicemails import VOICEMAILS, Voicemail
 
+from .events import encode
 from .framing import Torn
 
 # Parents before children; a settlement after the wish that it settles.
@@ -50,6 +52,7 @@ TABLES: Mapping[type[Row], Statement] = {
     Offer: OFFERS,
     Segment: SEGMENTS,
     Transfer: TRANSFERS,
+    Voicemail: VOICEMAILS,
     Posture: POSTURES,
     Membership: MEMBERSHIPS,
     Pop: POPS,
@@ -102,6 +105,11 @@ class Batch(Struct, frozen=True):
         return found
 
 
+def unreadable_block(why: str, block: bytes) -> bytes:
+    """What nobody understands as the journal keeps it, the reason before it."""
+    return b"Unreadable: " + encode(why) + b"\r\n" + block.replace(_BLANK_LINE, b"\r\n")
+
+
 class Pending:
     """What happened since the last seal. Rows are the floor's own mutable facts: noted here, read at the seal."""
 
@@ -137,7 +145,7 @@ class Pending:
 
     def hear_torn(self, torn: Torn, at: float) -> None:
         """What could not be a message, as far as it was kept."""
-        self.hear((b"Unreadable: " + torn.reason.encode() + b"\r\n" + torn.head.replace(_BLANK_LINE, b"\r\n"),), at)
+        self.hear((unreadable_block(torn.reason, torn.head),), at)
 
     def touch(self, row: Row) -> None:
         """`row` was changed."""

@@ -16,10 +16,11 @@ from crm.ledger.sight import BlindWindow
 from crm.refusals import Refusal
 from crm.settings import Settings
 
+from .ami_version import why_too_old
 from .backfill.keeping import Keeping
 from .backfill.places import Places
 from .batch import Pending
-from .events import FOLLOWED, SKIPPED_INSIDE
+from .events import FOLLOWED, KNOWN_NAMES, SKIPPED_INSIDE
 from .framing import Framing
 from .inbox import Inbox
 from .journal_days import keep_days
@@ -42,14 +43,16 @@ class AnotherBridge(Refusal):
 
 
 class Bridge:
-    """`await Bridge(settings, database, say).run(stopping)`."""
+    """`await Bridge(settings, database, say).run(stopping)`. tap: is given all bytes that Asterisk sends, at once."""
 
-    def __init__(self, settings: Settings, database: Database, say: Say) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, say: Say, *, tap: Callable[[bytes], None] | None = None
+    ) -> None:
         self._settings = settings
         self._database = database
         self._say = say
         self._inbox = Inbox()
-        self.reader = listener_of(settings, "ami", self._inbox, say)
+        self.reader = listener_of(settings, "ami", self._inbox, say, tap=tap)
         # Without an account of its own for wishes, the reader's connection carries them, too.
         self.actor = listener_of(settings, "ami_actor", None, say) if settings.ami_actor_username else self.reader
         self.pending = Pending(settings.node)
@@ -82,6 +85,8 @@ class Bridge:
             return "waiting for the database, or for another bridge of this node to end"
         if not self.reader.connected:
             return f"Asterisk at {self.reader.account.where} is not in sight"
+        if why := why_too_old(self.reader.version):
+            return f"Asterisk at {self.reader.account.where}: {why}"
         if not self.actor.connected:
             return f"no connection for wishes to Asterisk at {self.actor.account.where}"
         if self.writer.away:
@@ -98,6 +103,7 @@ class Bridge:
             "backlog_bytes": self.mirror.backlog_bytes if self.mirror else 0,
             "messages": self.watch.messages,
             "unreadable": self.watch.unreadable,
+            "unknown_events": self.watch.strangers.total,
             "drift": self.watch.drift,
             "faults": self.watch.faults + self.reader.faults + (self.keeping.faults if self.keeping else 0),
             "batches": self.writer.batches if self.writer else 0,
@@ -217,5 +223,5 @@ def listener_of(
 
 
 def followed() -> Framing:
-    """Framing of what the floor follows."""
-    return Framing(FOLLOWED, skipped_inside=SKIPPED_INSIDE)
+    """Framing of what the floor follows, and of what nobody knows."""
+    return Framing(FOLLOWED, ignored=KNOWN_NAMES, skipped_inside=SKIPPED_INSIDE)

@@ -132,7 +132,7 @@ class Listener:
         self._ended: asyncio.Future[str] | None = None
         self._paused = False
         self._last_byte = 0.0
-        self._version: str | None = None
+        self.version: str | None = None  # of its AMI
 
     async def run(self) -> NoReturn:
         """Stay connected until cancelled. Raises LoginRefused, the one fault that waiting does not mend."""
@@ -268,10 +268,10 @@ class Listener:
                     # Marked here, between two blocks of one read, so that it precedes the first event of this login.
                     self.connected = True
                     news.clear()
-                    self._put(Connected(self.heard_at, self._version))
+                    self._put(Connected(self.heard_at, self.version))
                     continue
             elif type(block) is Banner:
-                self._version = block.version
+                self.version = block.version
                 continue
             news.append(block)
         if news and self.connected:

@@ -16,6 +16,7 @@ from typing import Any
 from crm.ledger.statement import Row
 
 from .actions import look
+from .ami_version import why_too_old
 from .inbox import Connected, Heard, Inbox, Lost, News
 from .listener import Listener
 from .rights import Rights
@@ -93,6 +94,8 @@ class Mirror:
         elif isinstance(news, Connected):
             self.rights = Rights(self._reader.account.username, news.at)
             self._booted = False
+            if why := why_too_old(news.version):
+                self._say_once(f"Asterisk at {self._reader.account.where}: {why}")
             # A booted Asterisk says so at once; one that still boots has no queues to show yet.
             self._look_at = time.monotonic() + BOOT_PATIENCE_S
         self._writer.noted()

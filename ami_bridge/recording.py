@@ -17,7 +17,7 @@ from .actions import look
 from .bridge import listener_of
 from .framing import Framing
 from .inbox import Connected, Inbox
-from .traces import Scrubber
+from .scrubbing import Scrubber
 
 
 async def record_stream(

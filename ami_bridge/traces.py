@@ -1,18 +1,15 @@
 """Recorded streams: what Asterisk sent, byte for byte, from a file instead of a socket.
 
 `replay` feeds a file to the same watch and writer as a live connection; nobody reacts to it, so no action leaves.
-`Scrubber` takes phone numbers and names out of a recording, the same ones always to the same others, so that calls can
-still be followed. Used by cli.py, tests and benchmarks.
+Used by cli.py, tests and benchmarks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 import lzma
 import re
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +24,8 @@ from crm.refusals import Refusal
 from .batch import Pending
 from .bridge import AnotherBridge, followed
 from .lease import take_lease
-from .watch import Watch
+from .scrubbing import Scrubber, scrub
+from .watch import AHEAD_AT_MOST_S, Watch
 from .write import Limits, Writer
 
 _CHUNK = 256 * 1024
@@ -65,7 +63,7 @@ async def replay(
     with _opened(file) as stream:
         lease = await take_lease(database, node, say=say)
         pending = Pending(node)
-        watch = Watch(node, pending)
+        watch = Watch(node, pending, latest=time.time() + AHEAD_AT_MOST_S)
         limits = limits or Limits()
         writer = Writer(database, lease, pending, limits, say=say)
         writer.only_full = speed is None
@@ -141,53 +139,6 @@ def _rarely_collected() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
-
-
-class Scrubber:
-    """Takes a stream in any chunking, gives it back with numbers and names replaced; whole messages only."""
-
-    # A run of digits as long as a phone number's, that is no part of a time, a Uniqueid or an address.
-    _NUMBER = re.compile(rb"(?<![\d.:])\+?\d{7,20}(?![\d.:])")
-    _NAMES = re.compile(rb"(?m)^((?:\w*?)(?:CallerIDName|ConnectedLineName): )([^\r\n]+)")
-    _CLOCKS = re.compile(rb"(?m)^(?:LastCall|LastPause|LoginTime|Uptime|LastReload|RoundtripUsec): ")
-    _KNOWN = (b"<unknown>", b"unknown", b"")
-
-    def __init__(self, key: bytes | None = None) -> None:
-        self._key = key or secrets.token_bytes(16)
-        self._tail = b""
-
-    def scrub(self, chunk: bytes) -> bytes:
-        """The whole messages that `chunk` completes, scrubbed."""
-        whole, end, self._tail = (self._tail + chunk).rpartition(b"\r\n\r\n")
-        return self._scrubbed(whole + end)
-
-    def rest(self) -> bytes:
-        """What never became a message."""
-        return self._scrubbed(self._tail)
-
-    def _scrubbed(self, text: bytes) -> bytes:
-        text = self._NAMES.sub(self._other_name, text)
-        lines = text.split(b"\n")
-        return b"\n".join(line if self._CLOCKS.match(line) else self._NUMBER.sub(self._other, line) for line in lines)
-
-    def _other_name(self, found: re.Match[bytes]) -> bytes:
-        if found[2] in self._KNOWN:
-            return found[0]
-        return found[1] + b"Name " + self._digest(found[2])[:6].encode()
-
-    def _other(self, found: re.Match[bytes]) -> bytes:
-        number = found[0].lstrip(b"+")
-        digits = str(int(self._digest(number), 16))[: len(number)].rjust(len(number), "0")
-        return found[0][: len(found[0]) - len(number)] + digits.encode()
-
-    def _digest(self, value: bytes) -> str:
-        return hashlib.blake2b(value, key=self._key, digest_size=16).hexdigest()
-
-
-def scrub(data: bytes, key: bytes | None = None) -> bytes:
-    """A whole recording at once."""
-    scrubber = Scrubber(key)
-    return scrubber.scrub(data) + scrubber.rest()
 
 
 __all__: list[Any] = ["Replayed", "Scrubber", "Unplayable", "replay", "scrub"]

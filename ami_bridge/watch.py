@@ -8,6 +8,7 @@ it may settle. A fault of our own in the floor is logged and counted, and the ne
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from typing import get_args, get_type_hints
 
@@ -15,7 +16,8 @@ from crm.ledger.conversations import Conversation
 from crm.ledger.postures import Sight
 from crm.ledger.statement import Row
 
-from .batch import Pending
+from .ami_version import why_too_old
+from .batch import Pending, unreadable_block
 from .blindness import Blindness
 from .changes import (
     URGENT,
@@ -28,11 +30,12 @@ from .changes import (
     TalkBegan,
     TalkEnded,
 )
-from .events import Event, Unreadable, read
+from .events import Event, UnknownName, Unreadable, read
 from .floor import Floor
 from .framing import Banner, Block, Torn
 from .inbox import Connected, Heard, Lost, News
 from .screen_pop import Screens
+from .strangers import Strangers
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,18 +55,31 @@ def _row_fields(kind: type[Change]) -> tuple[str, ...]:
 _ROWS_OF = {kind: _row_fields(kind) for kind in Change.__subclasses__()}
 _URGENT = frozenset(URGENT)
 _EARLY_AT_MOST = 5000
+AHEAD_AT_MOST_S = 86_400.0
+"""A time further ahead than any two clocks that were ever set: nonsense, or a clock that was not."""
 _POPPING = frozenset({AgentRung, TalkBegan, RingEnded, TalkEnded, ConversationEnded})
 
 
-def _stamp(block: Block) -> float | None:
+def _stamp(block: Block, latest: float) -> float | None:
     event = read(block) if isinstance(block, bytes) else None
-    return event.at if isinstance(event, Event) else None
+    at = event.at if isinstance(event, Event) else None
+    return None if at is None or at > latest else at
 
 
 class Watch:
-    """One node's watch. `reactions` none: a recorded stream, to which nobody reacts."""
+    """One node's watch. `reactions` none: a recorded stream, to which nobody reacts.
 
-    def __init__(self, node: str, pending: Pending, *, reactions: dict[type[Change], Reaction] | None = None) -> None:
+    latest: epoch seconds beyond which nothing recorded can have happened; live, the time of the read says.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        pending: Pending,
+        *,
+        reactions: dict[type[Change], Reaction] | None = None,
+        latest: float = math.inf,
+    ) -> None:
         self.floor = Floor(node)
         self.screens = Screens()
         self.blindness = Blindness(node)
@@ -74,6 +90,9 @@ class Watch:
         self.unreadable = 0
         self.drift = 0
         self.faults = 0
+        self.strangers = Strangers()
+        self._latest = latest
+        self._ahead_told = False
         self._recorded = False
         self._clock = 0.0
         self._ticked = 0
@@ -94,6 +113,7 @@ class Watch:
         elif type(news) is Connected:
             self.blindness.why = "Asterisk went down"
             self._note(self.floor.sight_found(news.at, news.version), news.at)
+            self._journal(self._greet(news.version), news.at)
         elif type(news) is Lost:
             self.blindness.why = news.why
             self._note(self.floor.sight_lost(news.at), news.at)
@@ -109,7 +129,7 @@ class Watch:
             # Rows of a look at the beginning carry no time; the first event that does came right after them. They wait
             # for it, so that the reckoning is the same in any chunking.
             self._early += blocks
-            stamps = (_stamp(block) for block in blocks)
+            stamps = (_stamp(block, self._latest) for block in blocks)
             self._clock = next((at for at in stamps if at is not None), 0.0)
             if not self._clock and len(self._early) < _EARLY_AT_MOST:
                 return
@@ -123,17 +143,19 @@ class Watch:
 
     def _hear(self, blocks: list[Block], at: float | None) -> None:
         journal: list[bytes] = []
+        latest = self._latest if at is None else at + AHEAD_AT_MOST_S
         for block in blocks:
             if not isinstance(block, bytes):
-                self._hear_other(block, at)
+                self._hear_other(block, at, journal)
                 continue
             event = read(block)
             if event is None:
                 continue
-            journal.append(block)
-            if isinstance(event, Unreadable):
-                self._count_unreadable()
+            if isinstance(event, Unreadable) or (event.at is not None and event.at > latest):
+                if self._is_kept(event, at):
+                    journal.append(unreadable_block(self._why(event, latest), block))
                 continue
+            journal.append(block)
             now = at if at is not None else self._recorded_now(event.at)
             try:
                 changes = self.floor.apply(event, now)
@@ -144,17 +166,45 @@ class Watch:
                 continue
             if changes:
                 self._note(changes, now)
-        if journal:
-            self.messages += len(journal)
-            self.pending.hear(journal, at if at is not None else self._clock)
+        self._journal(journal, self._clock if at is None else at)
 
-    def _hear_other(self, block: Torn | Banner, at: float | None) -> None:
+    def _journal(self, blocks: list[bytes], at: float) -> None:
+        if blocks:
+            self.messages += len(blocks)
+            self.pending.hear(blocks, at)
+
+    def _hear_other(self, block: Torn | Banner, at: float | None, journal: list[bytes]) -> None:
         if isinstance(block, Banner):
             self._begun = block
-            return
+            journal += self._greet(block.version)
+        else:
+            self._count_unreadable()
+            journal.append(unreadable_block(block.reason, block.head))
+
+    def _greet(self, version: str | None) -> list[bytes]:
+        why = why_too_old(version)
+        if why is None:
+            return []
         self._count_unreadable()
-        self.messages += 1
-        self.pending.hear_torn(block, at if at is not None else self._clock)
+        return [unreadable_block(why, f"Asterisk Call Manager/{version}".encode())]
+
+    def _is_kept(self, event: Event | Unreadable, at: float | None) -> bool:
+        """Count what nobody understands; whether the journal keeps it, too."""
+        if isinstance(event, UnknownName) and not self.strangers.meet(event.name, self._clock if at is None else at):
+            self.unreadable += 1
+            return False
+        self._count_unreadable()
+        return True
+
+    def _why(self, event: Event | Unreadable, latest: float) -> str:
+        if isinstance(event, Unreadable):
+            return event.why
+        days = ((event.at or 0.0) - latest + AHEAD_AT_MOST_S) / 86_400
+        why = f"{type(event).__name__} from the future: its time is {days:.1f} days ahead"
+        if not self._ahead_told:
+            self._ahead_told = True
+            _LOG.warning("%s; such events are not believed: set the clocks of Asterisk and of this machine", why)
+        return why
 
     def _count_unreadable(self) -> None:
         self.unreadable += 1

@@ -46,6 +46,11 @@ BRIDGE_FACTS: dict[str, tuple[str, type[GaugeMetricFamily | CounterMetricFamily]
     "backlog_bytes": ("kefu_bridge_backlog_bytes", GaugeMetricFamily, "Read and not yet written"),
     "messages": ("kefu_bridge_messages", CounterMetricFamily, "Messages followed"),
     "unreadable": ("kefu_bridge_unreadable", CounterMetricFamily, "Messages that made no sense"),
+    "unknown_events": (
+        "kefu_bridge_unknown_events",
+        CounterMetricFamily,
+        "Events of a name that no known Asterisk sends",
+    ),
     "drift": ("kefu_bridge_corrections", CounterMetricFamily, "Facts that a snapshot had to correct"),
     "rows_reconstructed": (
         "kefu_bridge_rows_reconstructed",

@@ -4,6 +4,7 @@ One module a family; `reading.py` holds the one table event name → reader. Pur
 """
 
 from .headers import Event, Unreadable, encode
+from .names import KNOWN_NAMES, UnknownName
 from .reading import FOLLOWED, SKIPPED_INSIDE, read
 
-__all__ = ["FOLLOWED", "SKIPPED_INSIDE", "Event", "Unreadable", "encode", "read"]
+__all__ = ["FOLLOWED", "KNOWN_NAMES", "SKIPPED_INSIDE", "Event", "UnknownName", "Unreadable", "encode", "read"]

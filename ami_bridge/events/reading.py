@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from . import agents, bridges, channels, lists, ours, queues, system, transfers
 from .headers import Event, Missing, Unreadable, decode, timestamp
+from .names import KNOWN_NAMES, of_unknown_name
 
 Reader = Callable[[str, float | None], Event | None]
 
@@ -80,7 +81,7 @@ def read(block: bytes) -> Event | Unreadable | None:
         kind = first[7:]
         reader: Reader | None = READERS.get(kind)
         if reader is None:
-            return None
+            return None if kind in KNOWN_NAMES else of_unknown_name(_shortly(kind))
     elif first.startswith(b"Response: "):
         kind, reader = b"Response", system.response
     else:
