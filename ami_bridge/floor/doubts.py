@@ -1,16 +1,22 @@
-"""Doubts: what a list contradicts, mended when no event has explained it in time."""
+"""Doubts: what a list contradicts, mended when no event has explained it in time.
+
+After a blind moment no event will explain what happened in it. What the first look then shows otherwise is believed as
+soon as that list is over, unless events have told of it since; only what it does not show any more waits a moment for
+an event under way, which would say better how it ended. Called by snapshot.py and floor.py.
+"""
 
 from __future__ import annotations
 
-from ami_bridge.changes import CallerLeftQueue, Corrected
+from ami_bridge.changes import Corrected
 from ami_bridge.events.lists import CoreShowChannel
 from ami_bridge.events.queues import MemberState
 from ami_bridge.events.system import DeviceStateChange
 
-from . import channels, endings, seats
+from . import channels, endings, seats, stays
 from .facts import Call, Channel, Doubt, Facts, Member, Seat, Stay
 
 GRACE_S = 1.0
+GRACE_OF_FIRST_S = 0.5
 
 
 def raise_one(
@@ -21,17 +27,41 @@ def raise_one(
     said: object = None,
 ) -> None:
     listed = None if isinstance(about, Call) else about.listed
-    facts.doubts.append(Doubt(at + GRACE_S, at, ended_at, about, listed, said))
+    grace_s = GRACE_OF_FIRST_S if facts.first_looks else GRACE_S
+    facts.doubts.append(Doubt(at + grace_s, at, ended_at, about, listed, said))
+
+
+def believe(facts: Facts) -> None:
+    """A first list is over: what it shows otherwise than it was known before sight was lost is so."""
+    doubts = list(facts.doubts)
+    facts.doubts.clear()
+    for doubt in doubts:
+        if doubt.said is None or _heard_of(facts, doubt.about) > facts.found_at:
+            facts.doubts.append(doubt)
+        else:
+            _settle_one(facts, doubt)
+
+
+def _heard_of(facts: Facts, about: Channel | Call | Stay | Member | Seat) -> float:
+    """When that was last heard of which a row can show otherwise. A member's row shows its device, too."""
+    if isinstance(about, Channel):
+        return about.bridge_at
+    if isinstance(about, Seat):
+        return about.device_at
+    return max(about.at, facts.seat(about.row.seat).device_at) if isinstance(about, Member) else 0.0
 
 
 def settle(facts: Facts, clock: float) -> None:
     """Mend what no event has explained."""
     doubts = facts.doubts
     while doubts and doubts[0].due <= clock:
-        doubt = doubts.popleft()
-        mended = _mend(facts, doubt)
-        if mended is not None:
-            facts.say(Corrected(mended))
+        _settle_one(facts, doubts.popleft())
+
+
+def _settle_one(facts: Facts, doubt: Doubt) -> None:
+    mended = _mend(facts, doubt)
+    if mended is not None:
+        facts.say(Corrected(mended))
 
 
 def _mend(facts: Facts, doubt: Doubt) -> str | None:
@@ -66,23 +96,20 @@ def _bridge(facts: Facts, leg: Channel, doubt: Doubt) -> str | None:
         return None
     if not isinstance(said, CoreShowChannel) or said.bridge == (leg.bridge.id if leg.bridge else None):
         return None
+    if leg.bridge is not None:
+        channels.take_out(facts, leg, doubt.ended_at)
     if said.bridge is None:
-        channels.take_out(facts, leg, doubt.at)
+        leg.bridge_at = doubt.at
         return f"channel {leg.name} had left its bridge unseen"
     channels.put_into(facts, leg, said.bridge, doubt.at, guessed=True)
     return f"channel {leg.name} had changed its bridge unseen"
 
 
 def _stay(facts: Facts, stay: Stay, doubt: Doubt) -> str | None:
-    row = stay.row
-    if row.left_at is not None or stay.listed != doubt.listed:
+    if stay.row.left_at is not None or stay.listed != doubt.listed:
         return None
-    row.left_at = max(doubt.ended_at, row.entered_at)
-    row.outcome = "lost_sight"
-    stay.settled = True
-    facts.say(CallerLeftQueue(row))
-    facts.revise(stay.call)
-    return f"a caller had left queue {row.queue} unseen"
+    stays.lost(facts, stay, doubt.ended_at)
+    return f"a caller had left queue {stay.row.queue} unseen"
 
 
 def _call(facts: Facts, call: Call, doubt: Doubt) -> str | None:

@@ -26,7 +26,8 @@ never guesses: a seat not heard of since the last look is unseen, not free. The 
  8. A seat is named by its interface. Its posture: unseen, offline, talking, ringing, wrapping_up, paused, ready.
  9. What is gone is remembered for a while, so that a late or doubled event raises nothing again; an ended conversation
     stays for two seconds to hear the last words about it, then leaves the floor.
-10. A list contradicts the floor: what no event explains within a second is mended, and counted as a correction.
+10. A list contradicts the floor: what no event explains within a second is mended, and counted as a correction. What the
+    first look after a blind moment shows is believed at once: a seat that rang and talks now was the one who answered.
 11. An event that says nothing new changes nothing: a stream heard twice gives the same rows, with the same ids.
 """
 

@@ -15,10 +15,11 @@ from ami_bridge.events.queues import MemberState
 from ami_bridge.events.system import DeviceStateChange
 
 from . import calls, channels, doubts, legs, rings, seats, stays, talks
-from .facts import SET_BACK_S, Call, Channel, Facts, Look, Ring
+from .facts import SET_BACK_S, Call, Channel, Facts, Look, Ring, Stay
 
 YOUNG_S = 1.0
 _RINGING = 5
+_WAIT_IS_WHOLE_S = 2.0
 
 
 def queue(facts: Facts, event: QueueParams, at: float) -> None:
@@ -60,9 +61,12 @@ def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
 
 def waiting(facts: Facts, event: QueueEntry, at: float) -> None:
     """A caller in a queue. Its channel may be listed later: it has no Linkedid here."""
-    mark = _mark(_look(facts, "queues", event.action_id, at))
+    look = _look(facts, "queues", event.action_id, at)
+    mark = _mark(look)
     stay = facts.stays.get((event.uniqueid, event.queue))
-    if stay is not None:
+    if stay is not None and _came_again(facts, stay, event, at):
+        stays.lost(facts, stay, _last_seen(facts, look, at))
+    if stay is not None and not _has_left(stay, event, at):
         stay.listed = mark
     elif event.uniqueid not in facts.gone:
         facts.entries[event.uniqueid] = (event, at, mark)
@@ -72,7 +76,7 @@ def waiting(facts: Facts, event: QueueEntry, at: float) -> None:
 
 
 def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
-    mark = _mark(_look(facts, "channels", event.action_id, at))
+    look = _look(facts, "channels", event.action_id, at)
     known = facts.channels.get(event.uniqueid)
     if event.uniqueid in facts.gone:
         return  # rows carry no time, so one that is heard again must not raise the dead
@@ -90,16 +94,18 @@ def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
         leg = known
         legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
         if event.bridge != (leg.bridge.id if leg.bridge else None):
-            doubts.raise_one(facts, leg, at, at, event)
+            doubts.raise_one(facts, leg, at, _last_seen(facts, look, at), event)
     leg.rings = event.state == _RINGING
-    leg.listed = mark
+    leg.listed = _mark(look)
 
 
 def complete(facts: Facts, event: ListComplete, at: float) -> None:
     """The list is over: what it did not show is doubted."""
+    look = _look(facts, event.listed, event.action_id, at)
+    if look is not None and look.first:
+        doubts.believe(facts)
     if event.listed == "channels":
         _adopt_all(facts, at)
-    look = _look(facts, event.listed, event.action_id, at)
     if look is None:
         return
     sweep = {"channels": _sweep_channels, "queues": _sweep_queues, "devices": _sweep_devices}.get(event.listed)
@@ -131,8 +137,8 @@ def _old_enough(facts: Facts, look: Look, known_at: float) -> bool:
     return known_at <= facts.found_at if look.first else known_at < look.began_at - YOUNG_S
 
 
-def _last_seen(facts: Facts, look: Look, at: float) -> float:
-    return facts.lost_at if look.first and facts.lost_at is not None else at
+def _last_seen(facts: Facts, look: Look | None, at: float) -> float:
+    return facts.lost_at if look is not None and look.first and facts.lost_at is not None else at
 
 
 def _sweep_channels(facts: Facts, look: Look, at: float) -> None:
@@ -257,9 +263,21 @@ def _open_ring(call: Call, seat: str) -> Ring | None:
     return next((ring for ring in call.rings if ring.row.seat == seat and ring.row.outcome is None), None)
 
 
+def _has_left(stay: Stay, entry: QueueEntry, at: float) -> bool:
+    """Whether the row shows not this stay, but a later one of the same caller in the same queue."""
+    return stay.row.left_at is not None and at - entry.wait_s >= stay.row.left_at
+
+
+def _came_again(facts: Facts, stay: Stay, entry: QueueEntry, at: float) -> bool:
+    """Whether the caller left and joined anew while nobody looked. The row counts whole seconds."""
+    unseen = "queues" in facts.first_looks and stay.row.entered_at <= facts.found_at
+    return unseen and stay.row.left_at is None and at - entry.wait_s > stay.row.entered_at + _WAIT_IS_WHOLE_S
+
+
 def _take_entry(facts: Facts, leg: Channel) -> None:
     entry, at, mark = facts.entries.pop(leg.uniqueid)
-    if leg.call is None or (leg.uniqueid, entry.queue) in facts.stays:
+    known = facts.stays.get((leg.uniqueid, entry.queue))
+    if leg.call is None or (known is not None and not _has_left(known, entry, at)):
         return
     calls.learn_caller(facts, leg.call, entry.caller, entry.caller_name)
     entered_at = at - entry.wait_s

@@ -100,6 +100,15 @@ def answered(facts: Facts, stay: Stay, at: float) -> None:
         _settle(facts, stay, "answered")
 
 
+def lost(facts: Facts, stay: Stay, at: float) -> None:
+    """The caller has left the queue, and nobody saw how; `at` is when it was last seen there."""
+    stay.row.left_at = max(at, stay.row.entered_at)
+    stay.row.outcome = "lost_sight"
+    stay.settled = True
+    facts.say(CallerLeftQueue(stay.row))
+    facts.revise(stay.call)
+
+
 def queue_left(facts: Facts, event: QueueLeft, at: float) -> None:
     """Our dialplan's word after Queue(): how the caller got out of it."""
     outcome = _STATUS_WORDS.get(event.status)

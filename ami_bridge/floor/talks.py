@@ -14,7 +14,7 @@ from ami_bridge.changes import SeatLetGo, TalkBegan, TalkChanged, TalkEnded
 from ami_bridge.events.channels import Hold, Unhold
 from crm.ledger.conversations import Segment
 
-from . import calls, ids
+from . import calls, ids, rings, stays
 from .facts import Call, Channel, Facts, Ring, Talk
 
 PARTED_S = 0.25
@@ -188,7 +188,18 @@ def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float, *, 
     sitting = facts.seat(seat)
     sitting.talks[conversation] = sitting.last_talk = talk
     call.talked = True
+    if guessed and ring is not None and ring.row.outcome is None:
+        _was_answered(facts, ring, row.started_at)
     facts.say(TalkBegan(call.row, talk.row, ring.row if ring else None))
+
+
+def _was_answered(facts: Facts, ring: Ring, at: float) -> None:
+    """Nobody heard it, but the seat that rang talks now."""
+    ring.picked_up = True
+    rings.end(facts, ring, "answered", at)
+    rings.taken(facts, ring, at)
+    if ring.stay is not None:
+        stays.answered(facts, ring.stay, at)
 
 
 def _end(facts: Facts, talk: Talk, at: float) -> None:

@@ -1,71 +1,18 @@
-"""Lists against the floor: taken in, doubted, mended; what was lost from sight, and what an earlier bridge left."""
+"""Lists against the floor: taken in, doubted, mended; and what an earlier bridge left (blind: test_floor_blind.py)."""
 
 from __future__ import annotations
 
 import pytest
-from ami_stream import T0, Leg, Room, block, caller, played, recorded, seat_leg
+from ami_stream import T0, Room, block, caller, played, recorded, seat_leg
+from forged_looks import CALLER, FIRST, IN_USE, MEMBER, RINGING, SEAT_1, look, row, talking
 
-from ami_bridge import events
 from ami_bridge.actions import LOOK
 from ami_bridge.batch import Pending
-from ami_bridge.changes import Corrected, SightChanged
-from ami_bridge.events import Event
+from ami_bridge.changes import Corrected
 from ami_bridge.watch import Watch
 from crm.ledger.conversations import Conversation, Offer, Segment, Wait
 from crm.ledger.pops import Pop
 from crm.ledger.postures import Membership, Posture
-
-CALLER = caller()
-FIRST = seat_leg("1001", "1.2", "1.1")
-SEAT_1 = {"Queue": "support", "Interface": "PJSIP/1001"}
-MEMBER = {**SEAT_1, "Location": "PJSIP/1001", "Penalty": 0, "Status": 1, "Paused": 0}
-IN_USE, RINGING = {**MEMBER, "Status": 2}, {**MEMBER, "Status": 6}
-
-
-def row(event: str, kind: str, **headers: object) -> Event:
-    read = events.read(block(event, at=None, ActionID=f"{LOOK}{kind}", **headers))
-    assert isinstance(read, Event), read
-    return read
-
-
-def look(
-    room: Room,
-    *,
-    channels: list[tuple[Leg, str, int]] = [],  # noqa: B006 - never changed
-    members: list[dict[str, object]] = [],  # noqa: B006
-    entries: list[tuple[Leg, int]] = [],  # noqa: B006
-    devices: dict[str, str] = {},  # noqa: B006
-) -> None:
-    """What Asterisk lists: channels with bridge and state, members, callers with seconds waited, devices."""
-    room.hears(row("QueueParams", "queues", Queue="support", Calls=0))
-    for member in members:
-        room.hears(row("QueueMember", "queues", **member))
-    for leg, wait_s in entries:
-        room.hears(row("QueueEntry", "queues", **leg.headers(), Queue="support", Position=1, Wait=wait_s))
-    room.hears(row("QueueStatusComplete", "queues", ListItems=1))
-    for leg, bridge, state in channels:
-        shown = {**leg.headers(), "ChannelState": state, "BridgeId": bridge, "Duration": "00:01:00"}
-        room.hears(row("CoreShowChannel", "channels", **shown))
-    room.hears(row("CoreShowChannelsComplete", "channels", ListItems=len(channels)))
-    for device, state in devices.items():
-        room.hears(row("DeviceStateChange", "devices", Device=device, State=state))
-    room.hears(row("DeviceStateListComplete", "devices", ListItems=len(devices)))
-
-
-def talking() -> Room:
-    room = Room()
-    room.finds_sight()
-    room.says("QueueMemberAdded", **MEMBER, at=0)
-    room.says("Newchannel", CALLER, ChannelState=4, at=0)
-    room.says("QueueCallerJoin", CALLER, Queue="support", Position=1, at=1)
-    room.says("Newchannel", FIRST, ChannelState=0, at=2)
-    room.says("AgentCalled", CALLER, FIRST, **SEAT_1, at=2)
-    room.says("QueueCallerLeave", CALLER, Queue="support", at=4)
-    room.says("AgentConnect", CALLER, FIRST, **SEAT_1, RingTime=2, HoldTime=3, at=4)
-    for leg in (FIRST, CALLER):
-        room.says("BridgeEnter", leg, BridgeUniqueid="b", BridgeTechnology="simple_bridge", at=4)
-    room.says("DeviceStateChange", Device="PJSIP/1001", State="INUSE", at=4)
-    return room
 
 
 def test_a_look_at_the_start_finds_who_waits_who_rings_and_who_talks() -> None:
@@ -111,69 +58,6 @@ def test_attached_while_the_caller_waits_the_rest_is_told_as_if_never_away(versi
     assert late.one(Conversation).ended_by == whole.one(Conversation).ended_by
     assert late.one(Offer).id != whole.one(Offer).id  # its wait was reckoned back; a real restart recalls it
     assert late.one(Conversation).id == whole.one(Conversation).id
-
-
-def test_what_ended_while_nobody_looked_ends_when_it_was_last_seen() -> None:
-    room = talking()
-    room.wait(6)
-    room.loses_sight()
-    room.wait(600)
-    room.finds_sight()
-    look(room, members=[MEMBER], devices={"PJSIP/1001": "NOT_INUSE"})
-    room.wait(2)
-    call, talk = room.one(Conversation), room.one(Segment)
-    assert (call.outcome, call.ended_by, call.ended_at) == ("lost_sight", "unknown", T0 + 10)
-    assert (talk.ended_at, room.one(Wait).outcome, room.one(Offer).outcome) == (T0 + 10, "answered", "answered")
-    assert room.one(Pop).taken_at == T0 + 10
-    assert room.words() == {"PJSIP/1001": "ready"}
-    assert {change.what for change in room.said(Corrected)} == {
-        "channel PJSIP/trunk-1.1 had ended unseen",
-        "channel PJSIP/1001-1.2 had ended unseen",
-        "PJSIP/1001 stood otherwise in queue support than was known",
-    }
-    assert room.floor.empty
-
-
-def test_a_caller_who_may_have_been_answered_while_nobody_looked_did_not_abandon() -> None:
-    """The hang-up is heard, what came between the joining and the hang-up was not: nobody may call that an abandon."""
-    room = Room()
-    room.finds_sight()
-    room.says("Newchannel", CALLER, ChannelState=4, at=0)
-    room.says("QueueCallerJoin", CALLER, Queue="support", Position=1, at=1)
-    room.loses_sight()
-    room.wait(3)
-    room.finds_sight()
-    room.says("Hangup", CALLER, Cause=16, at=5)
-    room.wait(3)
-    assert (room.one(Wait).outcome, room.one(Conversation).outcome) == ("lost_sight", "lost_sight")
-
-
-def test_a_call_of_which_only_the_end_was_seen_did_not_fail() -> None:
-    """Known before the blind moment and seen to end after it: served in between, for all we know."""
-    room = Room()
-    room.finds_sight()
-    room.says("Newchannel", CALLER, ChannelState=4, at=0)
-    room.loses_sight()
-    room.wait(30)
-    room.finds_sight()
-    room.says("Hangup", CALLER, Cause=16, at=31)
-    room.wait(3)
-    assert room.one(Conversation).outcome == "lost_sight"
-
-
-def test_what_still_goes_on_after_blindness_is_not_touched() -> None:
-    room = talking()
-    before = room.ledger()
-    room.loses_sight()
-    room.wait(5)
-    room.finds_sight()
-    look(room, members=[IN_USE], channels=[(CALLER, "b", 6), (FIRST, "b", 6)], devices={"PJSIP/1001": "INUSE"})
-    room.wait(5)
-    assert room.ledger() == before
-    assert not room.said(Corrected)
-    lost, found = [change.sight for change in room.said(SightChanged)][-2:]
-    assert found is lost
-    assert found.lost_at is None
 
 
 def test_a_list_that_an_event_under_way_explains_corrects_nothing() -> None:
