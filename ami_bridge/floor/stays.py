@@ -100,15 +100,6 @@ def answered(facts: Facts, stay: Stay, at: float) -> None:
         _settle(facts, stay, "answered")
 
 
-def lost(facts: Facts, stay: Stay, at: float) -> None:
-    """The caller has left the queue, and nobody saw how; `at` is when it was last seen there."""
-    stay.row.left_at = max(at, stay.row.entered_at)
-    stay.row.outcome = "lost_sight"
-    stay.settled = True
-    facts.say(CallerLeftQueue(stay.row))
-    facts.revise(stay.call)
-
-
 def queue_left(facts: Facts, event: QueueLeft, at: float) -> None:
     """Our dialplan's word after Queue(): how the caller got out of it."""
     outcome = _STATUS_WORDS.get(event.status)
@@ -125,8 +116,7 @@ def queue_left(facts: Facts, event: QueueLeft, at: float) -> None:
         stay = open_stay(facts, call, event.uniqueid, event.queue, at)
         facts.say(CallerJoinedQueue(call.row, stay.row))
     if stay is not None and outcome is not None and not stay.settled:
-        stay.row.left_at = stay.row.left_at or at
-        _settle(facts, stay, outcome)
+        _went(facts, stay, outcome, at)
         rings.caller_left(facts, stay, at)
 
 
@@ -137,8 +127,21 @@ def queue_hangup(facts: Facts, event: QueueHangup, at: float) -> None:
         return
     outcome = _STATUS_WORDS.get(event.status) or ("abandoned" if event.abandoned else None)
     if outcome is not None:
-        stay.row.left_at = stay.row.left_at or at
-        _settle(facts, stay, outcome)
+        _went(facts, stay, outcome, at)
+
+
+def _went(facts: Facts, stay: Stay, outcome: str, at: float) -> None:
+    """The dialplan's word on how a stay ended. CONTINUE comes after a talk: who missed AgentConnect, being blind just
+    then, knows by the talk that the caller was answered, and when."""
+    talked = [
+        talk.row.started_at
+        for talk in (*stay.call.past_talks, *stay.call.talks.values())
+        if talk.row.queue == stay.row.queue and talk.row.started_at >= stay.row.entered_at
+    ]
+    if outcome == "continued" and talked:
+        outcome, at = "answered", min(talked)
+    stay.row.left_at = stay.row.left_at or at
+    _settle(facts, stay, outcome)
 
 
 def ivr_left(facts: Facts, event: IvrLeft, at: float) -> None:

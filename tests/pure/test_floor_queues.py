@@ -267,3 +267,19 @@ def test_nothing_of_an_ended_call_is_kept() -> None:
     assert room.floor.empty
     assert not any((facts.halves, facts.bridges, facts.entries, facts.partings, facts.endings))
     assert not any(seat.channels or seat.rings or seat.talks for seat in facts.seats.values())
+
+
+def test_a_caller_whose_connect_was_not_heard_is_known_as_answered_by_the_talk() -> None:
+    """Blind between the ring and the bridge: Queue() says CONTINUE afterwards, as for everyone who was served."""
+    room = ringing(waiting())
+    room.loses_sight()
+    room.finds_sight()
+    room.says("BridgeEnter", FIRST, BridgeUniqueid="b", BridgeTechnology="simple_bridge", at=4)
+    room.says("BridgeEnter", CALLER, BridgeUniqueid="b", BridgeTechnology="simple_bridge", at=4.001)
+    for leg in (FIRST, CALLER):
+        room.says("BridgeLeave", leg, BridgeUniqueid="b", at=4.5)
+    room.says("UserEvent", CALLER, UserEvent="QueueLeft", Queue="support", Status="CONTINUE", at=4.501)
+    room.says("Hangup", CALLER, Cause=16, at=6)
+    room.wait(5)
+    assert (room.one(Wait).outcome, room.one(Wait).left_at) == ("answered", T0 + 4.001)
+    assert room.one(Conversation).outcome == "answered"
