@@ -18,9 +18,14 @@ from crm.cli.options import database_option, json_option, node_option, option
 from crm.cli.output import print_json, print_table, say
 
 from .gaps_cli import backfill, gaps
+from .tail_cli import tail
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from crm.settings import Settings
+
+    from .raw_ring import RawRing
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _AMI_OPTIONS = (
@@ -56,6 +61,7 @@ def bridge() -> None:
 
 bridge.add_command(gaps)
 bridge.add_command(backfill)
+bridge.add_command(tail)
 
 
 @bridge.command()
@@ -120,7 +126,11 @@ def replay(file: Path, speed: str, node: str | None, database_url: str | None, a
 @option("--raw", is_flag=True, help="Keep phone numbers and names as they are (default: others in their place).")
 @ami_options
 def record(file: Path, seconds: float | None, raw: bool, **ami: Any) -> None:
-    """Write what Asterisk sends to FILE, byte for byte, until Ctrl-C."""
+    """Write what Asterisk sends to FILE, byte for byte, until Ctrl-C.
+
+    It logs in to Asterisk by itself, beside a running bridge or without one. What the running bridge hears, and has
+    heard before, `kefu bridge tail` shows without a login.
+    """
     from crm.settings import read_settings
 
     from .recording import record_stream
@@ -142,9 +152,10 @@ async def _run(settings: Settings, address: str) -> None:
 
     set_up_logs("bridge", node=settings.node)
     database = Database(address, application_name="kefu-bridge", pool_size=3)
-    watching = Bridge(settings, database, _log)
     async with AsyncExitStack() as until_the_end:
         until_the_end.push_async_callback(database.close)
+        ring = await _ring(settings, until_the_end) if settings.raw_ring_megabytes else None
+        watching = Bridge(settings, database, _log, tap=ring.tap if ring else None)
         if settings.bridge_health_port:
             metrics.bridge().facts = watching.facts
             health = HealthServer(
@@ -156,6 +167,22 @@ async def _run(settings: Settings, address: str) -> None:
             )
             await until_the_end.enter_async_context(health)
         await _until_told(watching.run)
+
+
+async def _ring(settings: Settings, until_the_end: AsyncExitStack) -> RawRing:
+    """The raw ring, written beside the bridge."""
+    from .raw_ring import RawRing, ring_folder
+
+    ring = RawRing(ring_folder(settings.data_folder, settings.node), settings.raw_ring_megabytes, say=_log)
+    until_the_end.push_async_callback(ring.close)
+    writing = asyncio.ensure_future(ring.run())
+
+    async def stop() -> None:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+    until_the_end.push_async_callback(stop)
+    return ring
 
 
 async def _until_told(work: Callable[[asyncio.Event], Awaitable[Any]]) -> Any:

@@ -30,6 +30,7 @@ Seconds = Annotated[float, Field(gt=0, le=86400, description="a number of second
 Milliseconds = Annotated[int, Field(ge=1, le=60000, description="whole milliseconds from 1 to 60000")]
 Count = Annotated[int, Field(ge=1, le=100000, description="a whole number from 1 to 100000")]
 Switch = Annotated[bool, Field(description="true or false")]
+Minutes = Annotated[float, Field(ge=0, le=120, description="minutes from 0 to 120")]
 Word = Annotated[str, Field(min_length=1, description="a word that is not empty")]
 
 
@@ -94,6 +95,17 @@ class Settings(BaseSettings):
     step_budget_ms: Milliseconds = 800
     prompts_folder: Annotated[Path | None, Field(description="a folder")] = None
 
+    # Routing: minutes of waiting given to a caller on joining a queue, and the most that all of them together give. The
+    # dialplan holds the last cap (CREDIT_AT_MOST_S of extensions.conf): who raises this above ten minutes changes both.
+    waiting_credit_key_minutes: Minutes = 3.0
+    waiting_credit_main_minutes: Minutes = 1.0
+    waiting_credit_ordinary_minutes: Minutes = 0.0
+    waiting_credit_small_minutes: Minutes = 0.0
+    waiting_credit_broken_promise_minutes: Minutes = 5.0
+    waiting_credit_breached_case_minutes: Minutes = 5.0
+    waiting_credit_at_most_minutes: Minutes = 10.0
+    last_agent_days: Annotated[int, Field(ge=1, le=365, description="whole days from 1 to 365")] = 7
+
     # Pages.
     web_host: Word = "127.0.0.1"
     web_port: Port = 8420
@@ -112,6 +124,9 @@ class Settings(BaseSettings):
     write_linger_ms: Milliseconds = 40
     batch_messages: Count = 200
     batch_messages_behind: Count = 1000
+    raw_ring_megabytes: Annotated[
+        int, Field(ge=0, le=100000, description="whole megabytes from 0 (keep none) to 100000")
+    ] = 64
     journal_days: Annotated[int, Field(ge=1, le=3650, description="whole days from 1 to 3650")] = 14
 
     @field_validator("timezone")

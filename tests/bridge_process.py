@@ -41,6 +41,7 @@ class BridgeProcess:
             **os.environ,
             "KEFU_DATABASE_URL": database_url,
             "KEFU_AMI_PORT": str(ami_port),
+            "KEFU_DATA_FOLDER": str(folder / "data"),
             "KEFU_AMI_SECRET": secret,
             "KEFU_AMI_PING_SECONDS": "0.2",
             "KEFU_WISH_EXPIRY_SECONDS": "2",
