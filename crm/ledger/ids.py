@@ -5,9 +5,9 @@ Called by the floor, and by whoever reconstructs a call from Asterisk's own file
 
 from __future__ import annotations
 
-from uuid import UUID, uuid5
+from hashlib import sha1
 
-_KEFU = UUID("7b0a3d0e-2f0b-5d53-9d6f-6b1f5f1f4b0c")
+_KEFU = bytes.fromhex("7b0a3d0e2f0b5d539d6f6b1f5f1f4b0c")
 
 
 def conversation_id(node: str, linkedid: str) -> str:
@@ -32,9 +32,19 @@ def transfer_id(node: str, conversation: str, transferer_uniqueid: str, at: floa
     return _id(node, "transfer", conversation, transferer_uniqueid, f"{at:.6f}")
 
 
+def voicemail_id(node: str, caller_uniqueid: str) -> str:
+    """One recording a channel: a second one of the same call takes its place."""
+    return _id(node, "voicemail", caller_uniqueid)
+
+
 def pop_id(offer: str) -> str:
     return _id("", "pop", offer)
 
 
 def _id(*parts: str) -> str:
-    return str(uuid5(_KEFU, "\0".join(parts)))
+    """What `str(uuid.uuid5(namespace, name))` gives, in half the time: a call needs seven of them."""
+    found = bytearray(sha1(_KEFU + "\0".join(parts).encode(), usedforsecurity=False).digest())
+    found[6] = found[6] & 0x0F | 0x50
+    found[8] = found[8] & 0x3F | 0x80
+    text = found.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
