@@ -17,9 +17,11 @@ from . import speaking
 from .phone_line import NoAgiPeer, PhoneLine
 from .steps import (
     KEYS,
+    LANGUAGES,
     Ask,
     AskIfOpen,
     Caller,
+    CallerBlocked,
     CallerHungUp,
     Ending,
     FindCaller,
@@ -31,6 +33,7 @@ from .steps import (
     OrderStatus,
     Play,
     Remember,
+    Routed,
     SayDate,
     SayDigits,
     SayOrder,
@@ -59,6 +62,8 @@ class Desk(Protocol):
 
     def latest_order(self, customer_id: UUID) -> OrderStatus | Missing: ...
 
+    def route(self, join: JoinQueue, notes: VisitNotes) -> Routed: ...
+
     def learn(self, notes: VisitNotes) -> None: ...
 
 
@@ -67,8 +72,12 @@ def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes) -> Endi
     player = _Player(line, desk, notes)
     try:
         ending = player.play(flow)
+        routed = player.route(ending)
         desk.learn(notes)
-        player.leave(ending)
+        player.announce(routed)
+        player.leave(ending, routed)
+    except CallerBlocked as blocked:
+        return player.turn_away(str(blocked))
     except CallerHungUp:
         notes.close("hung_up", served=player.served)
         return None
@@ -142,6 +151,8 @@ class _Player:
             case FindCaller():
                 caller = self.desk.find_caller()
                 self.notes.number_e164, self.notes.customer_id = caller.number_e164, caller.customer_id
+                if caller.blocked is not None:
+                    raise CallerBlocked(caller.blocked)
                 return caller
             case AskIfOpen():
                 return self.desk.is_open()
@@ -180,18 +191,46 @@ class _Player:
             self.line.set_variable("TIMEOUT(absolute)", lease_s)
             self._leased_until = now + lease_s
 
-    def leave(self, ending: Ending) -> None:
+    def route(self, ending: Ending) -> Routed:
+        """Into a queue: with which credit, whom first, and what the caller is told. Other endings need nothing."""
+        if not isinstance(ending, JoinQueue):
+            return Routed()
+        self.renew_lease(5.0)
+        return self.desk.route(ending, self.notes)
+
+    def announce(self, routed: Routed) -> None:
+        """Before the wait, never in it: in Asterisk an announcement holds up whoever is next."""
+        if routed.announce is not None:
+            self.hear("announce", speaking.wait(*routed.announce))
+
+    def turn_away(self, why: str) -> Ending | None:
+        """A number on the block list hears one sentence and the call ends. In both languages: none was chosen."""
+        self.notes.step("blocked", why=why)
+        ending = Goodbye(served=False)
+        try:
+            for language in LANGUAGES:
+                self.line.set_variable("CHANNEL(language)", language)
+                self.hear("say", ("not-connected",))
+            self.leave(ending, Routed())
+        except CallerHungUp:
+            return None
+        finally:
+            self.notes.close("blocked", served=False)
+        return ending
+
+    def leave(self, ending: Ending, routed: Routed) -> None:
         """Tell the dialplan where the call goes. NEXT_STEP is set last: until then the preset ending stands."""
         self.renew_lease(5.0)
-        for name, value in _variables(ending):
+        for name, value in _variables(ending, routed):
             self.line.set_variable(name, value)
         self.notes.step(f"leave_{_ENDINGS[type(ending)]}")
 
 
-def _variables(ending: Ending) -> list[tuple[str, object]]:
+def _variables(ending: Ending, routed: Routed) -> list[tuple[str, object]]:
     match ending:
-        case JoinQueue(queue=queue, credit_s=credit_s):
-            return [("QUEUE", queue), ("CREDIT", credit_s), ("NEXT_STEP", "queue")]
+        case JoinQueue(queue=queue):
+            first = [("LAST_AGENT", routed.last_agent)] if routed.last_agent else []
+            return [("QUEUE", queue), ("CREDIT", routed.credit_s), *first, ("NEXT_STEP", "queue")]
         case Voicemail(box=box):
             return [("QUEUE", box), ("NEXT_STEP", "voicemail")]
         case Transfer(to=to):

@@ -17,6 +17,7 @@ from crm.database import Database
 from crm.health import HealthServer
 from crm.logs import set_up_logs
 from crm.refusals import CrmUnavailable, Refusal
+from crm.routing import Rules
 from crm.rules.opening_hours import read_opening_hours
 from crm.settings import Settings
 
@@ -63,7 +64,13 @@ def _site(settings: Settings) -> Site:
         hours = read_opening_hours(settings.opening_hours, settings.timezone)
     except ValueError as fault:
         raise Refusal(f"opening_hours: {fault}") from None
-    return Site(settings.node, settings.country, hours, budget_s=settings.step_budget_ms / 1000)
+    return Site(
+        settings.node,
+        settings.country,
+        hours,
+        budget_s=settings.step_budget_ms / 1000,
+        routing=Rules(settings.waiting_credit, settings.last_agent_days),
+    )
 
 
 async def _health(settings: Settings, server: AgiServer, stop: asyncio.Event) -> HealthServer | None:

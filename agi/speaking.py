@@ -1,4 +1,4 @@
-"""Digits, dates and orders as prompt keys, in the order that each language says them.
+"""Digits, dates, numbers, orders, cases and balances as prompt keys, in the order that each language says them.
 
 Asterisk has number sounds for English but none for Chinese, so both are spoken from our own prompts. Called by the
 player and by `kefu ivr simulate`. Pure.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from .steps import OrderStatus
+from . import counting
+from .steps import Balance, CaseStatus, OrderStatus
 
 LONGEST_SPELLED = 24
+MOST_NUMBERS = 30
 ORDER_STATES = ("received", "paid", "packed", "shipped", "delivered", "cancelled")
+CASE_STATES = ("open", "waiting", "solved", "closed")
 NO_LONGER_EXPECTED = ("delivered", "cancelled")
 
 
@@ -37,6 +40,28 @@ def order(status: OrderStatus, language: str) -> tuple[str, ...]:
     return (*said, "order-expected", *day(status.expected_on, language))
 
 
+def wait(position: int, low_minutes: int, high_minutes: int) -> tuple[str, ...]:
+    """You are number three in line. The wait is between two and four minutes. (0, n): less than n minutes."""
+    said: tuple[str, ...] = ()
+    if position <= MOST_NUMBERS:
+        said = ("wait-position", f"number-{position}", "wait-position-end")
+    low, high = (f"minutes-{min(minutes, MOST_NUMBERS)}" for minutes in (low_minutes, high_minutes))
+    return (*said, "wait-less-than", high) if low_minutes < 1 else (*said, "wait-between", low, "wait-and", high)
+
+
+def case(status: CaseStatus, language: str) -> tuple[str, ...]:
+    """Your case number … is being worked on."""
+    state = f"case-state-{status.state}" if status.state in CASE_STATES else "case-state-open"
+    return ("case-number", *digits(status.number), state)
+
+
+def balance(owed: Balance, language: str) -> tuple[str, ...]:
+    """You still have to pay … ; or nothing at all."""
+    if owed.amount <= 0:
+        return ("balance-none",)
+    return ("balance-open", *counting.money(owed.amount, owed.currency, language))
+
+
 def every_prompt() -> frozenset[str]:
     """All keys that speaking can ever ask for: a prompts file must have each in every language."""
     return frozenset(
@@ -46,8 +71,16 @@ def every_prompt() -> frozenset[str]:
             *(f"month-{number}" for number in range(1, 13)),
             *(f"day-{number}" for number in range(1, 32)),
             *(f"order-state-{state}" for state in (*ORDER_STATES, "unknown")),
+            *(f"{what}-{number}" for what in ("number", "minutes") for number in range(1, MOST_NUMBERS + 1)),
+            *("wait-position", "wait-position-end", "wait-between", "wait-and", "wait-less-than"),
+            "not-connected",
             "year",
             "order-number",
             "order-expected",
+            *(f"case-state-{state}" for state in CASE_STATES),
+            "case-number",
+            "balance-open",
+            "balance-none",
+            *counting.every_prompt(),
         }
     )

@@ -19,6 +19,10 @@ LANGUAGES = ("en", "zh")
 Missing = Literal["not_found", "unavailable"]
 
 
+class CallerBlocked(Exception):
+    """The caller's number is on the block list; the message says why."""
+
+
 class CallerHungUp(Exception):
     """The caller left. Not an error: the visit is recorded with the last prompt heard."""
 
@@ -27,11 +31,24 @@ class CallerHungUp(Exception):
 
 
 class Caller(Struct, frozen=True):
-    """Who calls. `customer_id` is set only when exactly one customer owns the number; of two, none is read."""
+    """Who calls. `customer_id` is set only when exactly one customer owns the number; of two, none is read.
+
+    `blocked`: why this number is not let in. No flow need look at it: the player turns such a caller away."""
 
     number_e164: str | None = None
     customer_id: UUID | None = None
     language: str | None = None
+    blocked: str | None = None
+
+
+class Routed(Struct, frozen=True):
+    """How a caller goes into a queue. `last_agent`: "1001/20", the seat tried first and for how many seconds.
+
+    `announce`: place, and the range in minutes, that the caller is told; (0, 1) is less than one minute."""
+
+    credit_s: int = 0
+    last_agent: str = ""
+    announce: tuple[int, int, int] | None = None
 
 
 class OrderStatus(Struct, frozen=True):
@@ -113,10 +130,13 @@ class Remember(Struct, frozen=True):
 
 
 class JoinQueue(Struct, frozen=True):
-    """`credit_s`: seconds of waiting the caller is credited on joining."""
+    """`credit_s`: seconds of waiting that the flow itself gives, on top of what the caller has by worth or promise.
+
+    `last_agent_s`: how long to wait for the agent who served this caller last; None: as the queue's row says."""
 
     queue: str
     credit_s: int = 0
+    last_agent_s: int | None = None
 
 
 class Voicemail(Struct, frozen=True):

@@ -18,9 +18,10 @@ import structlog
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import visits
+from crm import routing, visits
 from crm.database import Database
 from crm.refusals import CrmUnavailable
+from crm.routing import RoutingRow
 from crm.visits import FactsRow, VisitRow
 
 from .visit_notes import VisitNotes, now
@@ -37,6 +38,7 @@ class Entry(Struct, frozen=True):
     linkedid: str
     visit: VisitRow | None = None
     facts: FactsRow | None = None
+    routing: RoutingRow | None = None
 
 
 def beginning(notes: VisitNotes) -> Entry:
@@ -63,6 +65,7 @@ def learnt(notes: VisitNotes) -> Entry:
             matter=notes.matter,
             learnt_at=now(),
         ),
+        routing=notes.routing,
     )
 
 
@@ -90,6 +93,8 @@ async def write(session: AsyncSession, entries: Sequence[Entry]) -> None:
         rows = list(group)
         if what == "learn":
             await visits.learn(session, *(entry.facts for entry in rows if entry.facts is not None))
+            if decided := [entry.routing for entry in rows if entry.routing is not None]:
+                await routing.write(session, *decided)
         else:
             verb = visits.begin if what == "begin" else visits.end
             await verb(session, *(entry.visit for entry in rows if entry.visit is not None))

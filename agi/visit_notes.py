@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
+
+if TYPE_CHECKING:
+    from crm.routing import RoutingRow
 
 MOST_STEPS = 400
 
@@ -35,13 +38,14 @@ class VisitNotes:
         self.number_e164: str | None = None
         self.customer_id: UUID | None = None
         self.matter: str | None = None
+        self.routing: RoutingRow | None = None
         self.steps: list[dict[str, Any]] = []
         self.pressed = ""
         self.last_prompt: str | None = None
         self.ending: str | None = None
         self.served = False
 
-    def step(self, name: str, prompt: str | None = None, pressed: str | None = None) -> None:
+    def step(self, name: str, prompt: str | None = None, pressed: str | None = None, why: str | None = None) -> None:
         """Note one step; a prompt counts as heard from its first moment."""
         if prompt is not None:
             self.last_prompt = prompt
@@ -49,7 +53,8 @@ class VisitNotes:
             self.pressed += pressed
         if len(self.steps) < MOST_STEPS:
             at_s = round((self._clock() - self.started_at).total_seconds(), 3)
-            self.steps.append({"at_s": at_s, "step": name, "prompt": prompt, "pressed": pressed})
+            noted = {"at_s": at_s, "step": name, "prompt": prompt, "pressed": pressed}
+            self.steps.append(noted if why is None else {**noted, "why": why})
 
     def close(self, ending: str, served: bool) -> None:
         """The flow is over."""

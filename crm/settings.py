@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from .refusals import Refusal
 from .rules.opening_hours import read_opening_hours
+from .rules.waiting_credit import CreditRules
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
 HealthPort = Annotated[int, Field(ge=0, le=65535, description="a port number from 1 to 65535, or 0 for none")]
@@ -143,6 +144,17 @@ class Settings(BaseSettings):
     def _readable_hours(cls, hours: str) -> str:
         read_opening_hours(hours, "UTC")
         return hours
+
+    @property
+    def waiting_credit(self) -> CreditRules:
+        """The minutes of credit as the rule takes them."""
+        tiers = {tier: getattr(self, f"waiting_credit_{tier}_minutes") for tier in ("key", "main", "ordinary", "small")}
+        return CreditRules(
+            tiers,
+            self.waiting_credit_broken_promise_minutes,
+            self.waiting_credit_breached_case_minutes,
+            self.waiting_credit_at_most_minutes,
+        )
 
     @property
     def zone(self) -> ZoneInfo:

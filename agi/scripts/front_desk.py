@@ -22,7 +22,7 @@ from agi.flows.front_desk import front_desk
 from agi.phone_line import NoAgiPeer, PhoneLine, read_environment
 from agi.player import play_out
 from agi.shipped import Unfit, load_menu
-from agi.steps import Caller, CallerHungUp, Missing, OrderStatus
+from agi.steps import Caller, CallerHungUp, JoinQueue, Missing, OrderStatus, Routed
 from agi.visit_notes import VisitNotes
 from crm.rules.opening_hours import OpeningHours, is_open, read_opening_hours
 
@@ -44,6 +44,10 @@ class ClosedBookDesk:
 
     def latest_order(self, customer_id: UUID) -> OrderStatus | Missing:
         return "unavailable"
+
+    def route(self, join: JoinQueue, notes: VisitNotes) -> Routed:
+        """Only what the flow itself gives."""
+        return Routed(max(0, join.credit_s))
 
     def learn(self, notes: VisitNotes) -> None:
         """Nowhere to write."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .declaration import Table
 
 
 class Queue(Table):
-    """A queue. `service_level_s`: an answer within so many seconds counts as in time."""
+    """A queue. `service_level_s`: an answer within so many seconds counts as in time. `last_agent_s`: so long a caller
+    waits for the agent who served them last before anybody else is rung (0: no such try). `announce_wait`: callers are
+    told their place and an honest range before they wait, where one can be given."""
 
     __tablename__ = "queue"
 
@@ -16,3 +19,5 @@ class Queue(Table):
     title_en: Mapped[str]
     title_zh: Mapped[str]
     service_level_s: Mapped[int] = mapped_column(default=20)
+    last_agent_s: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    announce_wait: Mapped[bool] = mapped_column(default=True, server_default=text("true"))

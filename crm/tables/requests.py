@@ -14,12 +14,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .declaration import Id, Table, one_of
 
-WISH_KINDS = ("pause", "unpause", "add_member", "remove_member")
+WISH_KINDS = (
+    *("pause", "unpause", "add_member", "remove_member", "set_penalty"),
+    *("reload_rules", "set_priority", "withdraw"),
+)
 WISH_STATES = ("wanted", "sent", "confirmed", "refused", "expired")
 
 
 class PbxRequest(Table):
-    """One wish about one seat. `why` says in one sentence why it was refused or expired."""
+    """One wish about one seat, or about a caller who waits: then `seat` is the Uniqueid of the caller's channel, and
+    `priority` the new one. `why` says in one sentence why it was refused or expired."""
 
     __tablename__ = "pbx_request"
     __table_args__ = (
@@ -36,6 +40,7 @@ class PbxRequest(Table):
     queue: Mapped[str | None]
     reason: Mapped[str | None]
     penalty: Mapped[int | None]
+    priority: Mapped[int | None]
     asked_by: Mapped[str]
     conversation_id: Mapped[UUID | None]
     state: Mapped[str] = mapped_column(default="wanted")

@@ -1,0 +1,100 @@
+"""Skills, and how long a queue insists on them, compiled to what stock Asterisk does: penalties and a queue rule.
+
+A queue needs skills at levels that fall with the seconds waited. Each moment at which a level falls is a step; a seat's
+penalty in the queue is the first step at which its agent meets all that is needed, and the queue's rule lets penalties
+up to n ring from the moment of step n on. So Asterisk alone relaxes, also while we are down. Called by crm/skills.py
+and by explanations. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+LEVELS = range(1, 6)
+MOST_STEPS = 10
+
+
+class Need(Struct, frozen=True):
+    """`skill` at `minimum` (0: not needed any more) for callers who have waited `after_s` or longer."""
+
+    skill: str
+    minimum: int
+    after_s: int = 0
+
+
+class Step(Struct, frozen=True):
+    """What is needed from `after_s` on: skill → level, those not needed left out."""
+
+    number: int
+    after_s: int
+    levels: Mapping[str, int]
+
+
+class Unfit(ValueError):
+    """Needs that make no sense; the message says what to change."""
+
+
+def steps(needs: Iterable[Need]) -> list[Step]:
+    """The steps of a queue, first the one at 0 s; none for a queue that needs nothing. Raises Unfit."""
+    by_skill: dict[str, dict[int, int]] = {}
+    for need in needs:
+        by_skill.setdefault(need.skill, {})[need.after_s] = need.minimum
+    for skill, falling in by_skill.items():
+        _check(skill, falling)
+    moments = sorted({after_s for falling in by_skill.values() for after_s in falling})
+    if len(moments) > MOST_STEPS:
+        raise Unfit(f"{len(moments)} steps are more than {MOST_STEPS}: let levels fall at the same moments")
+    return [
+        Step(number, at, {skill: level for skill, falling in by_skill.items() if (level := _level(falling, at)) > 0})
+        for number, at in enumerate(moments)
+    ]
+
+
+def missing(has: Mapping[str, int], step: Step) -> list[str]:
+    """What an agent lacks at a step, in words; nothing when they may be rung."""
+    return [
+        f"{skill} {has.get(skill, 0)}, needs {level}"
+        for skill, level in sorted(step.levels.items())
+        if has.get(skill, 0) < level
+    ]
+
+
+def penalty(has: Mapping[str, int], of: Sequence[Step], own: int = 0) -> int | None:
+    """An agent's penalty in a queue; None: never to be rung there.
+
+    `own` is the penalty the supervisor gave this agent there. Where skills decide, it holds the agent back to that
+    step; in a queue without needs it is the penalty itself.
+    """
+    if not of:
+        return own
+    met = next((step.number for step in of if not missing(has, step)), None)
+    return None if met is None else max(met, min(own, of[-1].number))
+
+
+def queue_rule(of: Sequence[Step]) -> list[tuple[int, int]]:
+    """(seconds, highest penalty that rings from then on) for queuerules.conf."""
+    return [(step.after_s, step.number) for step in of]
+
+
+def allowed(of: Sequence[Step], waited_s: float) -> int | None:
+    """The highest penalty that rings after so much waiting; None: any."""
+    return max((step.number for step in of if step.after_s <= waited_s), default=None)
+
+
+def _level(falling: Mapping[int, int], at: int) -> int:
+    return falling[max(after_s for after_s in falling if after_s <= at)]
+
+
+def _check(skill: str, falling: Mapping[int, int]) -> None:
+    if 0 not in falling:
+        raise Unfit(f"skill {skill!r} needs a level from 0 s on before it can fall")
+    levels = [falling[after_s] for after_s in sorted(falling)]
+    if levels[0] not in LEVELS or any(level < 0 for level in levels):
+        raise Unfit(f"skill {skill!r}: levels are {LEVELS[0]} to {LEVELS[-1]}, and 0 for not needed any more")
+    if any(later >= earlier for earlier, later in pairwise(levels)):
+        raise Unfit(f"skill {skill!r}: each level must be lower than the one before, because callers only wait longer")
+    if min(falling) < 0:
+        raise Unfit(f"skill {skill!r}: seconds waited cannot be below 0")
