@@ -56,7 +56,7 @@ class Bridge:
         # Without an account of its own for wishes, the reader's connection carries them, too.
         self.actor = listener_of(settings, "ami_actor", None, say) if settings.ami_actor_username else self.reader
         self.pending = Pending(settings.node)
-        self.watch = Watch(settings.node, self.pending)
+        self.watch = Watch(settings.node, self.pending, after_call_work=settings.after_call_work)
         self.lease: Lease | None = None
         self.writer: Writer | None = None
         self.mirror: Mirror | None = None
@@ -132,6 +132,7 @@ class Bridge:
             self.mirror.noted,
             expiry_s=settings.wish_expiry_seconds,
             after_call_work=settings.after_call_work,
+            refused=self.watch.pause_refused,
             say=self._say,
         )
         self.keeping = Keeping(

@@ -20,6 +20,7 @@ from crm.database import CrmUnavailable, Database
 from crm.hints import WISHES, hint_live
 from crm.ledger.requests import CLAIM, GIVE_UP, STILL_SENT, OwnWish, Settlement, Wish
 from crm.ledger.statement import Row
+from crm.rules.agent_state import ACW
 
 from .actions import already_so, begin_after_call_work, headers_of, settles
 from .changes import CallHandled, Change, MemberSeen, PauseSeen
@@ -43,7 +44,8 @@ class _Open(Struct):
 
 
 class Outbox:
-    """The wishes of one node. `reactions` belong into the watch; `run` is a task."""
+    """The wishes of one node. `reactions` belong into the watch; `run` is a task. refused: is told the seat and when,
+    as soon as an after-call work pause cannot be."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Outbox:
         *,
         expiry_s: float,
         after_call_work: bool,
+        refused: Callable[[str, float], None] = lambda seat, now: None,
         say: Callable[[str], None],
     ) -> None:
         self.settled = 0
@@ -63,6 +66,7 @@ class Outbox:
         self._noted = noted
         self._expiry_s = expiry_s
         self._after_call_work = after_call_work
+        self._refused = refused
         self._say = say
         self._open: dict[str, _Open] = {}
         self._woken = asyncio.Event()
@@ -82,6 +86,7 @@ class Outbox:
         why = self._send(wish, headers)
         if why is not None:
             row.state, row.settled_at, row.why = "refused", now, why
+            self._refused(wish.seat, now)
         return (row,)
 
     def settle(self, change: Change, now: float) -> Iterable[Row]:
@@ -186,6 +191,8 @@ class Outbox:
         if already_so(wish, said.message):
             self._noted(self._close(wish, "confirmed", time.time(), said.message))
         else:
+            if wish.kind == "pause" and wish.reason == ACW:
+                self._refused(wish.seat, time.time())
             self._noted(self._close(wish, "refused", time.time(), f"Asterisk refused it: {said.message}"))
 
     def _close(self, wish: Wish, state: str, now: float, why: str | None) -> Settlement:

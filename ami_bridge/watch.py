@@ -69,6 +69,7 @@ def _stamp(block: Block, latest: float) -> float | None:
 class Watch:
     """One node's watch. `reactions` none: a recorded stream, to which nobody reacts.
 
+    after_call_work: whether a reaction pauses the seats that queues are done with.
     latest: epoch seconds beyond which nothing recorded can have happened; live, the time of the read says.
     """
 
@@ -78,9 +79,10 @@ class Watch:
         pending: Pending,
         *,
         reactions: dict[type[Change], Reaction] | None = None,
+        after_call_work: bool = False,
         latest: float = math.inf,
     ) -> None:
-        self.floor = Floor(node)
+        self.floor = Floor(node, after_call_work=after_call_work)
         self.screens = Screens()
         self.blindness = Blindness(node)
         self.pending = pending
@@ -121,6 +123,10 @@ class Watch:
     def tick(self, now: float) -> None:
         """Live: each second."""
         self._note(self.floor.tick(now), now)
+
+    def pause_refused(self, seat: str, now: float) -> None:
+        """Live: the after-call work pause of a seat did not leave, or Asterisk refused it."""
+        self._note(self.floor.pause_refused(seat, now), now)
 
     def take_recorded(self, blocks: list[Block]) -> None:
         """A recorded stream: Asterisk's own time stamps are the clock, whatever the chunking."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ami_bridge.changes import CallerJoinedQueue, CallHandled
 from ami_bridge.events.agents import AgentCalled, AgentComplete, AgentConnect, AgentDump, AgentRingNoAnswer
 
-from . import calls, ids, legs, rings, stays
+from . import calls, ids, legs, rings, seats, stays
 from .facts import Call, Facts, Ring, Seat, base_of_interface
 
 
@@ -92,6 +92,7 @@ def agent_complete(facts: Facts, event: AgentComplete, at: float) -> None:
         return
     call.handled.add(seat.name)
     seat.handled = call.row.id
+    seats.done_with(facts, seat, at)
     facts.say(CallHandled(seat.name, call.row.id, at))
 
 
@@ -105,6 +106,7 @@ def _of_a_stranger(facts: Facts, event: AgentComplete, seat: Seat, at: float) ->
         conversation = seat.last_talk.row.conversation_id if seat.last_talk is not None else None
     if conversation is None or conversation != seat.handled:
         seat.handled = conversation
+        seats.done_with(facts, seat, at)
         facts.say(CallHandled(seat.name, conversation, at))
 
 

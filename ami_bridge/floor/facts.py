@@ -138,7 +138,9 @@ class Member(Struct, eq=False):
 
 class Seat(Struct, eq=False):
     """A device an agent sits at. `watched`: the device whose state counts, when a queue watches another than it rings;
-    `handled`: the conversation it was last done with; `last_talk`: which may be over; `rang_at`: its device last rang.
+    `handled`: the conversation it was last done with; `last_talk`: which may be over; `rang_at`: its device last rang;
+    `due_until`: after-call work is due that long, not confirmed yet; `due_about`: of which conversation; `due_after`:
+    the last talk whose end was seen to.
     """
 
     name: str
@@ -154,6 +156,9 @@ class Seat(Struct, eq=False):
     reason: str | None = None
     handled: str | None = None
     last_talk: Talk | None = None
+    due_until: float | None = None
+    due_about: str | None = None
+    due_after: Talk | None = None
     seen: bool = True
     listed: str | None = None
     row: Posture | None = None
@@ -183,10 +188,11 @@ class Doubt(Struct, eq=False):
 
 
 class Facts:
-    """All that is known of one node."""
+    """All that is known of one node. `after_call_work`: whether somebody pauses each seat that a queue is done with."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, *, after_call_work: bool = False) -> None:
         self.node = node
+        self.after_call_work = after_call_work
         self.channels: dict[str, Channel] = {}
         self.halves: dict[str, Channel] = {}
         self.gone: dict[str, float] = {}
@@ -200,6 +206,7 @@ class Facts:
         self.partings: deque[tuple[float, Talk]] = deque()
         self.endings: deque[tuple[float, Call]] = deque()
         self.doubts: deque[Doubt] = deque()
+        self.dues: deque[tuple[float, Seat]] = deque()
         self.sight = Sight(node)
         self.found_at = 0.0
         self.lost_at: float | None = None

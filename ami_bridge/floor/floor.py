@@ -23,11 +23,14 @@ never guesses: a seat not heard of since the last look is unseen, not free. The 
  7. A talk runs while a seat and a party of the conversation hang together: in one bridge, or in bridges joined by the
     two halves of Local pairs. A pair through which a phone was rung is only a wire; without a phone it is the agent.
     Parted for less than a quarter of a second, they were never apart.
- 8. A seat is named by its interface. Its posture: unseen, offline, talking, ringing, wrapping_up, paused, ready.
+ 8. A seat is named by its interface. Its posture: unseen, offline, talking, ringing, wrapping_up, paused, ready. Where
+    the bridge begins after-call work, a seat is wrapping up from the end of a queue's talk, or from AgentComplete, on:
+    it is never ready before Asterisk has confirmed or refused the pause, or has been silent about it for two seconds.
  9. What is gone is remembered for a while, so that a late or doubled event raises nothing again; an ended conversation
     stays for two seconds to hear the last words about it, then leaves the floor.
-10. A list contradicts the floor: what no event explains within a second is mended, and counted as a correction. What the
-    first look after a blind moment shows is believed at once: a seat that rang and talks now was the one who answered.
+10. A list contradicts the floor: what no event explains within a second is mended, and counted as a correction. What
+    the first look after a blind moment shows is believed at once: a seat that rang and talks now was the one who
+    answered.
 11. An event that says nothing new changes nothing: a stream heard twice gives the same rows, with the same ids.
 """
 
@@ -92,11 +95,14 @@ RULES: Mapping[type[Event], Rule] = {
 
 
 class Floor:
-    """One node's floor. `now` is the bridge's clock in epoch seconds; an event's own time goes before it."""
+    """One node's floor. `now` is the bridge's clock in epoch seconds; an event's own time goes before it.
 
-    def __init__(self, node: str) -> None:
+    after_call_work: whoever hears CallHandled pauses the seat.
+    """
+
+    def __init__(self, node: str, *, after_call_work: bool = False) -> None:
         self.node = node
-        self.facts = Facts(node)
+        self.facts = Facts(node, after_call_work=after_call_work)
         self._clock = 0.0
         self._heard_at = 0.0
 
@@ -122,7 +128,7 @@ class Floor:
         """Take in one event; what it changed, in order. Never raises for what a peer may send in whatever order."""
         at = self._time_of(event, now)
         facts = self.facts
-        if facts.partings or facts.doubts or facts.endings:
+        if facts.partings or facts.doubts or facts.endings or facts.dues:
             self._settle(max(at, self._clock))
         rule = RULES.get(type(event))
         if rule is not None:
@@ -143,6 +149,14 @@ class Floor:
     def sight_lost(self, now: float) -> list[Change]:
         """The connection ended: what happens from now on is unseen."""
         sight.lost(self.facts, self._estimate(now), now)
+        return self._conclude(self._estimate(now))
+
+    def pause_refused(self, seat: str, now: float) -> list[Change]:
+        """The after-call work pause of this seat did not leave, or Asterisk refused it."""
+        known = self.facts.seats.get(seat)
+        if known is None:
+            return []
+        seats.pause_refused(self.facts, known)
         return self._conclude(self._estimate(now))
 
     @property
@@ -182,6 +196,7 @@ class Floor:
         facts = self.facts
         talks.settle(facts, clock)
         doubts.settle(facts, clock)
+        seats.settle(facts, clock)
         if facts.revised:
             endings.look_again(facts)
         endings.forget(facts, clock)

@@ -1,8 +1,10 @@
 """Seats: devices, memberships, pauses, and the posture computed from them.
 
 The word, first match: unseen (not heard of since the last look), talking, offline (the device is away), ringing,
-wrapping_up (paused in all its queues with our reason ACW), paused, ready. Whoever asked for a pause in the middle of a
-talk is talking until it ends; a device that Asterisk calls in use is not ready, whatever it does.
+wrapping_up (paused in all its queues with our reason ACW), paused, wrapping_up again (after-call work is due), ready.
+Whoever asked for a pause in the middle of a talk is talking until it ends; a device that Asterisk calls in use is not
+ready, whatever it does. After-call work is due from the end of a queue's talk or the queue's own word that it is done,
+until Asterisk confirms our pause or refuses it, at most for DUE_S: the seat is never ready in between.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ _DEVICE_OF_STATUS = (
 _AWAY = ("UNAVAILABLE", "INVALID")
 _BUSY = ("INUSE", "BUSY", "ONHOLD", "RINGINUSE")
 _RINGS = ("RINGING", "RINGINUSE")
+DUE_S = 2.0
+"""Asterisk answers a pause within milliseconds; one that it never answers must not hide for long who is rung again."""
 
 
 def member(facts: Facts, event: MemberState, at: float) -> None:
@@ -75,13 +79,16 @@ def differs(seat: Seat, known: Member, event: MemberState, at: float) -> bool:
 
 def refresh(facts: Facts, seat: Seat, at: float) -> None:
     """Compute the posture anew; say so when any of it changed."""
+    if facts.after_call_work:
+        _note_end_of_talk(facts, seat)
     word = posture_word(seat)
     paused = is_paused(seat)
     ring = next(reversed(seat.rings.values()), None)
     talk = next(reversed(seat.talks.values()), None)
     conversation = talk.row.conversation_id if talk else ring.row.conversation_id if ring else None
     if conversation is None:
-        conversation = seat.handled if word == "wrapping_up" else _of_leg(seat) if word == "talking" else None
+        wrapped = seat.handled if seat.due_until is None else seat.due_about
+        conversation = wrapped if word == "wrapping_up" else _of_leg(seat) if word == "talking" else None
     reason = seat.reason if paused else None
     now = (
         word,
@@ -128,7 +135,48 @@ def posture_word(seat: Seat) -> str:
         return "ringing"
     if is_paused(seat):
         return "wrapping_up" if seat.reason == ACW else "paused"
+    if seat.due_until is not None:
+        return "wrapping_up"
     return "ready"
+
+
+def done_with(facts: Facts, seat: Seat, at: float) -> None:
+    """A queue is done with the seat: whoever begins after-call work pauses it now."""
+    seat.due_after = seat.last_talk
+    if facts.after_call_work:
+        _due(facts, seat, seat.handled, at)
+
+
+def pause_refused(facts: Facts, seat: Seat) -> None:
+    """Asterisk does not pause it: no after-call work is due any more."""
+    seat.due_until = None
+    facts.touched[seat.name] = seat
+
+
+def settle(facts: Facts, clock: float) -> None:
+    """Pauses that Asterisk did not confirm in time."""
+    dues = facts.dues
+    while dues and dues[0][0] <= clock:
+        due, seat = dues.popleft()
+        if seat.due_until is not None and seat.due_until <= due:
+            seat.due_until = None
+            refresh(facts, seat, due)
+
+
+def _note_end_of_talk(facts: Facts, seat: Seat) -> None:
+    """The queue's own word that it is done may come after all that ends a talk; the seat is not ready meanwhile."""
+    talk = seat.last_talk
+    if talk is None or talk is seat.due_after or talk.row.ended_at is None:
+        return
+    seat.due_after = talk
+    if talk.row.queue is not None:
+        _due(facts, seat, talk.row.conversation_id, talk.row.ended_at)
+
+
+def _due(facts: Facts, seat: Seat, about: str | None, at: float) -> None:
+    if not is_paused(seat):
+        seat.due_until, seat.due_about = at + DUE_S, about
+        facts.dues.append((seat.due_until, seat))
 
 
 def is_paused(seat: Seat) -> bool:
@@ -154,6 +202,8 @@ def _stand(facts: Facts, seat: Seat, known: Member | None, event: MemberState, a
         if event.reason is not None or not was_paused:
             seat.reason = event.reason
         seat.pause_at = float(event.last_pause)
+    if is_paused(seat) or (was_paused and not event.paused):
+        seat.due_until = None  # Asterisk's own word
     if event.news == "pause" or was_paused != event.paused:
         facts.say(PauseSeen(seat.name, event.paused, event.reason if event.paused else None, at))
 

@@ -56,6 +56,8 @@ def agent_state(seen: Seen | None, *, signed_in: bool, open_wishes: Sequence[Ask
     asked = next((wish for wish in reversed(open_wishes) if wish.kind in ("pause", "unpause")), None)
     wanted = asked.kind if asked else None
     known: Word = next((word for word in WORDS if word == seen.word), "unseen")
+    if known == "wrapping_up" and asked is not None and asked.reason == ACW:
+        wanted = None  # it is on its way, and the word says so
     reason = asked.reason if asked and wanted == "pause" else seen.pause_reason if known == "paused" else None
     if known == "ready" and wanted == "pause":
         return Shown("pausing", seen.since, reason)
