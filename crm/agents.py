@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
 from .rules.agent_state import Asked, Seen, Shown, agent_state
+from .rules.skills import OWN_AT_MOST
 from .tables.agents import ROLES, Agent, AgentQueue, SeatSession
 from .tables.postures import Membership, Posture
 from .tables.queues import Queue
@@ -110,6 +111,8 @@ async def find(session: AsyncSession, login: str) -> Agent | None:
 
 async def serve(session: AsyncSession, agent_id: UUID, queue: str, *, penalty: int = 0) -> None:
     """Let the agent serve `queue` from the next sign-in on. Refusal when there is no such queue."""
+    if not 0 <= penalty <= OWN_AT_MOST:
+        raise Refusal(f"penalty {penalty} cannot be given: 0 to {OWN_AT_MOST}, higher ones are those of missing skills")
     if await session.get(Queue, queue) is None:
         raise Refusal(f"there is no queue {queue!r}: see `kefu queue list`, or name it by `kefu queue name {queue}`")
     row = insert(AgentQueue).values(agent_id=agent_id, queue=queue, penalty=penalty)

@@ -24,7 +24,7 @@ ASKED = {
     "timezone": "Time zone",
     "database_url": "Address of a Postgres (empty: one of our own)",
 }
-PARTS = ("extensions", "queues", "manager", "pjsip", "cel", "cel_custom")
+PARTS = ("extensions", "queues", "queuerules", "manager", "pjsip", "cel", "cel_custom")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from crm.pbx.render import SiteValues, render
 from crm.refusals import Refusal
 
 FOLDER = "kefu"
-PARTS = ("extensions", "queues", "manager", "pjsip", "cel", "cel_custom")
+RULES_OF_NEEDS = "queuerules_needs.conf"
+PARTS = ("extensions", "queues", "queuerules", "manager", "pjsip", "cel", "cel_custom")
 LANGUAGES = ("en", "zh")
 BEGIN, END = "; ---- Kefu, written by `kefu init`, taken out by `kefu init --undo`", "; ---- end of Kefu"
 
@@ -199,10 +200,14 @@ def _our_files(etc: Path, rendered: Path, parts: Sequence[str]) -> Iterator[tupl
         for more in {
             "extensions": sorted(rendered.glob("dialplan/*.conf")),
             "pjsip": [rendered / "pjsip_seats.conf"],
+            "queues": [rendered / "queues_seats.conf"],
         }.get(part, []):
             text = more.read_text(encoding="utf-8")
             _check_names(etc, part, text)
             yield own / more.relative_to(rendered), text
+    needs = own / RULES_OF_NEEDS
+    if "queuerules" in parts and needs.is_file():  # written by `kefu queue rules`, and not ours to take away
+        yield needs, needs.read_text(encoding="utf-8")
     values = next(rendered.glob("*.json"))
     yield own / values.name, values.read_text(encoding="utf-8")
 

@@ -35,6 +35,7 @@ SHELLS = {
     "app_originate",
 }
 LEAST_WRAPUP_S = 3
+PERSONAL = "personal"
 
 
 def check_accounts(lines: Sequence[Line]) -> Iterator[Finding]:
@@ -82,6 +83,8 @@ def _matches(expression: str, heard: str) -> bool:
 def check_queues(lines: Sequence[Line]) -> Iterator[Finding]:
     """queues.conf: nobody is thrown out when all agents pause, nobody is rung again before the pause is there."""
     for line in lines:
+        if line.section.startswith(PERSONAL):
+            continue  # one seat's own queue: to be thrown out at once, into the real one, is its purpose
         if line.key in ("joinempty", "leavewhenempty") and (traps := EMPTYING & set(re.split(r"[,\s]+", line.value))):
             yield Finding(
                 line.file, line.number, "E_QUEUE_EMPTIES",

@@ -19,7 +19,8 @@ MOST_VARIABLES = 10
 TABLE_FILE = "extensions.conf"
 ASTERISKS_OWN = frozenset((
     "ABANDONED", "AGIEXITONHANGUP", "AGISTATUS", "ASTSPOOLDIR", "CONTEXT", "DIALSTATUS", "EPOCH",
-    "EXTEN", "PRIORITY", "QUEUESTATUS", "QUEUE_PRIO", "QUEUE_WITHDRAW_INFO", "RECORD_STATUS", "UNIQUEID",
+    "EXTEN", "GOSUB_RETVAL", "PRIORITY", "QUEUESTATUS", "QUEUE_MAX_PENALTY", "QUEUE_PRIO",
+    "QUEUE_WITHDRAW_INFO", "RECORD_STATUS", "UNIQUEID",
 ))  # fmt: skip
 _VARIABLE = re.compile(r"\$\{(?P<read>[A-Z][A-Z0-9_]*)(?=[}:])|Set\(_{0,2}(?P<set>[A-Z][A-Z0-9_]*)=")
 _TABLE_ROW = re.compile(r"^;   ([A-Z][A-Z0-9_]*)\s{2,}\S")

@@ -1,7 +1,8 @@
 """asterisk-conf with a site's own values filled in: what `kefu pbx render` and the sandbox write.
 
-A placeholder is `@{name}`: Asterisk itself uses `${…}`, and no file of ours needs the other. `pjsip/seat.template` is
-written once for each seat. Files that hold secrets are readable by their owner alone. Pure but for the files it writes.
+A placeholder is `@{name}`: Asterisk itself uses `${…}`, and no file of ours needs the other. The seat.template of pjsip
+and of queues is written once for each seat. Files that hold secrets are readable by their owner alone. Pure but for the
+files it writes.
 """
 
 from __future__ import annotations
@@ -145,14 +146,15 @@ def _texts(source: Path, values: SiteValues, sandbox: bool) -> Iterator[tuple[st
             continue
         for path in sorted((source / part).glob("*.conf")):
             yield _target_name(part, path.name), _fill(path, filled)
-    seat = source / "pjsip" / "seat.template"
-    yield (
-        "pjsip_seats.conf",
-        "\n".join(
-            _fill(seat, {**filled, "seat": number, "seat_secret": secret})
-            for number, secret in sorted(values.seats.items())
-        ),
-    )
+    for kind in ("pjsip", "queues"):
+        seat = source / kind / "seat.template"
+        yield (
+            f"{kind}_seats.conf",
+            "\n".join(
+                _fill(seat, {**filled, "seat": number, "seat_secret": secret})
+                for number, secret in sorted(values.seats.items())
+            ),
+        )
 
 
 def _target_name(part: str, name: str) -> str:

@@ -1,9 +1,12 @@
 """Skills, and how long a queue insists on them, compiled to what stock Asterisk does: penalties and a queue rule.
 
 A queue needs skills at levels that fall with the seconds waited. Each moment at which a level falls is a step; a seat's
-penalty in the queue is the first step at which its agent meets all that is needed, and the queue's rule lets penalties
-up to n ring from the moment of step n on. So Asterisk alone relaxes, also while we are down. Called by crm/skills.py
-and by explanations. Pure.
+penalty in the queue is a hundred times the first step at which its agent meets all that is needed, and the queue's rule
+lets the penalties of step n ring from its moment on. So Asterisk alone relaxes, also while we are down.
+
+Hundreds, because app_queue looks at a rule only after it has rung for the first time: who may be rung at once is said
+by a constant of the dialplan (QUEUE_MAX_PENALTY=99), and what is below it stays free for a supervisor's own order.
+Called by crm/skills.py and by explanations. Pure.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from msgspec import Struct
 
 LEVELS = range(1, 6)
 MOST_STEPS = 10
+A_STEP = 100
+OWN_AT_MOST = A_STEP - 1
+"""The highest penalty that a supervisor may give, and that rings from the first second on."""
 
 
 class Need(Struct, frozen=True):
@@ -65,23 +71,26 @@ def missing(has: Mapping[str, int], step: Step) -> list[str]:
 def penalty(has: Mapping[str, int], of: Sequence[Step], own: int = 0) -> int | None:
     """An agent's penalty in a queue; None: never to be rung there.
 
-    `own` is the penalty the supervisor gave this agent there. Where skills decide, it holds the agent back to that
-    step; in a queue without needs it is the penalty itself.
+    `own` is the penalty the supervisor gave this agent there: it orders agents of the same step.
     """
-    if not of:
-        return own
-    met = next((step.number for step in of if not missing(has, step)), None)
-    return None if met is None else max(met, min(own, of[-1].number))
+    met = next((step.number for step in of if not missing(has, step)), None) if of else 0
+    return None if met is None else met * A_STEP + min(own, OWN_AT_MOST)
+
+
+def step_of(penalty: int) -> int:
+    """The step from which a penalty rings."""
+    return penalty // A_STEP
 
 
 def queue_rule(of: Sequence[Step]) -> list[tuple[int, int]]:
-    """(seconds, highest penalty that rings from then on) for queuerules.conf."""
-    return [(step.after_s, step.number) for step in of]
+    """(seconds, highest penalty that rings from then on) for queuerules.conf; the first step needs no rule."""
+    return [(step.after_s, step.number * A_STEP + OWN_AT_MOST) for step in of if step.number > 0]
 
 
-def allowed(of: Sequence[Step], waited_s: float) -> int | None:
-    """The highest penalty that rings after so much waiting; None: any."""
-    return max((step.number for step in of if step.after_s <= waited_s), default=None)
+def allowed(of: Sequence[Step], waited_s: float) -> int:
+    """The highest penalty that rings after so much waiting."""
+    reached = max((step.number for step in of if step.after_s <= waited_s), default=0)
+    return reached * A_STEP + OWN_AT_MOST
 
 
 def _level(falling: Mapping[int, int], at: int) -> int:
