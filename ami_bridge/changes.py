@@ -12,6 +12,7 @@ from msgspec import Struct
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer, Wait
 from crm.ledger.postures import Membership, Posture, Sight
 from crm.ledger.statement import Row
+from crm.ledger.voicemails import Voicemail
 
 
 class Change(Struct, frozen=True, eq=False):
@@ -108,6 +109,12 @@ class CallHandled(Change, frozen=True, eq=False):
 
 class CallerTransferred(Change, frozen=True, eq=False):
     transfer: Transfer
+
+
+class MessageLeft(Change, frozen=True, eq=False):
+    """A caller left a recorded message."""
+
+    voicemail: Voicemail
 
 
 class ConversationEnded(Change, frozen=True, eq=False):

@@ -2,6 +2,7 @@
 
 `kefu_wishes` carries the name of a node that has a new wish (its bridge's outbox listens). `kefu_live` carries
 `{"node": …, "seats": […], "queues": […]}`, ids only (pages listen); the bridge sends the same from its batches.
+`kefu_hours` says that opening hours or notices changed (the IVR listens).
 Postgres sends them at commit, and folds equal ones of a transaction into one.
 """
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 WISHES = "kefu_wishes"
 LIVE = "kefu_live"
+HOURS = "kefu_hours"
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -35,3 +37,9 @@ async def hint_live(session: AsyncSession, node: str, *, seats: Iterable[str] = 
     """Wake the pages that show these seats and queues at commit."""
     hint = Live(node, sorted(set(seats)), sorted(set(queues)))
     await session.execute(select(func.pg_notify(LIVE, msgspec.json.encode(hint).decode())))
+
+
+async def hint_hours(session: AsyncSession) -> None:
+    """Tell the IVR at commit that opening hours or notices changed, and the pages that show them."""
+    await session.execute(select(func.pg_notify(HOURS, "")))
+    await hint_live(session, "")

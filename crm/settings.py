@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from .refusals import Refusal
 from .rules.opening_hours import read_opening_hours
+from .rules.public_days import check_country
 from .rules.waiting_credit import CreditRules
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
@@ -63,6 +64,17 @@ class Settings(BaseSettings):
     opening_hours: Annotated[str, Field(description="days and hours, such as 'mon-fri 09:00-18:00'")] = (
         "mon-sun 00:00-24:00"
     )
+    # Queues with hours of their own, by name; whose public holidays are kept (with a region: DE-BY; empty: none).
+    queue_hours: Annotated[dict[str, str], Field(description="a table of queues and their hours")] = {}
+    holidays: Annotated[str, Field(description="a country such as CN, or empty")] = ""
+    # Who still waits so long after closing time is led to voicemail.
+    closing_grace_minutes: Annotated[float, Field(ge=0, le=600, description="minutes from 0 to 600")] = 10.0
+
+    # Messages that callers left: where Asterisk keeps them as this machine sees it, the open minutes within which one
+    # is to be answered, and below what length nobody has said anything.
+    voicemail_folder: Annotated[Path, Field(description="a folder")] = Path("/var/spool/asterisk/kefu-voicemail")
+    voicemail_due_minutes: Annotated[float, Field(gt=0, le=14400, description="minutes above 0")] = 120.0
+    voicemail_short_seconds: Annotated[float, Field(ge=0, le=60, description="seconds from 0 to 60")] = 2.0
 
     # Memory. No address means: our own Postgres under data_folder.
     database_url: Annotated[
@@ -144,6 +156,23 @@ class Settings(BaseSettings):
     def _readable_hours(cls, hours: str) -> str:
         read_opening_hours(hours, "UTC")
         return hours
+
+    @field_validator("queue_hours")
+    @classmethod
+    def _readable_queue_hours(cls, hours: dict[str, str]) -> dict[str, str]:
+        for queue, text in hours.items():
+            try:
+                read_opening_hours(text, "UTC")
+            except ValueError as fault:
+                raise ValueError(f"{queue}: {fault}") from None
+        return hours
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_holidays(cls, country: str) -> str:
+        if country:
+            check_country(country)
+        return country
 
     @property
     def waiting_credit(self) -> CreditRules:

@@ -24,6 +24,9 @@ _STATUS_OF_CAUSE = {
 _RANG_S = 0.5
 """A phone that says busy so long after it was called rang, and a person declined."""
 _ENDS_OF_A_FLOW = ("goodbye", "callback", "voicemail")
+_VOICEMAIL = "/kefu-voicemail/"
+_RECORDS_FOR = "record-"
+"""dialplan/voicemail.conf: the extension names the box, because CEL knows no variables."""
 _NO_NUMBER = ("", "s", "h", "i", "t")
 
 Joins = set[tuple[str, str]]
@@ -158,8 +161,9 @@ def _app_ended(event: CelEvent, joined: Joins) -> Iterator[Event]:
     if event.app == "Queue" and (event.uniqueid, queue_of(event)) not in joined:
         # Neither log says whether the queue was full or empty; empty is what happens.
         yield QueueLeft(event.at, *who, queue_of(event), "JOINEMPTY")
-    elif event.app == "Record":
-        yield VoicemailLeft(event.at, *who, "DTMF")
+    elif event.app == "Record" and _VOICEMAIL in event.app_data:
+        _, _, box = event.exten.partition(_RECORDS_FOR)
+        yield VoicemailLeft(event.at, *who, "DTMF", box or None)
 
 
 def _blind(event: CelEvent, leg: Leg, legs: Legs) -> Iterator[Event]:

@@ -17,6 +17,7 @@ from crm.ledger import ids
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer, Wait
 from crm.ledger.sight import BlindWindow
 from crm.ledger.statement import Row
+from crm.ledger.voicemails import Voicemail
 
 from .retelling import Story
 
@@ -37,6 +38,7 @@ class Found(Struct):
     offers: dict[str, list[Offer]] = field(default_factory=dict)
     segments: dict[str, list[Segment]] = field(default_factory=dict)
     transfers: dict[str, list[Transfer]] = field(default_factory=dict)
+    voicemails: dict[str, list[Voicemail]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Mapping[type[Row], Sequence[Any]]) -> Found:
@@ -47,9 +49,10 @@ class Found(Struct):
             (Offer, found.offers),
             (Segment, found.segments),
             (Transfer, found.transfers),
+            (Voicemail, found.voicemails),
         ]
         for kind, of_calls in kept:
-            for row in rows[kind]:
+            for row in rows.get(kind, ()):
                 of_calls.setdefault(row.conversation_id, []).append(row)
         return found
 
@@ -84,6 +87,7 @@ def merge(story: Story, found: Found, windows: Sequence[BlindWindow]) -> Work:
     children.offers()
     children.segments()
     children.transfers()
+    children.voicemails()
     _complete_call(known, story, work, windows)
     return work
 
@@ -124,6 +128,7 @@ class _Children:
         self._offers = list(found.offers.get(key, ()))
         self._segments = list(found.segments.get(key, ()))
         self._transfers = list(found.transfers.get(key, ()))
+        self._voicemail_ids = {row.id for row in found.voicemails.get(key, ())}
         self._segment_ids = {row.id for row in self._segments}
         self._wait_ids: dict[str, str] = {}
 
@@ -178,6 +183,12 @@ class _Children:
                 self._add(told, told.at)
             else:
                 self._transfers.remove(known)
+
+    def voicemails(self) -> None:
+        for told in self._story.voicemails:
+            # The dialplan says it at the end of the call, which may lie in the window where the recording does not.
+            if told.id not in self._voicemail_ids:
+                self._work.add.append(_marked(told))
 
     def _ended_unseen(self, known: Segment, told: Segment) -> bool:
         """Whether its end is only when it was last seen."""

@@ -17,6 +17,7 @@ from ami_bridge.floor import Floor
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer, Wait
 from crm.ledger.postures import Posture
 from crm.ledger.statement import Row
+from crm.ledger.voicemails import Voicemail
 
 from .telling import Restart
 
@@ -32,11 +33,12 @@ class Story(Struct):
     offers: list[Offer] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
+    voicemails: list[Voicemail] = field(default_factory=list)
 
     @property
     def rows(self) -> list[Row]:
         """All of them, parents first."""
-        return [self.call, *self.waits, *self.offers, *self.segments, *self.transfers]
+        return [self.call, *self.waits, *self.offers, *self.segments, *self.transfers, *self.voicemails]
 
 
 def retell(
@@ -103,4 +105,5 @@ _LIST_OF: dict[type[Row], Callable[[Story], list[Row]]] = {
     Offer: lambda story: story.offers,  # type: ignore[dict-item, return-value]
     Segment: lambda story: story.segments,  # type: ignore[dict-item, return-value]
     Transfer: lambda story: story.transfers,  # type: ignore[dict-item, return-value]
+    Voicemail: lambda story: story.voicemails,  # type: ignore[dict-item, return-value]
 }

@@ -44,12 +44,13 @@ class IvrLeft(Event, frozen=True, gc=False):
 
 
 class VoicemailLeft(Event, frozen=True, gc=False):
-    """`status` is RECORD_STATUS."""
+    """`status` is RECORD_STATUS; `box` the queue whose people shall hear it."""
 
     channel: str
     uniqueid: str
     linkedid: str
     status: str
+    box: str | None = None
 
 
 def user_event(text: str, at: float | None) -> Event | None:
@@ -71,7 +72,8 @@ def _ivr_left(text: str, at: float | None) -> IvrLeft:
 
 
 def _voicemail_left(text: str, at: float | None) -> VoicemailLeft:
-    return VoicemailLeft(at, *_caller(text), value(text, "\r\nStatus: ") or "")
+    status, box = value(text, "\r\nStatus: ") or "", value(text, "\r\nBox: ") or None
+    return VoicemailLeft(at, *_caller(text), status, box)
 
 
 def _caller(text: str) -> tuple[str, str, str]:

@@ -7,10 +7,11 @@ it says only when the wait ended, not how.
 
 from __future__ import annotations
 
-from ami_bridge.changes import CallerJoinedQueue, CallerLeftQueue
+from ami_bridge.changes import CallerJoinedQueue, CallerLeftQueue, MessageLeft
 from ami_bridge.events.ours import IvrLeft, QueueHangup, QueueLeft, VoicemailLeft
 from ami_bridge.events.queues import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave
 from crm.ledger.conversations import Wait
+from crm.ledger.voicemails import Voicemail, file_of
 
 from . import calls, ids, legs, rings
 from .facts import Call, Facts, Stay
@@ -152,14 +153,33 @@ def ivr_left(facts: Facts, event: IvrLeft, at: float) -> None:
 
 def voicemail_left(facts: Facts, event: VoicemailLeft, at: float) -> None:
     channel = facts.channels.get(event.uniqueid)
-    if channel is not None and channel.call is not None and event.status not in _NO_MESSAGE:
-        channel.call.voicemail = True
-        facts.revise(channel.call)
+    call = channel.call if channel is not None else facts.calls.get(event.linkedid)
+    if call is not None:
+        call.voicemail = True
+        facts.revise(call)
+    box = event.box or (call.stays[-1].row.queue if call is not None and call.stays else None)
+    linkedid = call.row.linkedid if call is not None else event.linkedid
+    facts.say(
+        MessageLeft(
+            Voicemail(
+                ids.voicemail_id(facts.node, event.uniqueid),
+                call.row.id if call is not None else ids.conversation_id(facts.node, linkedid),
+                facts.node,
+                linkedid,
+                box,
+                file_of(event.uniqueid),
+                at,
+            )
+        )
+    )
 
 
 def caller_gone(facts: Facts, call: Call, uniqueid: str, at: float) -> None:
     """The caller's channel ended: who still stood in a queue has left it.
 
+    """A recording is there. It is said also of a call that nobody saw begin: its row stands by itself."""
+    if event.status in _NO_MESSAGE:
+        return
     The queue says itself that a caller left. Where it did not, and sight was lost since the caller came, it may have
     said so meanwhile: perhaps the caller talked.
     """

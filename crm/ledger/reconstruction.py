@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from .conversations import WHO_SAT_THERE, Conversation, Offer, Segment, Transfer, Wait
 from .statement import Row, Statement, change_rows, insert_missing, select_rows
+from .voicemails import ADD_VOICEMAILS, OF_CONVERSATIONS, Voicemail
 
 _SAT = {"agent_id": WHO_SAT_THERE}
 
@@ -19,6 +20,7 @@ ADD: Mapping[type[Row], Statement] = {
     Offer: insert_missing("offer", Offer, key="id", computed=_SAT),
     Segment: insert_missing("segment", Segment, key="id", computed=_SAT),
     Transfer: insert_missing("transfer", Transfer, key="id"),
+    Voicemail: ADD_VOICEMAILS,
 }
 """Parents before children."""
 
@@ -62,6 +64,7 @@ LEDGER: Mapping[type[Row], str] = {
     Offer: select_rows("offer", Offer, "conversation_id = ANY(%s::uuid[])", "started_at"),
     Segment: select_rows("segment", Segment, "conversation_id = ANY(%s::uuid[])", "started_at"),
     Transfer: select_rows("transfer", Transfer, "conversation_id = ANY(%s::uuid[])", "at"),
+    Voicemail: OF_CONVERSATIONS,
 }
 """Row type → SQL with conversation ids as its one parameter, yielding one JSON array of such rows."""
 

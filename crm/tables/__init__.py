@@ -4,7 +4,9 @@ from . import (
     agents,
     conversations,
     customers,
+    hours,
     journal,
+    menus,
     nodes,
     orders,
     pops,
@@ -14,6 +16,7 @@ from . import (
     routing,
     sight,
     visits,
+    voicemails,
     wrap_ups,
 )
 from .declaration import Table
@@ -23,7 +26,9 @@ __all__ = [
     "agents",
     "conversations",
     "customers",
+    "hours",
     "journal",
+    "menus",
     "nodes",
     "orders",
     "pops",
@@ -33,5 +38,6 @@ __all__ = [
     "routing",
     "sight",
     "visits",
+    "voicemails",
     "wrap_ups",
 ]

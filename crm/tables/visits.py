@@ -17,14 +17,19 @@ from .declaration import Id, Table
 
 
 class Visit(Table):
-    """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed}; `last_prompt` the last one heard.
+    """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed, place}, `place` the menu's own step;
+    `last_prompt` the last one heard; `menu_version` None: the shipped menu, or a flow that is none.
 
     `ending`: join_queue, voicemail, transfer, goodbye, hung_up, failed (our fault, or a server that died: the caller
-    went on by the dialplan). `served`: the flow gave the answer asked for.
+    went on by the dialplan). `served`: the flow gave the answer asked for. `closed_why`: the caller was told that we
+    are closed, and for which reason (hours, holiday, special_day, closed_now).
     """
 
     __tablename__ = "visit"
-    __table_args__ = (Index("ix_visit_open", "node", postgresql_where=text("ended_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_visit_open", "node", postgresql_where=text("ended_at IS NULL")),
+        Index("ix_visit_started_at", "started_at"),
+    )
 
     id: Mapped[Id]
     node: Mapped[str]
@@ -39,6 +44,8 @@ class Visit(Table):
     last_prompt: Mapped[str | None]
     ending: Mapped[str | None]
     served: Mapped[bool] = mapped_column(default=False)
+    menu_version: Mapped[int | None]
+    closed_why: Mapped[str | None]
 
 
 class CallerFacts(Table):

@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import Depends, FastAPI
 
 from crm import metrics
 from crm.database import Database
-from crm.refusals import Refusal
+from crm.deeds.voicemail import measure
+from crm.notice_board import NoticeBoard
+from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.wallboard import Wallboard
 
@@ -29,9 +32,12 @@ from .sign_in import refuse_forgery
 from .static_files import static_files
 from .throttle import Throttle
 
+_log = structlog.get_logger(__name__)
+
 FAILURES_A_LOGIN = 5
 FAILURES_AN_ADDRESS = 50  # a call center often stands behind one address
 FAILURE_WINDOW_S = 300.0
+MEASURE_EVERY_S = 2.0
 
 
 def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
@@ -48,7 +54,11 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         live: Live = app.state.live
-        app.state.tasks = [asyncio.create_task(live.listen()), asyncio.create_task(live.watch_sight())]
+        app.state.tasks = [
+            asyncio.create_task(live.listen()),
+            asyncio.create_task(live.watch_sight()),
+            asyncio.create_task(_measure_messages(app)),
+        ]
         try:
             yield
         finally:
@@ -70,7 +80,13 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.wallboard = wallboard = Wallboard(database, settings.zone)
-    app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds, changed=wallboard.changed)
+    app.state.notices = notices = NoticeBoard(settings.zone, short_s=settings.voicemail_short_seconds)
+
+    def changed() -> None:
+        wallboard.changed()
+        notices.changed()
+
+    app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds, changed=changed)
     app.state.pages = Pages(settings.zone)
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)
@@ -83,3 +99,16 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         app.include_router(door, dependencies=[Depends(refuse_forgery, scope="function")])
     app.mount("/static", static_files())
     return app
+
+
+async def _measure_messages(app: FastAPI) -> None:
+    """Note how long each new recording plays: this process has the files, because it serves them."""
+    database: Database = app.state.database
+    while True:
+        try:
+            await measure(database, app.state.settings)
+        except CrmUnavailable:
+            pass  # the next round finds the same rows
+        except Exception:  # noqa: BLE001 - one broken recording must not end the pages
+            _log.exception("recordings could not be measured")
+        await asyncio.sleep(MEASURE_EVERY_S)

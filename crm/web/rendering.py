@@ -6,7 +6,7 @@ Called by everything under pages/. Everything is escaped unless a filter of our 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -70,6 +70,7 @@ class Pages:
         environment.filters.update(
             clock=clock,
             span=span,
+            minutes=partial(minutes, gettext=words.gettext),
             said=partial(say, gettext=words.gettext),
             moment=partial(moment, zone=self._zone, language=language),
             day=partial(day, zone=self._zone, language=language),
@@ -86,6 +87,16 @@ def span(seconds: float | None) -> str:
     whole = max(0, int(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def minutes(seconds: float, *, gettext: Callable[[str], str]) -> str:
+    """A span told in minutes, hours and days, as far as anybody cares."""
+    whole = max(0, int(seconds)) // 60
+    if whole < 60:
+        return gettext("%(minutes)d min") % {"minutes": whole}
+    if whole < 48 * 60:
+        return gettext("%(hours)d h %(minutes)d min") % {"hours": whole // 60, "minutes": whole % 60}
+    return gettext("%(days)d d %(hours)d h") % {"days": whole // 1440, "hours": whole // 60 % 24}
 
 
 def clock(since: datetime | None, now: datetime) -> Markup:

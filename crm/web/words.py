@@ -106,6 +106,15 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "system": N_("the system ended it"),
         "unknown": N_("who hung up is not known"),
     },
+    "voicemail": {"new": N_("new"), "taken": N_("in hand"), "done": N_("done")},
+    "voicemail_list": {
+        "open": N_("Open"),
+        "new": N_("New"),
+        "mine": N_("Mine"),
+        "done": N_("Done"),
+        "short": N_("Nothing said"),
+        "all": N_("All"),
+    },
     "role": {"agent": N_("Agent"), "supervisor": N_("Supervisor")},
 }
 
@@ -126,6 +135,7 @@ TONES: Mapping[str, Mapping[str, str]] = {
         "wrong_number": "",
         "other": "",
     },
+    "voicemail": {"new": "warm", "taken": "cool", "done": "good"},
     "conversation": {"answered": "good", "self_served": "good", "abandoned": "bad", "failed": "bad"},
 }
 

@@ -77,14 +77,14 @@ def upgrade() -> None:
     op.add_column('queue', sa.Column('last_agent_s', sa.Integer(), server_default=sa.text('0'), nullable=False))
     op.add_column('queue', sa.Column('announce_wait', sa.Boolean(), server_default=sa.text('true'), nullable=False))
     op.add_column('pbx_request', sa.Column('priority', sa.Integer(), nullable=True))
-    op.drop_constraint('ck_pbx_request_kind', 'pbx_request', type_='check')
+    op.drop_constraint(op.f('ck_pbx_request_kind'), 'pbx_request', type_='check')
     op.create_check_constraint(op.f('ck_pbx_request_kind'), 'pbx_request', _KINDS, postgresql_not_valid=True)
     op.execute("ALTER TABLE pbx_request VALIDATE CONSTRAINT ck_pbx_request_kind")
 
 
 def downgrade() -> None:
     op.execute("DELETE FROM pbx_request WHERE kind IN ('set_penalty', 'reload_rules', 'set_priority', 'withdraw')")
-    op.drop_constraint('ck_pbx_request_kind', 'pbx_request', type_='check')
+    op.drop_constraint(op.f('ck_pbx_request_kind'), 'pbx_request', type_='check')
     op.create_check_constraint(op.f('ck_pbx_request_kind'), 'pbx_request', _KINDS_BEFORE)
     op.drop_column('pbx_request', 'priority')
     op.drop_column('queue', 'announce_wait')

@@ -18,6 +18,7 @@ from crm import metrics, pops
 from crm.database import Database
 from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
 from crm.deeds.save_wrap_up import save_wrap_up
+from crm.notice_board import NoticeBoard
 from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent
@@ -161,4 +162,7 @@ async def _show(request: Request, session: AsyncSession, me: Me, template: str, 
     today = datetime.now(settings.zone).date()
     midnight = datetime.combine(today, time(), tzinfo=settings.zone)
     desk = await desk_picture(session, me, settings, midnight)
-    return show(request, template, me, **desk.context(), notice=notice, reasons=PAUSE_REASONS)
+    notices: NoticeBoard = request.app.state.notices
+    messages = (await notices.look(session)).new_for(me.agent_id, everyone=me.role == "supervisor")
+    context = {**desk.context(), "messages": messages, "notice": notice, "reasons": PAUSE_REASONS}
+    return show(request, template, me, **context)

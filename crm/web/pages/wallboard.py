@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm.notice_board import NoticeBoard
 from crm.wallboard import CALLS_SHOWN, KEPT_S, Wallboard
 from crm.web.live import FLOOR, Live
 from crm.web.sessions import Reading
@@ -44,4 +45,7 @@ async def _show(request: Request, me: Me, session: AsyncSession, template: str) 
     await session.close()
     wallboard: Wallboard = request.app.state.wallboard
     board = await wallboard.board()
-    return show(request, template, me, board=board, now=board.now, calls=board.calls[:CALLS_SHOWN])
+    notices: NoticeBoard = request.app.state.notices
+    beside = await notices.look(session)
+    calls = board.calls[:CALLS_SHOWN]
+    return show(request, template, me, board=board, now=board.now, calls=calls, beside=beside)
