@@ -17,8 +17,7 @@ from .declaration import Id, Table
 
 
 class Visit(Table):
-    """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed, place}, `place` the menu's own step;
-    `last_prompt` the last one heard; `menu_version` None: the shipped menu, or a flow that is none.
+    """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed}; `last_prompt` the last one heard.
 
     `ending`: join_queue, voicemail, transfer, goodbye, hung_up, failed (our fault, or a server that died: the caller
     went on by the dialplan). `served`: the flow gave the answer asked for. `closed_why`: the caller was told that we
@@ -44,7 +43,6 @@ class Visit(Table):
     last_prompt: Mapped[str | None]
     ending: Mapped[str | None]
     served: Mapped[bool] = mapped_column(default=False)
-    menu_version: Mapped[int | None]
     closed_why: Mapped[str | None]
 
 
