@@ -28,7 +28,19 @@ from crm.rules.personal_queues import number_of, personal_queue
 from crm.rules.phone_numbers import to_e164
 from crm.rules.waiting_credit import CreditRules
 
-from .steps import Caller, JoinQueue, Missing, OrderStatus, Routed
+from . import http_answers, registered_steps
+from .steps import (
+    AskHttp,
+    Balance,
+    BookCallback,
+    Caller,
+    CaseStatus,
+    JoinQueue,
+    Missing,
+    OrderStatus,
+    Routed,
+    RunStep,
+)
 from .visit_book import Entry, VisitBook, learnt, write
 from .visit_notes import VisitNotes, now
 
@@ -78,7 +90,7 @@ class CrmDesk:
             found = await customers.find_by_number(session, number)
             if len(found) != 1:
                 return Caller(number)
-            return Caller(number, found[0].id, found[0].language)
+            return Caller(number, found[0].id, found[0].language, tier=found[0].tier, code=found[0].code)
 
         return self._ask("find_caller", look, Caller(number))
 
@@ -86,17 +98,76 @@ class CrmDesk:
         """By the hours in the settings: never a question to the database."""
         return is_open(self._site.hours, self._clock())
 
-    def latest_order(self, customer_id: UUID) -> OrderStatus | Missing:
-        """The newest order of a customer, its expected day as the site's calendar says it."""
+    def find_customer(self, code: str) -> Caller | Missing:
+        """Whose printed number did the caller type?"""
+
+        async def look(session: AsyncSession) -> Caller | Missing:
+            found = await customers.find(session, code)
+            if found is None:
+                return "not_found"
+            return Caller(None, found.id, found.language, tier=found.tier, code=found.code)
+
+        return self._ask("find_customer", look, "unavailable")
+
+    def local_time(self) -> datetime:
+        """What the site's clock shows."""
+        return self._clock().astimezone(ZoneInfo(self._site.hours.zone))
+
+    def order(self, customer_id: UUID | None, number: str | None) -> OrderStatus | Missing:
+        """A customer's newest order, or the one of this number; its expected day as the site's calendar says it."""
 
         async def look(session: AsyncSession) -> OrderStatus | Missing:
-            order = await orders.latest_of(session, customer_id)
+            if number is not None:
+                order = await orders.find(session, number, customer_id=customer_id)
+            else:
+                order = await orders.latest_of(session, customer_id) if customer_id else None
             if order is None:
                 return "not_found"
             expected = order.expected_on.astimezone(ZoneInfo(self._site.hours.zone)) if order.expected_on else None
             return OrderStatus(order.number, order.state, expected.date() if expected else None)
 
-        return self._ask("latest_order", look, "unavailable")
+        return self._ask("order", look, "unavailable")
+
+    def case(self, customer_id: UUID | None, number: str | None) -> CaseStatus | Missing:
+        """Cases are kept nowhere yet."""
+        return "unavailable"
+
+    def balance(self, customer_id: UUID) -> Balance | Missing:
+        """What a customer still has to pay: the orders that were received and not paid."""
+
+        async def look(session: AsyncSession) -> Balance | Missing:
+            owed = await orders.owed_by(session, customer_id)
+            return Balance(*owed) if owed is not None else "not_found"
+
+        return self._ask("balance", look, "unavailable")
+
+    def ask_http(self, question: AskHttp) -> dict[str, str] | Missing:
+        """Somebody else's answer, if it comes in time and is what the menu says it is."""
+
+        async def fetch() -> dict[str, str] | Missing:
+            async with asyncio.timeout(self._site.budget_s), http_answers.new_client() as client:
+                return await http_answers.ask(client, question)
+
+        return self._told("http", fetch, "unavailable")
+
+    def run(self, step: RunStep) -> dict[str, str] | Missing:
+        """A registered step, in a thread. Past its limit the caller goes on; the thread's answer is thrown away."""
+
+        async def work() -> dict[str, str] | Missing:
+            async with asyncio.timeout(step.within_ms / 1000):
+                function = registered_steps.load(step.step)
+                answer = await asyncio.to_thread(function, step.facts)
+                return {str(name): str(value) for name, value in answer.items()}
+
+        return self._told(f"run {step.step}", work, "unavailable")
+
+    def book_callback(self, wanted: BookCallback) -> str:
+        """Callbacks are kept nowhere yet."""
+        return "not_offered"
+
+    def take_survey(self, name: str) -> str:
+        """Surveys are kept nowhere yet."""
+        return "not_offered"
 
     def route(self, join: JoinQueue, notes: VisitNotes) -> Routed:
         """How this caller goes into the queue; without an answer in time, with the flow's own credit and no more."""
@@ -140,15 +211,26 @@ class CrmDesk:
             await write(session, [facts])
 
     def _ask(self, what: str, look: Callable[[AsyncSession], Awaitable[_Answer]], otherwise: _Answer) -> _Answer:
+        return self._told(what, lambda: self._within_budget(look), otherwise)
+
+    def _told(self, what: str, asked: Callable[[], Awaitable[_Answer]], otherwise: _Answer) -> _Answer:
+        """The answer of whoever is asked, or what is safe to say when none comes in time."""
         counted = metrics.ivr()
+        question = what.partition(" ")[0]
         try:
-            with counted.desk_s.labels(what).time():
-                answer: _Answer = greenback.await_(self._within_budget(look))
-        except (TimeoutError, CrmUnavailable, SQLAlchemyError) as away:
-            counted.desk_late.labels(what).inc()
-            _log.warning("the CRM did not answer in time", question=what, why=str(away) or "time limit")
-            return otherwise
-        return answer
+            with counted.desk_s.labels(question).time():
+                answer: _Answer = greenback.await_(asked())
+        except (TimeoutError, CrmUnavailable, SQLAlchemyError, http_answers.NoAnswer) as away:
+            _log.warning("no answer in time", question=what, why=str(away) or "time limit")
+        except Exception:
+            # Somebody else's step broke; the caller must not pay for it.
+            if question != "run":
+                raise
+            _log.exception("a registered step broke", question=what)
+        else:
+            return answer
+        counted.desk_late.labels(question).inc()
+        return otherwise
 
     async def _within_budget(self, look: Callable[[AsyncSession], Awaitable[_Answer]]) -> _Answer:
         async with asyncio.timeout(self._site.budget_s), self._database.reading() as session:

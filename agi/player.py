@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 import structlog
 
 from . import speaking
 from .phone_line import NoAgiPeer, PhoneLine
+from .questions import Desk, answer_of
 from .steps import (
     KEYS,
     LANGUAGES,
     Ask,
-    AskIfOpen,
-    Caller,
+    AskDialled,
+    At,
     CallerBlocked,
     CallerHungUp,
     Ending,
@@ -28,18 +28,21 @@ from .steps import (
     Flow,
     Goodbye,
     JoinQueue,
-    LookUpOrder,
-    Missing,
-    OrderStatus,
     Play,
+    Record,
     Remember,
+    Ring,
     Routed,
+    SayBalance,
+    SayCase,
     SayDate,
     SayDigits,
+    SayNumber,
     SayOrder,
     SetLanguage,
     Step,
     Transfer,
+    UseMenu,
     Voicemail,
 )
 from .visit_notes import VisitNotes
@@ -48,23 +51,12 @@ SOUNDS = "kefu"
 # Against a frozen server Asterisk takes the call back when the lease runs out; the longest prompt is 12 s.
 LEASE_S = 20
 LONGEST_PROMPT_S = 13.0
+LONGEST_QUESTION_S = 7.0  # a registered step may take five seconds; every other question less
+HEARD_SAMPLES = 8_000 * 6  # five seconds of silence end a recording: so long and no more is nothing said
+UNTOLD = "x"
 # Said once for each, not once a caller.
 _MISSING: set[tuple[str, str]] = set()
 _log = structlog.get_logger("agi.player")
-
-
-class Desk(Protocol):
-    """Who answers a flow's questions (desk.py, or the classic script's own); every answer comes, in time."""
-
-    def find_caller(self) -> Caller: ...
-
-    def is_open(self) -> bool: ...
-
-    def latest_order(self, customer_id: UUID) -> OrderStatus | Missing: ...
-
-    def route(self, join: JoinQueue, notes: VisitNotes) -> Routed: ...
-
-    def learn(self, notes: VisitNotes) -> None: ...
 
 
 def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes) -> Ending | None:
@@ -97,6 +89,7 @@ def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes) -> Endi
 
 _ENDINGS: dict[type, str] = {
     JoinQueue: "join_queue",
+    Ring: "join_queue",
     Voicemail: "voicemail",
     Transfer: "transfer",
     Goodbye: "goodbye",
@@ -133,32 +126,34 @@ class _Player:
         match step:
             case Play(prompts=prompts):
                 self.hear("play", prompts)
-            case Ask(prompts=prompts, timeout_s=timeout_s):
-                return self.ask(prompts, timeout_s)
-            case SayDigits(digits=digits):
-                self.hear("say", speaking.digits(digits))
-            case SayDate(on=on):
-                self.hear("say", speaking.day(on, self._language))
-            case SayOrder(order=order):
-                self.hear("say", speaking.order(order, self._language))
-                self.served = True
+            case Ask():
+                return self.ask(step)
             case SetLanguage(language=language):
                 self.line.set_variable("CHANNEL(language)", language)
                 self._language = self.notes.language = language
             case Remember(matter=matter):
                 self.notes.matter = matter
                 self.line.set_variable("MATTER", matter)
+            case UseMenu(version=version):
+                self.notes.menu_version = version
+            case At(place=place):
+                self.notes.place = place
+            case AskDialled():
+                return self.line.env.get("agi_extension", "")
+            case Record(name=name, most_s=most_s):
+                return self.record(name, most_s)
             case FindCaller():
                 caller = self.desk.find_caller()
                 self.notes.number_e164, self.notes.customer_id = caller.number_e164, caller.customer_id
                 if caller.blocked is not None:
                     raise CallerBlocked(caller.blocked)
                 return caller
-            case AskIfOpen():
-                return self.desk.is_open()
-            case LookUpOrder(customer_id=customer_id):
-                self.renew_lease(5.0)
-                return self.desk.latest_order(customer_id)
+            case SayDigits() | SayDate() | SayNumber() | SayOrder() | SayCase() | SayBalance():
+                self.hear("say", speaking.spoken(step, self._language))
+                self.served = self.served or isinstance(step, SayOrder | SayCase | SayBalance)
+            case _:
+                self.renew_lease(LONGEST_QUESTION_S)
+                return answer_of(step, self.desk)
         return None
 
     def hear(self, step: str, prompts: tuple[str, ...], keys: str = "") -> str:
@@ -174,14 +169,24 @@ class _Player:
                 _log.warning("a prompt is missing in Asterisk", prompt=prompt, language=self._language)
         return ""
 
-    def ask(self, prompts: tuple[str, ...], timeout_s: float) -> str:
+    def ask(self, step: Ask) -> str:
         """Prompts that any key interrupts, then waiting for one."""
-        key = self.hear("ask", prompts, KEYS)
+        key = self.hear("ask", step.prompts, KEYS)
         if not key:
-            self.renew_lease(timeout_s + 2.0)
-            key = self.line.wait_for_digit(int(timeout_s * 1000))
-        self.notes.step("pressed" if key else "silence", pressed=key or None)
+            self.renew_lease(step.timeout_s + 2.0)
+            key = self.line.wait_for_digit(int(step.timeout_s * 1000))
+        self.notes.step("pressed" if key else "silence", pressed=(UNTOLD if step.secret else key) or None)
         return key
+
+    def record(self, name: str, most_s: int) -> str:
+        """What the caller says, into a file of Asterisk's spool folder under the call's own id."""
+        self.renew_lease(most_s + 5.0)
+        spool = self.line.get_full_variable("${ASTSPOOLDIR}")
+        call = "".join(sign for sign in self.notes.uniqueid if sign.isalnum() or sign in ".-")
+        self.notes.step("record", f"kefu-{name}-{call}")
+        self.line.record_file(f"{spool}/kefu-{name}-{call}", "wav", "#", most_s * 1000, 0, "beep", 5)
+        samples = int(self.line.reply.get("endpos", ("0", ""))[0] or 0)
+        return "recorded" if samples > HEARD_SAMPLES else "nothing"
 
     def renew_lease(self, needed_s: float) -> None:
         """Keep the call from being taken back while we are alive, for at least the next command."""
@@ -193,6 +198,8 @@ class _Player:
 
     def route(self, ending: Ending) -> Routed:
         """Into a queue: with which credit, whom first, and what the caller is told. Other endings need nothing."""
+        if isinstance(ending, Ring):
+            ending = JoinQueue(ending.otherwise, last_agent_s=0)
         if not isinstance(ending, JoinQueue):
             return Routed()
         self.renew_lease(5.0)
@@ -231,6 +238,15 @@ def _variables(ending: Ending, routed: Routed) -> list[tuple[str, object]]:
         case JoinQueue(queue=queue):
             first = [("LAST_AGENT", routed.last_agent)] if routed.last_agent else []
             return [("QUEUE", queue), ("CREDIT", routed.credit_s), *first, ("NEXT_STEP", "queue")]
+        case Ring(to=to, otherwise=otherwise, for_s=for_s):
+            # A seat's own queue of one, as for the agent who served the caller last.
+            seat = f"{to}/{for_s}"
+            return [
+                ("QUEUE", otherwise),
+                ("CREDIT", routed.credit_s),
+                ("LAST_AGENT", seat),
+                ("NEXT_STEP", "queue"),
+            ]
         case Voicemail(box=box):
             return [("QUEUE", box), ("NEXT_STEP", "voicemail")]
         case Transfer(to=to):

@@ -96,6 +96,17 @@ def missing_sounds(texts: PromptTexts, folder: Path) -> list[str]:
     return [fault for name, _text in sounds(texts) if (fault := _sound_fault(folder / name, name))]
 
 
+def sound_faults(texts: PromptTexts, folder: Path) -> dict[tuple[str, str], str]:
+    """(key, language) → why its sound cannot be played."""
+    found = {}
+    for key, by_language in texts.items():
+        for language in by_language:
+            name = f"{language}/{key}.wav"
+            if why := _sound_fault(folder / name, name):
+                found[key, language] = why
+    return found
+
+
 def _sound_fault(path: Path, name: str) -> str | None:
     recordings = [path, *(path.with_suffix(end) for end in (".gsm", ".sln16", ".ulaw", ".alaw", ".g722"))]
     if not any(recording.is_file() for recording in recordings):

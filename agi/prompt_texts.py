@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from agi import speaking
 from agi.menu.codes import Code, Fault, Faults
 from agi.menu.reading import Marked, read_marked
-from agi.menu.tree import MenuTree, Route, Tell
+from agi.menu.tree import Choose, Collect, Menu, Said, Say
 from agi.steps import LANGUAGES
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -71,13 +71,15 @@ def compare_with_use(file: str, lines: Lines, used: Iterable[str]) -> list[Fault
     return sorted(faults.found)
 
 
-def prompts_of(tree: MenuTree) -> frozenset[str]:
+def prompts_of(menu: Menu) -> frozenset[str]:
     """Every key that walking this menu can play, with all that speaking can ask for."""
-    keys = {*speaking.every_prompt(), *tree.language.ask, *tree.welcome, *_prompts_of_route(tree.closed)}
-    for menu in tree.menus.values():
-        keys.update(menu.ask)
-        for route in (*menu.keys.values(), menu.wrong_key, menu.silence, menu.out_of_tries):
-            keys.update(_prompts_of_route(route))
+    keys = set(speaking.every_prompt())
+    for node in menu.nodes.values():
+        match node.act:
+            case Say(said=said) | Choose(ask=said):
+                keys.update(_keys(said))
+            case Collect(ask=ask, read_back=read_back, confirm=confirm):
+                keys.update(_keys((*ask, *read_back, *confirm)))
     return frozenset(keys)
 
 
@@ -87,8 +89,5 @@ def prompts_in_dialplan(text: str) -> frozenset[str]:
     return frozenset(key for line in code for key in _IN_DIALPLAN.findall(line))
 
 
-def _prompts_of_route(route: Route) -> Iterator[str]:
-    yield from route.play
-    if isinstance(route.then, Tell):
-        for way in (route.then.told, route.then.not_found, route.then.unavailable):
-            yield from _prompts_of_route(way)
+def _keys(said: Said) -> Iterator[str]:
+    return (item for item in said if isinstance(item, str))

@@ -1,101 +1,135 @@
 """A flow played on a terminal: what a caller would hear, as text, for the keys given.
 
-Used by `kefu ivr simulate`. No Asterisk, no database: the caller's record is what the options say.
+Used by `kefu ivr simulate`, `rehearse` and `test`. No Asterisk; the desk is one of paper, which answers what it was
+told, or the real one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from msgspec import Struct
 
 from . import speaking
 from .prompt_texts import PromptTexts
+from .questions import Desk, answer_of
 from .steps import (
     Ask,
+    AskDialled,
+    AskHttp,
     AskIfOpen,
+    At,
+    BookCallback,
     Caller,
     Ending,
     FindCaller,
+    FindCustomer,
     Flow,
     Goodbye,
     JoinQueue,
+    LookUpBalance,
+    LookUpCase,
     LookUpOrder,
-    Missing,
-    OrderStatus,
     Play,
+    Record,
     Remember,
+    Ring,
+    RunStep,
+    SayBalance,
+    SayCase,
     SayDate,
     SayDigits,
+    SayNumber,
     SayOrder,
     SetLanguage,
     Step,
+    TakeSurvey,
     Transfer,
+    UseMenu,
     Voicemail,
 )
 
 SILENCE = "-"
+Press = Callable[[float], str]
+"""What the caller presses within so many seconds; "" is nothing."""
+
+
+class Line(Struct, frozen=True):
+    """One thing that happens on a call. `place`: the step of the menu; `prompts`: the keys of what is heard."""
+
+    what: str
+    text: str
+    place: str | None = None
+    prompts: tuple[str, ...] = ()
 
 
 class Rehearsal:
-    """One caller with given keys. Iterating plays the flow and yields (what, text) lines; `ending` is set after."""
+    """One caller. Iterating plays the flow and yields its lines as they happen; `ending` is set after."""
 
-    def __init__(
-        self, flow: Flow, texts: PromptTexts, keys: str, *, caller: Caller, is_open: bool, order: OrderStatus | Missing
-    ) -> None:
+    def __init__(self, flow: Flow, texts: PromptTexts, press: Press, desk: Desk, *, dialled: str = "") -> None:
         self._flow = flow
         self._texts = texts
-        self._keys = list(keys)
-        self._caller = caller
-        self._open = is_open
-        self._order = order
+        self._press = press
+        self._desk = desk
+        self._dialled = dialled
         self._language = "en"
+        self._place: str | None = None
+        self.matter: str | None = None
+        self.steps: list[Step] = []
         self.ending: Ending | None = None
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
+    def __iter__(self) -> Iterator[Line]:
         answer: Any = None
         while True:
             try:
                 step = self._flow.send(answer)
             except StopIteration as end:
                 self.ending = end.value
-                yield "ends", describe(end.value)
+                yield Line("ends", describe(end.value), self._place)
                 return
+            self.steps.append(step)
             yield from self._heard(step)
-            answer, told = self._answer(step)
-            if told:
-                yield told
+            answer = self._answer(step)
+            for what, text in _told(step, answer):
+                yield Line(what, text, self._place)
+            if isinstance(answer, Caller) and answer.blocked:
+                yield Line("ends", f"turned away: {answer.blocked}")
+                return
 
-    def _heard(self, step: Step) -> Iterator[tuple[str, str]]:
+    def _heard(self, step: Step) -> Iterator[Line]:
         match step:
+            case UseMenu(menu=menu, version=version):
+                yield Line("menu", f"{menu}, " + (f"version {version}" if version else "not published"))
+            case At(place=place):
+                self._place = place
             case SetLanguage(language=language):
                 self._language = language
-                yield "language", language
+                yield Line("language", language, self._place)
             case Play(prompts=prompts) | Ask(prompts=prompts):
                 for prompt in prompts:
-                    yield "hears", f"{self._said(prompt)}  [{prompt}]"
-            case SayDigits(digits=digits):
-                yield "hears", self._sentence(speaking.digits(digits))
-            case SayDate(on=on):
-                yield "hears", self._sentence(speaking.day(on, self._language))
-            case SayOrder(order=order):
-                yield "hears", self._sentence(speaking.order(order, self._language))
+                    yield Line("hears", f"{self._said(prompt)}  [{prompt}]", self._place, (prompt,))
             case Remember(matter=matter):
-                yield "matter", matter
+                self.matter = matter
+                yield Line("matter", matter, self._place)
+            case _:
+                prompts = speaking.spoken(step, self._language)
+                if prompts:
+                    yield Line("hears", self._sentence(prompts), self._place, prompts)
 
-    def _answer(self, step: Step) -> tuple[Any, tuple[str, str] | None]:
+    def _answer(self, step: Step) -> Any:
         match step:
             case Ask(timeout_s=timeout_s):
-                key = self._keys.pop(0) if self._keys else SILENCE
-                if key == SILENCE:
-                    return "", ("silence", f"{timeout_s:g} s")
-                return key, ("presses", key)
-            case FindCaller():
-                return self._caller, ("caller", self._caller.number_e164 or "number withheld")
-            case AskIfOpen():
-                return self._open, ("open", "yes" if self._open else "no")
-            case LookUpOrder():
-                return self._order, None
-        return None, None
+                return self._press(timeout_s)
+            case AskDialled():
+                return self._dialled
+            case Record():
+                return "recorded"
+            case UseMenu() | At() | SetLanguage() | Play() | Remember():
+                return None
+            case SayDigits() | SayDate() | SayNumber() | SayOrder() | SayCase() | SayBalance():
+                return None
+        return answer_of(step, self._desk)
 
     def _said(self, prompt: str) -> str:
         return self._texts.get(prompt, {}).get(self._language, "?")
@@ -104,11 +138,42 @@ class Rehearsal:
         return ("" if self._language == "zh" else " ").join(self._said(prompt) for prompt in prompts)
 
 
+def given(keys: str) -> Press:
+    """Somebody who presses these keys, one at each chance, `-` letting one pass; silence follows the last."""
+    left = list(keys)
+
+    def press(_within_s: float) -> str:
+        key = left.pop(0) if left else SILENCE
+        return "" if key == SILENCE else key
+
+    return press
+
+
+def _told(step: Step, answer: Any) -> Iterator[tuple[str, str]]:
+    """What is worth a line of a step's answer."""
+    match step:
+        case Ask(timeout_s=timeout_s, secret=secret):
+            yield ("presses", "x" if secret else answer) if answer else ("silence", f"{timeout_s:g} s")
+        case FindCaller():
+            yield "caller", answer.number_e164 or "number withheld"
+        case AskIfOpen():
+            yield "open", "yes" if answer else "no"
+        case LookUpOrder() | LookUpCase() | LookUpBalance() | FindCustomer() | AskHttp() | RunStep():
+            yield "asks", f"{type(step).__name__}: {answer if isinstance(answer, str) else 'answered'}"
+        case BookCallback() | TakeSurvey():
+            yield "asks", f"{type(step).__name__}: {answer}"
+        case Record(name=name):
+            yield "records", name
+
+
 def describe(ending: Ending) -> str:
     """An ending as one phrase."""
     match ending:
-        case JoinQueue(queue=queue, credit_s=credit_s):
-            return f"queue {queue}" + (f", credited {credit_s} s" if credit_s else "")
+        case JoinQueue(queue=queue, credit_s=credit_s, last_agent_s=last_agent_s):
+            first = f", the last agent first for {last_agent_s} s" if last_agent_s else ""
+            return f"queue {queue}" + (f", credited {credit_s} s" if credit_s else "") + first
+        case Ring(to=to, otherwise=otherwise, for_s=for_s):
+            return f"ring {to} for {for_s} s, otherwise queue {otherwise}"
         case Voicemail(box=box):
             return f"voicemail {box}"
         case Transfer(to=to):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from functools import partial
 
 import structlog
 
@@ -22,9 +21,8 @@ from crm.rules.opening_hours import read_opening_hours
 from crm.settings import Settings
 
 from .desk import Site
-from .flows.front_desk import front_desk
+from .menu_shelf import MenuShelf
 from .server import AgiServer
-from .shipped import load_menu
 
 DRAIN_S = 30.0
 _log = structlog.get_logger("agi.service")
@@ -35,8 +33,8 @@ async def serve(settings: Settings) -> None:
     set_up_logs("ivr", node=settings.node)
     if settings.database_url is None:
         raise Refusal("no database: set database_url (KEFU_DATABASE_URL), or let `kefu up` run one")
-    flows = {"front_desk": partial(front_desk, load_menu("front_desk"))}
-    site = _site(settings)
+    flows = MenuShelf(settings.data_folder / "ivr")
+    site = site_of(settings)
     stop = asyncio.Event()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(wanted, stop.set)
@@ -49,17 +47,20 @@ async def serve(settings: Settings) -> None:
             await database.ping()
         except CrmUnavailable as away:
             _log.warning("callers are served without their records until the database answers", why=str(away))
+        following = asyncio.create_task(flows.follow(database))
         _log.info("answering", address=f"{settings.fastagi_host}:{port}", flows=sorted(flows))
         await stop.wait()
         _log.info("draining", calls=server.calls_now)
         await server.drain(DRAIN_S)
+        following.cancel()
         if health is not None:
             await health.stop()
     finally:
         await database.close()
 
 
-def _site(settings: Settings) -> Site:
+def site_of(settings: Settings) -> Site:
+    """What the desk has to know, from the settings."""
     try:
         hours = read_opening_hours(settings.opening_hours, settings.timezone)
     except ValueError as fault:

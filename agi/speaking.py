@@ -9,13 +9,44 @@ from __future__ import annotations
 from datetime import date
 
 from . import counting
-from .steps import Balance, CaseStatus, OrderStatus
+from .steps import (
+    Balance,
+    CaseStatus,
+    OrderStatus,
+    SayBalance,
+    SayCase,
+    SayDate,
+    SayDigits,
+    SayNumber,
+    SayOrder,
+    Step,
+)
 
 LONGEST_SPELLED = 24
 MOST_NUMBERS = 30
 ORDER_STATES = ("received", "paid", "packed", "shipped", "delivered", "cancelled")
 CASE_STATES = ("open", "waiting", "solved", "closed")
 NO_LONGER_EXPECTED = ("delivered", "cancelled")
+
+
+def spoken(step: Step, language: str) -> tuple[str, ...]:
+    """The prompts of a value, in the order that the language says them."""
+    match step:
+        case SayDigits():
+            return digits(step.digits)
+        case SayDate(on=on):
+            return day(on, language)
+        case SayNumber(number=number, currency=None):
+            return counting.number(number, language)
+        case SayNumber(number=number, currency=str(currency)):
+            return counting.money(number, currency, language)
+        case SayOrder():
+            return order(step.order, language)
+        case SayCase():
+            return case(step.case, language)
+        case SayBalance():
+            return balance(step.balance, language)
+    return ()
 
 
 def digits(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -39,6 +40,8 @@ class Caller(Struct, frozen=True):
     customer_id: UUID | None = None
     language: str | None = None
     blocked: str | None = None
+    tier: str | None = None
+    code: str | None = None
 
 
 class Routed(Struct, frozen=True):
@@ -57,6 +60,20 @@ class OrderStatus(Struct, frozen=True):
     number: str
     state: str
     expected_on: date | None = None
+
+
+class CaseStatus(Struct, frozen=True):
+    """What is spoken of a case: its number and state."""
+
+    number: str
+    state: str
+
+
+class Balance(Struct, frozen=True):
+    """What a customer still has to pay. `currency` as ISO 4217 writes it."""
+
+    amount: Decimal
+    currency: str
 
 
 # Steps that are heard -------------------------------------------------------------------------------------------
@@ -78,11 +95,13 @@ class Ask(Struct, frozen=True):
     """Prompts that any key interrupts, then `timeout_s` of waiting.
 
     Answer: the key pressed, also one that is not among `keys` (the flow names that wrong), or "" for silence.
+    No prompts: the next digit of a row. `secret`: which key it was is recorded nowhere.
     """
 
     prompts: tuple[str, ...]
     keys: str
     timeout_s: float = 5.0
+    secret: bool = False
 
 
 class SayDigits(Struct, frozen=True):
@@ -97,10 +116,59 @@ class SayDate(Struct, frozen=True):
     on: date
 
 
+class SayNumber(Struct, frozen=True):
+    """A number as people say it; `currency`: as an amount of money."""
+
+    number: Decimal
+    currency: str | None = None
+
+
 class SayOrder(Struct, frozen=True):
     """Number, state and expected day of an order. Heard to its end, the caller has been served."""
 
     order: OrderStatus
+
+
+class SayCase(Struct, frozen=True):
+    """Number and state of a case. Heard to its end, the caller has been served."""
+
+    case: CaseStatus
+
+
+class SayBalance(Struct, frozen=True):
+    """What the caller owes. Heard to its end, the caller has been served."""
+
+    balance: Balance
+
+
+class Record(Struct, frozen=True):
+    """The caller speaks after a tone; # or `most_s` ends it. Answer: "recorded", or "nothing"."""
+
+    name: str
+    most_s: int
+
+
+class Spoken(Struct, frozen=True):
+    """A value inside a sentence of a menu: `kind` is tell, digits, number, money or date; `name` what it is of."""
+
+    kind: str
+    name: str
+
+
+# Where the flow is ------------------------------------------------------------------------------------------------
+
+
+class UseMenu(Struct, frozen=True):
+    """This call follows that version to its end, whatever is published meanwhile. `version` None: the shipped file."""
+
+    menu: str
+    version: int | None
+
+
+class At(Struct, frozen=True):
+    """The step of the menu that the caller has come to, by the name it has in drawings and reports."""
+
+    place: str
 
 
 # Questions to the CRM, each answered within a time limit ---------------------------------------------------------
@@ -110,14 +178,74 @@ class FindCaller(Struct, frozen=True):
     """Answer: `Caller`, empty when the number is withheld, unknown, shared, or the CRM is away."""
 
 
+class FindCustomer(Struct, frozen=True):
+    """Answer: the `Caller` with the customer of this printed number, or "not_found", or "unavailable"."""
+
+    code: str
+
+
+class AskDialled(Struct, frozen=True):
+    """Answer: the number dialled, as the trunk gave it."""
+
+
 class AskIfOpen(Struct, frozen=True):
     """Answer: bool, by the site's opening hours."""
 
 
+class AskTime(Struct, frozen=True):
+    """Answer: the local time of the site, a datetime."""
+
+
 class LookUpOrder(Struct, frozen=True):
-    """Answer: the customer's latest `OrderStatus`, or "not_found", or "unavailable" when the CRM is away."""
+    """Answer: an `OrderStatus`, or "not_found", or "unavailable" when the CRM is away.
+
+    Without `number` the customer's latest; with it that order: of this customer, or where `customer_id` is None of
+    anyone.
+    """
+
+    customer_id: UUID | None
+    number: str | None = None
+
+
+class LookUpCase(Struct, frozen=True):
+    """Answer: a `CaseStatus`, "not_found" or "unavailable"; as LookUpOrder."""
+
+    customer_id: UUID | None
+    number: str | None = None
+
+
+class LookUpBalance(Struct, frozen=True):
+    """Answer: a `Balance`, "not_found" or "unavailable"."""
 
     customer_id: UUID
+
+
+class AskHttp(Struct, frozen=True):
+    """Answer: the fields of `answer` as texts, or "not_found" (404), or "unavailable" (all else)."""
+
+    url: str
+    answer: dict[str, str | list[str]]
+
+
+class RunStep(Struct, frozen=True):
+    """A registered Python step, given what is known of the call. Answer: texts by name, or "unavailable"."""
+
+    step: str
+    facts: dict[str, str]
+    within_ms: int
+
+
+class BookCallback(Struct, frozen=True):
+    """Promise to call back. Answer: "booked" or "not_offered"."""
+
+    queue: str
+    number: str | None
+
+
+class TakeSurvey(Struct, frozen=True):
+    """Questions after a talk. Answer: "done" or "not_offered"."""
+
+    name: str
 
 
 class Remember(Struct, frozen=True):
@@ -129,7 +257,7 @@ class Remember(Struct, frozen=True):
 # Endings --------------------------------------------------------------------------------------------------------
 
 
-class JoinQueue(Struct, frozen=True):
+class JoinQueue(Struct, frozen=True, tag=True):
     """`credit_s`: seconds of waiting that the flow itself gives, on top of what the caller has by worth or promise.
 
     `last_agent_s`: how long to wait for the agent who served this caller last; None: as the queue's row says."""
@@ -139,24 +267,58 @@ class JoinQueue(Struct, frozen=True):
     last_agent_s: int | None = None
 
 
-class Voicemail(Struct, frozen=True):
+class Ring(Struct, frozen=True, tag=True):
+    """Ring one person for `for_s`; when they cannot be reached, the caller joins the queue."""
+
+    to: str
+    otherwise: str
+    for_s: int = 20
+
+
+class Voicemail(Struct, frozen=True, tag=True):
     """Leave a message; `box` is the queue whose people will hear it."""
 
     box: str
 
 
-class Transfer(Struct, frozen=True):
+class Transfer(Struct, frozen=True, tag=True):
     """On to a number inside the house; a seat that is not reached leads to reception."""
 
     to: str
 
 
-class Goodbye(Struct, frozen=True):
+class Goodbye(Struct, frozen=True, tag=True):
     """Hang up. `served`: the caller got the answer asked for."""
 
     served: bool
 
 
-Step = SetLanguage | Play | Ask | SayDigits | SayDate | SayOrder | FindCaller | AskIfOpen | LookUpOrder | Remember
-Ending = JoinQueue | Voicemail | Transfer | Goodbye
+Step = (
+    SetLanguage
+    | Play
+    | Ask
+    | SayDigits
+    | SayDate
+    | SayNumber
+    | SayOrder
+    | SayCase
+    | SayBalance
+    | Record
+    | UseMenu
+    | At
+    | FindCaller
+    | FindCustomer
+    | AskDialled
+    | AskIfOpen
+    | AskTime
+    | LookUpOrder
+    | LookUpCase
+    | LookUpBalance
+    | AskHttp
+    | RunStep
+    | BookCallback
+    | TakeSurvey
+    | Remember
+)
+Ending = JoinQueue | Ring | Voicemail | Transfer | Goodbye
 Flow = Generator[Step, Any, Ending]

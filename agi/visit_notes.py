@@ -44,6 +44,8 @@ class VisitNotes:
         self.last_prompt: str | None = None
         self.ending: str | None = None
         self.served = False
+        self.menu_version: int | None = None
+        self.place: str | None = None
 
     def step(self, name: str, prompt: str | None = None, pressed: str | None = None, why: str | None = None) -> None:
         """Note one step; a prompt counts as heard from its first moment."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
@@ -23,6 +23,26 @@ async def newest_of(session: AsyncSession, customer_id: UUID, *, limit: int) -> 
     """The customer's last orders, newest first."""
     mine = select(Order).where(Order.customer_id == customer_id)
     return list(await session.scalars(mine.order_by(Order.placed_at.desc(), Order.number).limit(limit)))
+
+
+async def find(session: AsyncSession, number: str, *, customer_id: UUID | None = None) -> Order | None:
+    """The order with this printed number; with `customer_id` only if it is that customer's."""
+    wanted = select(Order).where(Order.number == number)
+    if customer_id is not None:
+        wanted = wanted.where(Order.customer_id == customer_id)
+    found: Order | None = await session.scalar(wanted)
+    return found
+
+
+async def owed_by(session: AsyncSession, customer_id: UUID) -> tuple[Decimal, str] | None:
+    """What the customer still has to pay for orders received, in the currency that most of it is in.
+
+    Nothing owed is an amount of 0; None: no order at all, so nothing is known.
+    """
+    amount = func.coalesce(func.sum(Order.amount).filter(Order.state == "received"), 0)
+    rows = select(amount, Order.currency).where(Order.customer_id == customer_id).group_by(Order.currency)
+    row = (await session.execute(rows.order_by(amount.desc()).limit(1))).first()
+    return (row[0], row[1]) if row is not None else None
 
 
 async def place(

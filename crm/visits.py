@@ -19,7 +19,7 @@ from .tables.visits import CallerFacts, Visit
 
 
 class VisitRow(TypedDict):
-    """One pass through one flow as it stands. `steps`: {at_s, step, prompt, pressed} each."""
+    """One pass through one flow as it stands. `steps`: {at_s, step, prompt, pressed, place} each."""
 
     id: UUID
     node: str
@@ -34,6 +34,7 @@ class VisitRow(TypedDict):
     last_prompt: str | None
     ending: str | None
     served: bool
+    menu_version: int | None
 
 
 class FactsRow(TypedDict):

@@ -1,112 +1,184 @@
-"""Walks a checked menu tree: asks, follows the key, and always ends somewhere.
+"""Walks a published menu: performs its steps, follows the way of each outcome, and always ends somewhere.
 
-Used by front_desk.py; a published menu of any other name is walked by the same code. Pure. A caller who keeps
-pressing keys that lead in circles is taken to `out_of_tries` after MOST_ROUNDS menus.
+Every menu is walked by this one flow. Pure. A caller who keeps pressing keys is asked MOST_ROUNDS questions at most;
+from then on every question is taken as if it had run out of tries, and those ways never go round (checking sees to it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
-from agi.menu.tree import OTHER_LANGUAGE, GoTo, Menu, MenuTree, Route, Tell
+from agi.menu.tree import (
+    BACK,
+    Choose,
+    Collect,
+    Leave,
+    LookUp,
+    Menu,
+    Node,
+    Note,
+    Pass,
+    Promise,
+    RecordVoice,
+    Retry,
+    Run,
+    Say,
+    Survey,
+    When,
+)
 from agi.steps import (
-    LANGUAGES,
+    KEYS,
     Ask,
+    AskDialled,
+    At,
+    BookCallback,
     Caller,
-    Ending,
+    FindCaller,
     Flow,
     Goodbye,
-    LookUpOrder,
-    Missing,
-    OrderStatus,
-    Play,
-    Remember,
-    SayOrder,
+    Record,
+    RunStep,
+    SayDigits,
     SetLanguage,
-    Step,
+    TakeSurvey,
+    UseMenu,
 )
 
-MOST_ROUNDS = 12
+from .known import CallKnown, Way
+
+MOST_ROUNDS = 20
+NEXT_DIGIT_S = 4.0
 
 
-def walk(tree: MenuTree, caller: Caller, language: str) -> Flow:
-    """From the first menu to an ending."""
-    return (yield from _Walk(tree, caller, language).run())
-
-
-def take_ending(route: Route) -> Flow:
-    """A route that checking has proved to end: its prompts, then the ending."""
-    yield from _say(route)
-    if route.then is None or isinstance(route.then, GoTo | Tell):
-        raise TypeError(f"{route} does not end")
-    return route.then
+def walk(menu: Menu) -> Flow:
+    """One call, from the first step to where it goes next."""
+    return (yield from _Walk(menu).run())
 
 
 class _Walk:
-    """What one caller's way through the menus has to remember."""
+    """What one caller's way through the menu has to remember."""
 
-    def __init__(self, tree: MenuTree, caller: Caller, language: str) -> None:
-        self.tree = tree
-        self.caller = caller
-        self.language = language
-        self.told = False
+    def __init__(self, menu: Menu) -> None:
+        self.menu = menu
+        self.known = CallKnown(menu)
+        self.heard: list[str] = []
+        self.tries: dict[str, int] = {}
+        self.retrying = False
+        self.rounds = 0
 
     def run(self) -> Flow:
-        menu, tries = self.tree.menus[self.tree.start], 0
-        for _ in range(MOST_ROUNDS):
-            route = yield from _choose(menu)
-            if route is menu.wrong_key or route is menu.silence:
-                tries += 1
-                if tries >= menu.tries and route.then is None:
-                    yield from _say(route)
-                    break
-            then = yield from self.follow(route)
-            if isinstance(then, GoTo):
-                menu, tries = self.tree.menus[then.menu], 0
-            elif isinstance(then, Goodbye):
-                return Goodbye(served=self.told)
-            elif then is not None:
-                return then
-        ending = yield from take_ending(menu.out_of_tries)
-        return Goodbye(served=self.told) if isinstance(ending, Goodbye) else ending
+        yield UseMenu(self.menu.name, self.menu.version)
+        caller: Caller = yield FindCaller()
+        dialled: str = yield AskDialled()
+        yield SetLanguage(self.known.begin(caller, dialled))
+        at = self.menu.start
+        while True:
+            node = self.menu.nodes[at]
+            if not isinstance(node.act, Pass | Retry | Note):
+                yield At(node.id)
+            if isinstance(node.act, Leave):
+                # Who was told what they asked for has been served.
+                ending = node.act.ending
+                return Goodbye(served=self.known.told) if isinstance(ending, Goodbye) else ending
+            way = yield from self.perform(node)
+            at = self.follow(node, way)
 
-    def follow(self, route: Route) -> Generator[Step, Any, GoTo | Ending | None]:
-        """Say what the route says and do what it does; None asks the same menu again."""
-        if route.language:
-            yield from self.change_language(route.language)
-        yield from _say(route)
-        if isinstance(route.then, Tell):
-            return (yield from self.follow((yield from self.tell(route.then))))
-        return route.then
+    def follow(self, node: Node, way: str) -> str:
+        """The id of the step that this outcome leads to."""
+        if way == "anew":
+            return node.id
+        if way == "out_of_tries" and isinstance(node.act, Choose | Collect):
+            node = self.menu.nodes[f"{node.id}/retry"]
+        target = node.ways[way]
+        if target != BACK:
+            return target
+        here = node.id if isinstance(node.act, Choose | Collect) else node.within
+        if len(self.heard) > 1 and self.heard[-1] == here:
+            self.heard.pop()
+        return self.heard[-1] if self.heard else self.menu.start
 
-    def tell(self, tell: Tell) -> Generator[Step, Any, Route]:
-        """Read the answer from the caller's own record; what follows depends on how that went."""
-        if self.caller.customer_id is None:
-            return tell.not_found
-        answer: OrderStatus | Missing = yield LookUpOrder(self.caller.customer_id)
-        if isinstance(answer, OrderStatus):
-            yield SayOrder(answer)
-            self.told = True
-            return tell.told
-        return tell.not_found if answer == "not_found" else tell.unavailable
+    def perform(self, node: Node) -> Way:
+        """Do one step and name the outcome."""
+        match node.act:
+            case Say(said=said):
+                yield from self.known.say(said)
+            case Note() as note:
+                yield from self.known.note(note)
+            case Choose() | Collect():
+                return (yield from self.question(node))
+            case Retry(question=question):
+                return self.count_try(question)
+            case LookUp() as lookup:
+                return (yield from self.known.look_up(lookup))
+            case When() as when:
+                return "then" if (yield from self.known.holds(when)) else "else"
+            case Run(step=step, within_ms=within_ms, sets=sets):
+                known = {**self.known.facts, "language": self.known.language}
+                answer: dict[str, str] | str = yield RunStep(step, known, within_ms)
+                if isinstance(answer, str):
+                    return "unavailable"
+                self.known.facts.update({name: answer[name] for name in sets if name in answer})
+            case RecordVoice(name=name, most_s=most_s):
+                recorded: str = yield Record(name, most_s)
+                return "next" if recorded == "recorded" else "nothing"
+            case Promise(queue=queue, number=number):
+                wanted = self.known.facts.get(number, "") if number else self.known.caller.number_e164
+                booked: str = yield BookCallback(queue, wanted or None)
+                return booked
+            case Survey(name=name):
+                taken: str = yield TakeSurvey(name)
+                return "next" if taken == "done" else "not_offered"
+        return "next"
 
-    def change_language(self, wanted: str) -> Generator[Step, Any, None]:
-        if wanted == OTHER_LANGUAGE:
-            wanted = LANGUAGES[(LANGUAGES.index(self.language) + 1) % len(LANGUAGES)]
-        self.language = wanted
-        yield SetLanguage(wanted)
+    # Questions ------------------------------------------------------------------------------------------------------
 
+    def question(self, node: Node) -> Way:
+        """Ask, unless this caller has been asked too much already."""
+        if not self.retrying:
+            self.tries[node.id] = 0
+        self.retrying = False
+        if not self.heard or self.heard[-1] != node.id:
+            self.heard.append(node.id)
+        self.rounds += 1
+        if self.rounds > MOST_ROUNDS:
+            return "out_of_tries"
+        if isinstance(node.act, Collect):
+            return (yield from self.collect(node.act))
+        assert isinstance(node.act, Choose)
+        offered = "".join(way[-1] for way in node.ways if way.startswith("key "))
+        key: str = yield Ask(self.known.prompts(node.act.ask), keys=offered, timeout_s=node.act.timeout_s)
+        if not key:
+            return "silence"
+        return f"key {key}" if key in offered else "wrong_key"
 
-def _choose(menu: Menu) -> Generator[Step, Any, Route]:
-    key: str = yield Ask(menu.ask, keys="".join(menu.keys), timeout_s=menu.timeout_s)
-    if not key:
-        return menu.silence
-    return menu.keys.get(key, menu.wrong_key)
+    def count_try(self, question: str) -> str:
+        self.tries[question] = self.tries.get(question, 0) + 1
+        act = self.menu.nodes[question].act
+        if isinstance(act, Choose | Collect) and self.tries[question] < act.tries:
+            self.retrying = True
+            return "again"
+        return "out_of_tries"
 
-
-def _say(route: Route) -> Generator[Step, Any, None]:
-    if route.matter:
-        yield Remember(route.matter)
-    if route.play:
-        yield Play(route.play)
+    def collect(self, act: Collect) -> Way:
+        """Digits until # or the last one; read back and confirmed where the menu wants it."""
+        digits = ""
+        prompts, timeout_s = self.known.prompts(act.ask), act.timeout_s
+        while len(digits) < act.most:
+            key: str = yield Ask(prompts, KEYS, timeout_s, act.secret)
+            if key == "*":
+                return "key *"
+            if key in ("", "#"):
+                if not digits and not key:
+                    return "silence"
+                break
+            digits += key
+            prompts, timeout_s = (), min(act.timeout_s, NEXT_DIGIT_S)
+        if len(digits) < act.least:
+            return "wrong_key"
+        if act.read_back or act.confirm:
+            yield from self.known.say(act.read_back)
+            yield SayDigits(digits)
+        if act.confirm:
+            key = yield Ask(self.known.prompts(act.confirm), "12", act.timeout_s)
+            if key != "1":
+                return {"": "silence", "2": "anew", "*": "key *"}.get(key, "wrong_key")
+        self.known.facts[act.into] = digits
+        return "done"

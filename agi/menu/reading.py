@@ -12,7 +12,7 @@ from msgspec import Struct
 from .codes import Code, Faults
 
 MOST_BYTES = 512_000
-MOST_LEVELS = 12
+MOST_LEVELS = 16
 _CORE = "tag:yaml.org,2002:"
 
 
@@ -26,7 +26,7 @@ class Marked(Struct, frozen=True):
 def read_marked(text: str, faults: Faults) -> Marked | None:
     """The whole file as marked values, or None after noting why it cannot be read."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
-        faults.add(Code.E_FILE, 1, what=f"this file is larger than {MOST_BYTES} bytes")
+        faults.add(Code.E_LARGE, 1, most=MOST_BYTES)
         return None
     try:
         if not _is_plain(text, faults):
@@ -40,7 +40,7 @@ def read_marked(text: str, faults: Faults) -> Marked | None:
         faults.add(Code.E_YAML, 1, what=str(fault).splitlines()[0])
         return None
     if root is None:
-        faults.add(Code.E_FILE, 1, what="this file is empty")
+        faults.add(Code.E_EMPTY_FILE, 1)
         return None
     return _marked(root, faults)
 
@@ -54,7 +54,7 @@ def _is_plain(text: str, faults: Faults) -> bool:
             faults.add(Code.E_ALIAS, line)
             return False
         if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None):
-            faults.add(Code.E_ALIAS, line)
+            faults.add(Code.E_TAG, line)
             return False
         if isinstance(event, yaml.CollectionStartEvent):
             level += 1

@@ -1,75 +1,149 @@
 """A checked menu: what `asterisk-conf/ivr/*.yaml` becomes once it has no fault.
 
-Made by checking.py, walked by flows/menu.py. Nothing here can lead nowhere: every menu named exists and every
-menu says what follows a wrong key, silence and the last try.
+Steps are nodes of a graph: each knows where every outcome leads, so the walk, the drawing, the comparison and the
+search for dead ends all read the same thing. Made by checking.py, walked by flows/menu.py. Nothing here can lead
+nowhere.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct
 
-from agi.steps import Goodbye, JoinQueue, Transfer, Voicemail
+from agi.steps import Ending, Spoken
 
-Prompts = tuple[str, ...]
+from .calendars import Calendar
 
-
-class GoTo(Struct, frozen=True):
-    """On to another menu (or the same one again)."""
-
-    menu: str
+BACK = "back"
+OTHER_LANGUAGE = "other"
+Said = tuple[str | Spoken, ...]
 
 
-class Tell(Struct, frozen=True):
-    """Read something from the caller's own record; each way that it can go has a route of its own."""
+class Say(Struct, frozen=True, tag=True):
+    """Prompts and spoken values, heard to the end."""
 
-    subject: Literal["order_status"]
-    told: Route
-    not_found: Route
-    unavailable: Route
+    said: Said
 
 
-class Route(Struct, frozen=True):
-    """What follows a key or a bad end: prompts first, then `then`; `then` None asks the same menu again."""
+class Note(Struct, frozen=True, tag=True):
+    """What is known from here on: the matter, the language of all that follows, variables."""
 
-    play: Prompts = ()
     matter: str | None = None
     language: str | None = None
-    then: GoTo | Tell | JoinQueue | Voicemail | Transfer | Goodbye | None = None
+    values: dict[str, str] = {}
+
+
+class Choose(Struct, frozen=True, tag=True):
+    """A question for one key. Ways: `key 1` …, `wrong_key`, `silence`. `yes_no`: 1 is yes and 2 is no."""
+
+    ask: Said
+    tries: int
+    timeout_s: float
+    yes_no: bool = False
+
+
+class Collect(Struct, frozen=True, tag=True):
+    """A question for digits. Ways: `done`, `wrong_key` (too few, or denied), `silence`, `key *`."""
+
+    ask: Said
+    into: str
+    least: int
+    most: int
+    tries: int
+    timeout_s: float
+    read_back: Said = ()
+    confirm: Said = ()
+    secret: bool = False
+
+
+class Retry(Struct, frozen=True, tag=True):
+    """After a wrong key or silence: the question once more (`again`), or `out_of_tries`."""
+
+    question: str
+
+
+class LookUp(Struct, frozen=True, tag=True):
+    """Ways: `found`, `not_found`, `unavailable`. `by`: the variable with the number wanted."""
+
+    what: str
+    by: str | None = None
+    whose: str = "caller"
+    url: str = ""
+    answer: dict[str, str | list[str]] = {}
+
+
+class When(Struct, frozen=True, tag=True):
+    """All conditions must hold. Ways: `then`, `else`."""
+
+    conditions: dict[str, tuple[str, ...]]
+    values: dict[str, tuple[str, ...]] = {}
+
+
+class Run(Struct, frozen=True, tag=True):
+    """A registered Python step. Ways: `next`, `unavailable`."""
+
+    step: str
+    sets: tuple[str, ...]
+    within_ms: int
+
+
+class RecordVoice(Struct, frozen=True, tag=True):
+    """Ways: `next`, `nothing`."""
+
+    name: str
+    most_s: int
+
+
+class Promise(Struct, frozen=True, tag=True):
+    """A callback. Ways: `booked`, `not_offered`."""
+
+    queue: str
+    number: str | None = None
+
+
+class Survey(Struct, frozen=True, tag=True):
+    """Ways: `next`, `not_offered`."""
+
+    name: str
+
+
+class Leave(Struct, frozen=True, tag=True):
+    """The caller leaves the menu here."""
+
+    ending: Ending
+
+
+class Pass(Struct, frozen=True, tag=True):
+    """A word that only leads elsewhere, or a skipped step. Way: `next`."""
+
+    word: str
+
+
+Act = Say | Note | Choose | Collect | Retry | LookUp | When | Run | RecordVoice | Promise | Survey | Leave | Pass
+QUESTIONS = (Choose, Collect)
+
+
+class Node(Struct, frozen=True):
+    """One step. `ways`: outcome → id of the node that follows; BACK is the question before.
+
+    `within`: the question whose answer this step belongs to.
+    """
+
+    id: str
+    part: str
+    line: int
+    act: Act
+    ways: dict[str, str] = {}
+    within: str | None = None
 
 
 class Menu(Struct, frozen=True):
-    """One question with its keys. After `tries` wrong keys or silences the caller takes `out_of_tries`."""
+    """One whole file. `parts`: name → its first node. `sha256` is of its text; `version` None: the shipped file."""
 
     name: str
-    ask: Prompts
-    keys: dict[str, Route]
-    wrong_key: Route
-    silence: Route
-    out_of_tries: Route
-    tries: int
-    timeout_s: float
-
-
-class LanguageMenu(Struct, frozen=True):
-    """The question heard before anything else by a caller whose language is not known."""
-
-    ask: Prompts
-    keys: dict[str, str]
-    otherwise: str
-    tries: int
-    timeout_s: float
-
-
-class MenuTree(Struct, frozen=True):
-    """One whole file."""
-
-    language: LanguageMenu
-    welcome: Prompts
-    closed: Route
+    languages: tuple[str, ...]
     start: str
-    menus: dict[str, Menu]
-
-
-OTHER_LANGUAGE = "other"
+    nodes: dict[str, Node]
+    parts: dict[str, str]
+    calendars: dict[str, Calendar]
+    sha256: str = ""
+    version: int | None = None

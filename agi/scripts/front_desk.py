@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TextIO
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -22,7 +23,19 @@ from agi.flows.front_desk import front_desk
 from agi.phone_line import NoAgiPeer, PhoneLine, read_environment
 from agi.player import play_out
 from agi.shipped import Unfit, load_menu
-from agi.steps import Caller, CallerHungUp, JoinQueue, Missing, OrderStatus, Routed
+from agi.steps import (
+    AskHttp,
+    Balance,
+    BookCallback,
+    Caller,
+    CallerHungUp,
+    CaseStatus,
+    JoinQueue,
+    Missing,
+    OrderStatus,
+    Routed,
+    RunStep,
+)
 from agi.visit_notes import VisitNotes
 from crm.rules.opening_hours import OpeningHours, is_open, read_opening_hours
 
@@ -42,8 +55,32 @@ class ClosedBookDesk:
         """Without hours the caller is let in: a person answers."""
         return self._hours is None or is_open(self._hours, datetime.now(UTC))
 
-    def latest_order(self, customer_id: UUID) -> OrderStatus | Missing:
+    def find_customer(self, code: str) -> Caller | Missing:
         return "unavailable"
+
+    def local_time(self) -> datetime:
+        return datetime.now(ZoneInfo(self._hours.zone) if self._hours else UTC)
+
+    def order(self, customer_id: UUID | None, number: str | None) -> OrderStatus | Missing:
+        return "unavailable"
+
+    def case(self, customer_id: UUID | None, number: str | None) -> CaseStatus | Missing:
+        return "unavailable"
+
+    def balance(self, customer_id: UUID) -> Balance | Missing:
+        return "unavailable"
+
+    def ask_http(self, question: AskHttp) -> dict[str, str] | Missing:
+        return "unavailable"
+
+    def run(self, step: RunStep) -> dict[str, str] | Missing:
+        return "unavailable"
+
+    def book_callback(self, wanted: BookCallback) -> str:
+        return "not_offered"
+
+    def take_survey(self, name: str) -> str:
+        return "not_offered"
 
     def route(self, join: JoinQueue, notes: VisitNotes) -> Routed:
         """Only what the flow itself gives."""

@@ -43,6 +43,7 @@ class Visit(Table):
     last_prompt: Mapped[str | None]
     ending: Mapped[str | None]
     served: Mapped[bool] = mapped_column(default=False)
+    menu_version: Mapped[int | None]
     closed_why: Mapped[str | None]
 
 

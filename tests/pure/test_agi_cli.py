@@ -57,12 +57,12 @@ def test_a_menu_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: byt
 
 
 def test_a_rehearsal_says_what_the_caller_hears() -> None:
-    done = kefu("ivr", "simulate", "--keys", "1", "--number", "+8613800138000", "--language", "zh")
+    done = kefu("ivr", "simulate", "--keys", "1", "--from", "+8613800138000", "--lang", "zh")
     assert done.returncode == 0
     assert "您的订单，编号A一零二四已经发货。预计送达日期二零二六年三月五日" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["ends", "goodbye,", "served"]
     lines = json.loads(kefu("ivr", "simulate", "--keys", "12", "--json").stdout)
-    assert lines[-1] == {"what": "ends", "text": "queue support"}
+    assert (lines[-1]["what"], lines[-1]["text"]) == ("ends", "queue support")
 
 
 def test_a_rehearsal_refuses_what_is_no_key() -> None:

@@ -6,7 +6,7 @@ by a NOT VALID check first. Build indexes on big tables CONCURRENTLY (in `with o
 Drop a column only one release after the last program that reads it. A lock is waited for 4 s, then this fails and
 nothing changed. Never edit a migration that was released.
 
-Revision: 0005, after 0003
+Revision: 0005, after 0004
 """
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = '0005'
-down_revision = '0003'
+down_revision = '0004'
 branch_labels = None
 depends_on = None
 
