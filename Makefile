@@ -99,9 +99,10 @@ test-debian-postgres: ## The same on Debian's PostgreSQL
 test-asterisk: ## Tests on a private Asterisk with SIPp
 	$(PYTEST) tests/asterisk
 
-prove: ## Kill and freeze everything under running calls, again and again; a million broken messages (make prove ROUNDS=20)
+prove: ## Kill and freeze everything under running calls, again and again; a million broken messages; a minute without Postgres (make prove ROUNDS=20)
 	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
 	$(BIN)/python tests/traces/prove_floor.py
+	KEFU_TEST_STALL_SECONDS=60 $(BIN)/python -m pytest -q -s tests/postgres/test_stalled_database.py
 
 test-browser: ## Tests in Chromium
 	$(PYTEST) tests/browser

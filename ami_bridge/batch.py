@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Mapping
+from sys import getsizeof
 from typing import Any
 
 import msgspec
@@ -164,7 +165,8 @@ class Pending:
             if kind in self._dirty
         ]
         journal = self._journal()
-        size = sum(len(parameter) for _, parameter in rows) + (len(journal[-1]) if journal else 0)
+        # In memory: a single Chinese name doubles a text.
+        size = sum(getsizeof(parameter) for _, parameter in rows) + (getsizeof(journal[-1]) if journal else 0)
         batch = Batch(self._sealed, self.messages, rows, journal, self._hint(), size)
         self._clear()
         return batch

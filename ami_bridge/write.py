@@ -30,6 +30,8 @@ from .lease import Lease
 from .set_aside import is_about_rows, pieces
 
 RECONNECT_AT_MOST_S = 5.0
+SILENT_S = 5.0
+"""A commit that takes longer is told: Postgres, or the way to it, stands still."""
 Statements = Sequence[tuple[str, tuple[object, ...]]]
 Say = Callable[[str], None]
 
@@ -178,6 +180,8 @@ class Writer:
         """One transaction; tried until Postgres takes or refuses it. Raises BatchRefused and FenceLost."""
         backoff = Backoff(0.05, RECONNECT_AT_MOST_S)
         while True:
+            silent = f"Postgres has not answered for {SILENT_S:g} s"
+            patience = asyncio.get_running_loop().call_later(SILENT_S, self._tell, silent)
             try:
                 connection = await self._connected()
                 await commit_batch(connection, [self._lease.guard(), *statements])
@@ -193,6 +197,8 @@ class Writer:
             else:
                 self._tell(None)
                 return
+            finally:
+                patience.cancel()
             await backoff.wait()
 
     def _tell(self, away: str | None) -> None:
