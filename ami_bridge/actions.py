@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
-from ami_bridge.changes import CallHandled, Change, MemberSeen, PauseSeen
+from ami_bridge.changes import CallHandled, Change, MemberSeen, MembershipChanged, PauseSeen
 from ami_bridge.sending import Headers
 from crm.ledger.requests import OwnWish, Wish
 from crm.rules.agent_state import ACW
@@ -17,6 +17,9 @@ LOOK = "kefu-look-"
 """ActionIDs of lists that the floor is compared with begin so."""
 
 _OWN_WISHES = UUID("0a5b2a52-6a0b-5f0e-8f4e-3f8f0a3f7c11")
+ANSWER_SETTLES = frozenset({"reload_rules", "set_priority", "withdraw"})
+"""Wishes of which Asterisk sends no event when they come true: its answer is its word."""
+ABOUT_CALLERS = frozenset({"set_priority", "withdraw"})
 _ALREADY = {
     "add_member": "already there",
     "remove_member": "not there",
@@ -41,20 +44,42 @@ def look() -> list[Headers]:
     ]
 
 
-def headers_of(wish: Wish) -> Headers:
-    """The action that carries out a wish. What the wish lacks, Asterisk refuses in its own words."""
+def headers_of(wish: Wish, channel: str | None = None) -> Headers:
+    """The action that carries out a wish. What the wish lacks, Asterisk refuses in its own words.
+
+    `channel`: the name of the caller's channel, for wishes about a caller who waits.
+    """
+    if wish.kind == "reload_rules":
+        return {"Action": "QueueReload", "ActionID": wish.id, "Rules": "yes"}
+    if wish.kind in ABOUT_CALLERS:
+        return _about_caller(wish, channel or "")
     named = {"ActionID": wish.id, "Interface": wish.seat}
     if wish.kind == "add_member":
         penalty = str(wish.penalty or 0)
         return {"Action": "QueueAdd", **named, "Queue": wish.queue or "", "Penalty": penalty, "Paused": "false"}
     if wish.kind == "remove_member":
         return {"Action": "QueueRemove", **named, "Queue": wish.queue or ""}
+    if wish.kind == "set_penalty":
+        return {"Action": "QueuePenalty", **named, "Queue": wish.queue or "", "Penalty": str(wish.penalty or 0)}
     headers = {"Action": "QueuePause", **named, "Paused": "true" if wish.kind == "pause" else "false"}
     if wish.queue is not None:
         headers["Queue"] = wish.queue
     if wish.reason:
         headers["Reason"] = wish.reason
     return headers
+
+
+def _about_caller(wish: Wish, channel: str) -> Headers:
+    about = {"ActionID": wish.id, "Queue": wish.queue or "", "Caller": channel}
+    if wish.kind == "withdraw":
+        return {"Action": "QueueWithdrawCaller", **about, "WithdrawInfo": wish.reason or ""}
+    # Immediate is unknown to 16: it says Success, and nobody moves. Whoever asks there withdraws instead.
+    return {
+        "Action": "QueueChangePriorityCaller",
+        **about,
+        "Priority": str(wish.priority or 0),
+        "Immediate": "yes",
+    }
 
 
 def begin_after_call_work(handled: CallHandled, node: str, now: float, expiry_s: float) -> tuple[OwnWish, Headers]:
@@ -87,6 +112,9 @@ def settles(wish: Wish, change: Change) -> bool:
         return wish.kind == "pause" and change.paused and (change.reason or None) == (wish.reason or None)
     if isinstance(change, MemberSeen) and (wish.seat, wish.queue) == (change.seat, change.queue):
         return wish.kind == ("add_member" if change.present else "remove_member")
+    if isinstance(change, MembershipChanged) and wish.kind == "set_penalty":
+        row = change.membership
+        return (wish.seat, wish.queue, wish.penalty) == (row.seat, row.queue, row.penalty)
     return False
 
 

@@ -133,6 +133,7 @@ class Bridge:
             expiry_s=settings.wish_expiry_seconds,
             after_call_work=settings.after_call_work,
             refused=self.watch.pause_refused,
+            channel_of=self.watch.floor.channel_name,
             say=self._say,
         )
         self.keeping = Keeping(

@@ -22,8 +22,8 @@ from crm.ledger.requests import CLAIM, GIVE_UP, STILL_SENT, OwnWish, Settlement,
 from crm.ledger.statement import Row
 from crm.rules.agent_state import ACW
 
-from .actions import already_so, begin_after_call_work, headers_of, settles
-from .changes import CallHandled, Change, MemberSeen, PauseSeen
+from .actions import ABOUT_CALLERS, ANSWER_SETTLES, already_so, begin_after_call_work, headers_of, settles
+from .changes import CallHandled, Change, MemberSeen, MembershipChanged, PauseSeen
 from .lease import Lease
 from .listener import Listener
 from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
@@ -45,7 +45,7 @@ class _Open(Struct):
 
 class Outbox:
     """The wishes of one node. `reactions` belong into the watch; `run` is a task. refused: is told the seat and when,
-    as soon as an after-call work pause cannot be."""
+    as soon as an after-call work pause cannot be; channel_of: the name of a caller's channel, by its Uniqueid."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Outbox:
         expiry_s: float,
         after_call_work: bool,
         refused: Callable[[str, float], None] = lambda seat, now: None,
+        channel_of: Callable[[str], str | None] = lambda uniqueid: None,
         say: Callable[[str], None],
     ) -> None:
         self.settled = 0
@@ -67,6 +68,7 @@ class Outbox:
         self._expiry_s = expiry_s
         self._after_call_work = after_call_work
         self._refused = refused
+        self._channel_of = channel_of
         self._say = say
         self._open: dict[str, _Open] = {}
         self._woken = asyncio.Event()
@@ -75,7 +77,8 @@ class Outbox:
     @property
     def reactions(self) -> dict[type[Change], Reaction]:
         """What the watch asks us at once: a call is done, a pause or a membership was seen."""
-        settling: dict[type[Change], Reaction] = {PauseSeen: self.settle, MemberSeen: self.settle}
+        seen = (PauseSeen, MemberSeen, MembershipChanged)
+        settling: dict[type[Change], Reaction] = dict.fromkeys(seen, self.settle)
         return settling | {CallHandled: self.begin_after_call_work} if self._after_call_work else settling
 
     def begin_after_call_work(self, change: Change, now: float) -> Iterable[Row]:
@@ -153,7 +156,11 @@ class Outbox:
             if not rows:
                 return
             for wish in map(_wish, rows):
-                why = self._send(wish, headers_of(wish))
+                channel = self._channel_of(wish.seat) if wish.kind in ABOUT_CALLERS else ""
+                if channel is None:
+                    why: str | None = "the caller is no longer on the line"
+                else:
+                    why = self._send(wish, headers_of(wish, channel))
                 if why is not None:
                     self._noted(Settlement(wish.id, wish.seat, "refused", time.time(), why))
 
@@ -186,7 +193,10 @@ class Outbox:
         if answer.cancelled() or isinstance(answer.exception(), AnswerLost):
             return
         said = read_answer(answer.result())
-        if said.ok or wish.id not in self._open:
+        if wish.id not in self._open or (said.ok and wish.kind not in ANSWER_SETTLES):
+            return
+        if said.ok:
+            self._noted(self._close(wish, "confirmed", time.time(), None))
             return
         if already_so(wish, said.message):
             self._noted(self._close(wish, "confirmed", time.time(), said.message))

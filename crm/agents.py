@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
 from .rules.agent_state import Asked, Seen, Shown, agent_state
+from .rules.personal_queues import LIKE as PERSONAL
 from .rules.skills import OWN_AT_MOST
 from .tables.agents import ROLES, Agent, AgentQueue, SeatSession
 from .tables.postures import Membership, Posture
@@ -194,10 +195,11 @@ async def _open_wishes(session: AsyncSession) -> dict[tuple[str | None, str | No
 
 
 async def _queues(session: AsyncSession) -> dict[tuple[str | None, str | None], list[str]]:
-    rows = await session.scalars(select(Membership).where(Membership.left_at.is_(None)).order_by(Membership.queue))
+    standing = select(Membership).where(Membership.left_at.is_(None), Membership.queue.not_like(PERSONAL))
+    rows = await session.scalars(standing.order_by(Membership.queue))
     found: dict[tuple[str | None, str | None], list[str]] = {}
-    for standing in rows:
-        found.setdefault((standing.node, standing.seat), []).append(standing.queue)
+    for row in rows:
+        found.setdefault((row.node, row.seat), []).append(row.queue)
     return found
 
 

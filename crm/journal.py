@@ -30,6 +30,11 @@ _BLOCKS = text(
     "SELECT first_at, last_at, block FROM journal WHERE node = :node AND first_at < :until AND first_at >= :earliest "
     "AND last_at >= :since AND linkedids && :linkedids ORDER BY first_at, fence, number"
 )
+_SPAN = text(
+    "SELECT first_at, block FROM journal WHERE node = :node AND first_at < :until AND first_at >= :earliest "
+    "AND last_at >= :since ORDER BY first_at, fence, number"
+)
+_MEMBER = b"Event: QueueMember"
 # A batch is at most this long: its first message may be so much older than one inside it.
 _LONGEST_BATCH = timedelta(hours=1)
 
@@ -86,10 +91,17 @@ async def messages(
     return [heard for row in rows for heard in unpacked(row.block, row.first_at.timestamp())]
 
 
-def unpacked(block: bytes, at: float) -> Iterator[Heard]:
-    """The messages of one block. at: for those without a time of their own."""
+async def member_rows(session: AsyncSession, node: str, since: datetime, until: datetime) -> list[Heard]:
+    """What Asterisk said of queue members in a span, in the order heard: each is a member's whole state."""
+    asked = {"node": node, "since": since, "until": until, "earliest": since - _LONGEST_BATCH}
+    rows = await session.execute(_SPAN, asked)
+    return [heard for row in rows for heard in unpacked(row.block, row.first_at.timestamp(), _MEMBER)]
+
+
+def unpacked(block: bytes, at: float, beginning: bytes = b"") -> Iterator[Heard]:
+    """The messages of one block that begin so. at: for those without a time of their own."""
     for raw in zlib.decompress(block).split(b"\r\n\r\n"):
-        if not raw.strip():
+        if not raw.strip() or not raw.startswith(beginning):
             continue
         lines = raw.decode("utf-8", "replace").split("\r\n")
         headers = [(key, value) for key, _, value in (line.partition(": ") for line in lines)]

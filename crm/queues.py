@@ -11,11 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
+from .rules.personal_queues import is_personal
 from .tables.queues import Queue
 
 NAME = re.compile(r"[\w.-]{1,80}")
 
-# A queue that Asterisk has and our table lacks is shown all the same, under its bare name.
+# A queue that Asterisk has and our table lacks is shown all the same, under its bare name; a seat's own queue is not.
 _LISTED = text(
     """
 WITH waiting AS (
@@ -27,7 +28,8 @@ standing AS (
               FROM membership LEFT JOIN posture USING (node, seat)
              WHERE membership.left_at IS NULL AND (CAST(:node AS text) IS NULL OR node = :node)) AS members
      GROUP BY queue, word),
-named AS (SELECT name FROM queue UNION SELECT queue FROM waiting UNION SELECT queue FROM standing)
+named AS (SELECT name FROM queue UNION SELECT queue FROM waiting WHERE queue NOT LIKE 'seat-%'
+          UNION SELECT queue FROM standing WHERE queue NOT LIKE 'seat-%')
 SELECT named.name, coalesce(queue.title_en, named.name) AS title_en, coalesce(queue.title_zh, named.name) AS title_zh,
        queue.service_level_s, coalesce(waiting.waiting, 0) AS waiting,
        round(extract(epoch FROM clock_timestamp() - waiting.first_at)::numeric, 1)::float8 AS longest_wait_s,
@@ -66,15 +68,22 @@ async def define(
     title_en: str | None = None,
     title_zh: str | None = None,
     service_level_s: int | None = None,
+    last_agent_s: int | None = None,
+    announce_wait: bool | None = None,
 ) -> None:
     """Name a queue that asterisk-conf has, or rename it; what is not given stays, or is the name itself and 20 s."""
     if not NAME.fullmatch(name):
         raise Refusal(f"queue {name!r} cannot be: write its name as in queues.conf, letters, digits, '.', '_' and '-'")
-    given: dict[str, Any] = {
-        key: value
-        for key, value in (("title_en", title_en), ("title_zh", title_zh), ("service_level_s", service_level_s))
-        if value is not None
+    said = {
+        "title_en": title_en,
+        "title_zh": title_zh,
+        "service_level_s": service_level_s,
+        "last_agent_s": last_agent_s,
+        "announce_wait": announce_wait,
     }
+    if is_personal(name):
+        raise Refusal(f"queue {name!r} belongs to one seat: choose another name for a queue of the center")
+    given: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
     fresh = {"title_en": name, "title_zh": title_en or name, "service_level_s": 20, **given}
     row = insert(Queue).values(name=name, **fresh)
     there = row.on_conflict_do_update(index_elements=["name"], set_=given) if given else row.on_conflict_do_nothing()

@@ -49,8 +49,9 @@ SELECT clock_timestamp() AS now,
            coalesce(today.answered, 0) AS answered, coalesce(today.in_time, 0) AS in_time,
            coalesce(today.abandoned, 0) AS abandoned, coalesce(today.short, 0) AS short,
            coalesce(standing.seats, 0) AS seats, coalesce(standing.ready, 0) AS ready
-      FROM (SELECT name FROM queue UNION SELECT queue FROM membership WHERE left_at IS NULL
-            UNION SELECT queue FROM wait WHERE left_at IS NULL) AS named
+      FROM (SELECT name FROM queue
+            UNION SELECT queue FROM membership WHERE left_at IS NULL AND queue NOT LIKE 'seat-%'
+            UNION SELECT queue FROM wait WHERE left_at IS NULL AND queue NOT LIKE 'seat-%') AS named
       LEFT JOIN queue ON queue.name = named.name
       LEFT JOIN LATERAL (
            SELECT count(*) FILTER (WHERE left_at IS NULL) AS waiting,
@@ -62,7 +63,16 @@ SELECT clock_timestamp() AS now,
                   count(*) FILTER (WHERE outcome = 'abandoned') AS abandoned,
                   count(*) FILTER (WHERE outcome = 'abandoned' AND left_at - entered_at
                                    < make_interval(secs => :short_s)) AS short
-             FROM wait WHERE wait.queue = named.name AND entered_at >= :midnight) AS today ON true
+             FROM (SELECT entered_at, left_at, outcome FROM wait
+                    WHERE wait.queue = named.name AND entered_at >= :midnight
+                    UNION ALL
+                   /* who was served by the last agent, from that seat's own queue, had come for this one */
+                   SELECT wait.entered_at, wait.left_at, wait.outcome
+                     FROM routing JOIN conversation c ON c.node = routing.node AND c.linkedid = routing.linkedid
+                     JOIN wait ON wait.conversation_id = c.id AND wait.queue LIKE 'seat-%'
+                      AND coalesce(wait.outcome, 'waits') IN ('answered', 'abandoned', 'waits')
+                    WHERE routing.queue = named.name AND routing.decided_at >= :midnight
+                      AND routing.last_seat IS NOT NULL) AS stays) AS today ON true
       LEFT JOIN LATERAL (
            SELECT count(*) AS seats, count(*) FILTER (WHERE posture.word = 'ready') AS ready
              FROM membership LEFT JOIN posture USING (node, seat)
@@ -80,7 +90,11 @@ SELECT clock_timestamp() AS now,
            CASE WHEN talk.started_at IS NOT NULL THEN 'talking' WHEN waiting.entered_at IS NOT NULL THEN 'waiting'
                 ELSE 'other' END AS what,
            coalesce(talk.started_at, waiting.entered_at, conversation.started_at) AS since,
-           coalesce(talk.queue, waiting.queue) AS queue
+           CASE WHEN coalesce(talk.queue, waiting.queue) LIKE 'seat-%' THEN (
+                  SELECT routing.queue FROM routing
+                   WHERE routing.node = conversation.node AND routing.linkedid = conversation.linkedid
+                   ORDER BY decided_at DESC LIMIT 1)
+                ELSE coalesce(talk.queue, waiting.queue) END AS queue
       FROM conversation
       LEFT JOIN LATERAL (
            SELECT segment.started_at, segment.queue, coalesce(agent.name, segment.seat) AS agent

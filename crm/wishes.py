@@ -20,6 +20,10 @@ OPPOSITES = {
     "unpause": ("pause", "unpause"),
     "add_member": ("add_member", "remove_member"),
     "remove_member": ("add_member", "remove_member"),
+    "set_penalty": ("set_penalty",),
+    "reload_rules": ("reload_rules",),
+    "set_priority": ("set_priority", "withdraw"),
+    "withdraw": ("set_priority", "withdraw"),
 }
 _now = func.clock_timestamp(type_=DateTime(timezone=True))
 
@@ -52,12 +56,14 @@ async def ask(
     queue: str | None = None,
     reason: str | None = None,
     penalty: int | None = None,
+    priority: int | None = None,
     conversation_id: UUID | None = None,
 ) -> PbxRequest:
     """Write the wish, or return the open one that says the same. Call `take_turn` before reading what it rests on."""
+    said = (kind, reason, penalty, priority)
     for known in reversed(await open_of(session, node, seat)):
         if known.kind in OPPOSITES[kind] and known.queue == queue:
-            if (known.kind, known.reason) == (kind, reason):
+            if (known.kind, known.reason, known.penalty, known.priority) == said:
                 return known
             break  # the last word about it was another one: asked for anew, it is carried out after that
     wish = PbxRequest(
@@ -67,6 +73,7 @@ async def ask(
         queue=queue,
         reason=reason,
         penalty=penalty,
+        priority=priority,
         asked_by=asked_by,
         conversation_id=conversation_id,
         expires_at=_now + timedelta(seconds=expiry_s),

@@ -151,6 +151,11 @@ class Floor:
         sight.lost(self.facts, self._estimate(now), now)
         return self._conclude(self._estimate(now))
 
+    def channel_name(self, uniqueid: str) -> str | None:
+        """What Asterisk calls a channel that is on the line now."""
+        known = self.facts.channels.get(uniqueid)
+        return None if known is None else known.name
+
     def pause_refused(self, seat: str, now: float) -> list[Change]:
         """The after-call work pause of this seat did not leave, or Asterisk refused it."""
         known = self.facts.seats.get(seat)

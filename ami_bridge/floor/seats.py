@@ -197,6 +197,8 @@ def _stand(facts: Facts, seat: Seat, known: Member | None, event: MemberState, a
         facts.say(MembershipChanged(known.row))
     elif event.news == "added":
         facts.say(MemberSeen(seat.name, event.queue, True, at))
+    elif event.news == "penalty":  # the same once more: somebody asked for it, and waits for this word
+        facts.say(MembershipChanged(known.row))
     known.at = at
     if event.paused:
         if event.reason is not None or not was_paused:

@@ -15,7 +15,7 @@ import click
 from crm.refusals import Refusal
 
 HELP = {
-    "agent": "List agents, add one, ask for a pause.",
+    "agent": "List agents, add one, ask for a pause, set skills, explain.",
     "bridge": "Watch an Asterisk over AMI, carry out wishes, replay recordings.",
     "conversation": "List calls, explain one.",
     "db": "Make or upgrade the tables, load demo data.",
@@ -23,10 +23,10 @@ HELP = {
     "doctor": "Probe each hop from trunk to card, and name what is broken.",
     "init": "Write settings, and install asterisk-conf into an existing Asterisk.",
     "ivr": "Serve the voice menus, check and play them without a phone.",
-    "number": "Write phone numbers in one spelling.",
+    "number": "Block and allow callers by number, write a number in E.164.",
     "pbx": "Check asterisk-conf, run a private Asterisk.",
     "prompts": "Build and check the spoken prompts.",
-    "queue": "List queues: who waits, who could answer; name one.",
+    "queue": "List queues, name one; what skills they need, and who is rung when.",
     "queue-log": "Take a history of queue_log into the ledger.",
     "report": "Hold the ledger against Asterisk's own files.",
     "up": "Start everything, and keep it running.",

@@ -9,6 +9,8 @@ import click
 
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_table, say
+from .routing import skill
+from .why import explain
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -25,7 +27,7 @@ POLL_S = 0.2  # the net below the notification
 
 @click.group()
 def agent() -> None:
-    """List agents, add one, ask for a pause."""
+    """List agents, add one, ask for a pause, set skills, explain who gets calls."""
 
 
 @agent.command("list")
@@ -88,6 +90,10 @@ def add(
         print_json({"login": login})
     else:
         say(f"added {login}")
+
+
+agent.add_command(skill)
+agent.add_command(explain)
 
 
 @agent.command()

@@ -1,4 +1,4 @@
-"""`kefu queue`: what queues are called, who waits now, and who could answer."""
+"""`kefu queue`: what queues are called, who waits now, and who could answer. More in routing.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_table, say
+from .routing import credit, need, rules
 
 
 @click.group()
@@ -42,6 +43,10 @@ def list_(node: str | None, database_url: str | None, as_json: bool) -> None:
 @option("--title-zh", metavar="TEXT", help="What Chinese screens call it (default: the English title).")
 @option("--service-level", "service_level_s", type=click.IntRange(1, 3600), metavar="S",
         help="An answer within so many seconds counts as in time (default: 20).")  # fmt: skip
+@option("--last-agent", "last_agent_s", type=click.IntRange(0, 120), metavar="S",
+        help="So long callers wait for the agent who served them last, before all others (default: 0).")  # fmt: skip
+@option("--announce-wait/--no-announce-wait", default=None,
+        help="Tell callers their place and an honest range before they wait (default: yes).")  # fmt: skip
 @database_option
 @json_option
 def name_(
@@ -49,6 +54,8 @@ def name_(
     title: str | None,
     title_zh: str | None,
     service_level_s: int | None,
+    last_agent_s: int | None,
+    announce_wait: bool | None,
     database_url: str | None,
     as_json: bool,
 ) -> None:
@@ -59,10 +66,22 @@ def name_(
 
     async def work(database: Database, _: Settings) -> None:
         async with database.transaction() as session:
-            await queues.define(session, name, title_en=title, title_zh=title_zh, service_level_s=service_level_s)
+            await queues.define(
+                session,
+                name,
+                title_en=title,
+                title_zh=title_zh,
+                service_level_s=service_level_s,
+                last_agent_s=last_agent_s,
+                announce_wait=announce_wait,
+            )
 
     with_database(work, database_url=database_url)
     if as_json:
         print_json({"name": name})
     else:
         say(f"named {name}")
+
+
+for more in (need, rules, credit):
+    queue.add_command(more)

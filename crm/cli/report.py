@@ -10,6 +10,7 @@ import click
 
 from .options import database_option, json_option, node_option, option, with_database
 from .output import print_json, print_table, say
+from .wait_predictions import wait_predictions
 
 if TYPE_CHECKING:
     from crm.database import Database
@@ -23,7 +24,10 @@ _COLUMNS = ("reason", "at", "call", "source", "what", "ledger", "file")
 
 @click.group()
 def report() -> None:
-    """Hold the ledger against Asterisk's own files."""
+    """Hold the ledger against Asterisk's own files, and what was foretold against what came."""
+
+
+report.add_command(wait_predictions)
 
 
 @report.command()

@@ -1,6 +1,7 @@
-"""An agent sits down: the session is opened and Asterisk is asked to add the seat to the agent's queues.
+"""An agent sits down: the session is opened and Asterisk is asked to add the seat to the agent's queues and to its own.
 
-Done twice, it is done once. Whether the seat really stands in the queues is told by the floor, not here.
+In each queue the seat stands with the penalty of its agent's skills; where they will never do, it is not added. Done
+twice, it is done once. Whether the seat really stands in the queues is told by the floor, not here.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import agents, wishes
+from crm import agents, skills, wishes
 from crm.hints import hint_live
 from crm.refusals import Refusal
+from crm.rules.personal_queues import personal_queue
 from crm.tables.agents import Agent, SeatSession
 from crm.tables.postures import Membership
 
@@ -43,15 +45,18 @@ async def sign_in_to_seat(
             )
         )
     )
-    for served in await agents.queues_of(session, agent_id):
-        if served.queue not in standing:
+    wanted = await skills.penalties_of(session, agent_id)
+    if wanted and (own := personal_queue(seat)) is not None:
+        wanted[own] = 0
+    for queue, penalty in wanted.items():
+        if queue not in standing and penalty is not None:
             await wishes.ask(
                 session,
                 node=node,
                 seat=seat,
                 kind="add_member",
-                queue=served.queue,
-                penalty=served.penalty,
+                queue=queue,
+                penalty=penalty,
                 asked_by=agent.login,
                 expiry_s=expiry_s,
             )

@@ -8,7 +8,7 @@ from .statement import Key, Moment, Row, Statement, upsert
 
 
 class Wish(Struct, frozen=True):
-    """A wish as the outbox claims it."""
+    """A wish as the outbox claims it. About a caller who waits, `seat` is the Uniqueid of the caller's channel."""
 
     id: str
     kind: str
@@ -18,6 +18,7 @@ class Wish(Struct, frozen=True):
     penalty: int | None
     conversation_id: str | None
     sent_at: float
+    priority: int | None = None
 
 
 class OwnWish(Row):
@@ -60,7 +61,7 @@ SETTLEMENTS = Statement(
 
 _AS_WISH = (
     "id::text, kind, seat, queue, reason, penalty, conversation_id::text, "
-    "extract(epoch FROM sent_at)::double precision AS sent_at"
+    "extract(epoch FROM sent_at)::double precision AS sent_at, priority"
 )
 CLAIM = (
     "WITH chosen AS (SELECT id FROM pbx_request WHERE node = %(node)s AND state = 'wanted' "  # noqa: S608 - constants
@@ -68,7 +69,8 @@ CLAIM = (
     "ORDER BY wanted_at, id LIMIT 50 FOR UPDATE SKIP LOCKED), "
     "claimed AS (UPDATE pbx_request SET state = 'sent', sent_at = clock_timestamp() "
     f"WHERE id IN (SELECT id FROM chosen) RETURNING wanted_at, {_AS_WISH}) "
-    "SELECT id, kind, seat, queue, reason, penalty, conversation_id, sent_at FROM claimed ORDER BY wanted_at, id"
+    "SELECT id, kind, seat, queue, reason, penalty, conversation_id, sent_at, priority FROM claimed "
+    "ORDER BY wanted_at, id"
 )
 """Wanted wishes become sent, oldest first, while the fence is ours; the claim is committed before a byte leaves."""
 

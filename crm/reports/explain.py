@@ -1,7 +1,7 @@
 """Why does the ledger say this of a call? Its timeline, with what Asterisk said behind each line.
 
-Rows come from the ledger, menus from visits, cards from pops, asks from wishes, events from the journal's blocks of the
-conversation's span. Called by `kefu conversation explain`.
+Rows come from the ledger, menus from visits, cards from pops, asks from wishes, who was rung and why from the routing
+story, events from the journal's blocks of the conversation's span. Called by `kefu conversation explain`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from crm.ledger.statement import select_rows
 from crm.refusals import Refusal
 
 from .ledger_calls import LedgerCall, read_call
+from .routing_story import Story, routing_story
 from .timeline import Happening, belongs, in_order, of_holds, of_ledger, put_behind
 
 AROUND = timedelta(seconds=5)
@@ -55,6 +56,7 @@ class Explained(Struct, frozen=True):
     timeline: list[Happening]
     heard: int
     further: int
+    routing: Story
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -71,6 +73,7 @@ class Explained(Struct, frozen=True):
                 }
                 for line in self.timeline
             ],
+            "routing": self.routing.document(),
             "messages_heard": self.heard,
             "further_messages": self.further,
             "started_at": _iso(row.started_at),
@@ -87,8 +90,10 @@ async def explain(session: AsyncSession, identity: str, node: str) -> Explained:
     heard = await _heard(session, call, since, until)
     timeline = of_ledger(call) + of_holds(call, heard)
     timeline += await _besides(session, call, since, until)
+    routing = await routing_story(session, call)
+    timeline += routing.timeline()
     further = put_behind(timeline, heard)
-    return Explained(call, in_order(timeline), len(heard), further)
+    return Explained(call, in_order(timeline), len(heard), further, routing)
 
 
 async def _found(session: AsyncSession, identity: str, node: str) -> Conversation:
@@ -152,7 +157,9 @@ def _menu(visit: Any) -> list[Happening]:
     for step in visit.steps:
         pressed = f": pressed {step['pressed']}" if step.get("pressed") else ""
         heard = f" {step['prompt']}" if step.get("prompt") else ""
-        found.append(Happening(begun + float(step.get("at_s") or 0.0), "menu", f"{step.get('step')}{heard}{pressed}"))
+        why = f": {step['why']}" if step.get("why") else ""
+        told = f"{step.get('step')}{heard}{pressed}{why}"
+        found.append(Happening(begun + float(step.get("at_s") or 0.0), "menu", told))
     if visit.ended_at is not None:
         found.append(Happening(visit.ended_at.timestamp(), "menu", f"left the flow: {visit.ending}"))
     return found

@@ -93,6 +93,55 @@ def allowed(of: Sequence[Step], waited_s: float) -> int:
     return reached * A_STEP + OWN_AT_MOST
 
 
+class Fit(Struct, frozen=True):
+    """An agent of a queue: login, what they can, their own penalty there."""
+
+    login: str
+    skills: Mapping[str, int]
+    own: int = 0
+
+
+class Row(Struct, frozen=True):
+    """One line of the truth table: callers who have waited from `from_s` to `until_s` (None: without end).
+
+    `rung`: login → penalty, lowest first; `held_back`: login → why not yet, or never.
+    """
+
+    from_s: int
+    until_s: int | None
+    needed: Mapping[str, int]
+    rung: Mapping[str, int]
+    held_back: Mapping[str, str]
+
+
+def truth_table(of: Sequence[Step], agents: Sequence[Fit]) -> list[Row]:
+    """Who may be rung after how much waiting, and why the others may not."""
+    moments = list(of) or [Step(0, 0, {})]
+    table = []
+    for step, then in zip(moments, [*moments[1:], None], strict=True):
+        rung: dict[str, int] = {}
+        held: dict[str, str] = {}
+        for agent in agents:
+            at = penalty(agent.skills, of, agent.own)
+            if at is not None and at <= allowed(of, step.after_s):
+                rung[agent.login] = at
+            else:
+                when = "never" if at is None else f"from {moments[step_of(at)].after_s} s on"
+                held[agent.login] = f"{', '.join(missing(agent.skills, step))}: {when}"
+        ordered = dict(sorted(rung.items(), key=lambda each: (each[1], each[0])))
+        table.append(Row(step.after_s, then.after_s if then else None, step.levels, ordered, held))
+    return table
+
+
+def rules_file(queues: Mapping[str, Sequence[Step]]) -> str:
+    """The text of queuerules_needs.conf: one rule for each queue whose needs fall with time."""
+    parts = ["; Written by `kefu queue rules --write`: change the needs (`kefu queue need`), not this file.\n"]
+    for queue, of in sorted(queues.items()):
+        lines = [f"penaltychange => {after_s},{most}\n" for after_s, most in queue_rule(of)]
+        parts.append(f"\n[{queue}]\n" + "".join(lines))
+    return "".join(parts)
+
+
 def _level(falling: Mapping[int, int], at: int) -> int:
     return falling[max(after_s for after_s in falling if after_s <= at)]
 
