@@ -89,7 +89,7 @@ def dial_begin(facts: Facts, event: DialBegin, at: float) -> None:
     if event.exten is not None and event.exten not in _NO_NUMBER:
         calls.learn_dialled(facts, source, event.exten)
     if source.seat is not None and source.half:
-        _phone_behind(facts, source, dest)
+        phone_behind(facts, source, dest)
     elif source.consult or dest.consult:
         dest.consult, dest.asks_for = True, source.asks_for
         if dest.seat is not None and source.asks_for is not None:
@@ -183,7 +183,7 @@ def _out_of_bridge(facts: Facts, channel: Channel) -> None:
         facts.bridges.pop(bridge.id, None)
 
 
-def _phone_behind(facts: Facts, source: Channel, dest: Channel) -> None:
+def phone_behind(facts: Facts, source: Channel, dest: Channel) -> None:
     """A Local member rings its phone: the phone is the seat, the pair only the wire to it."""
     for half in (source, source.partner):
         if half is not None:

@@ -7,6 +7,8 @@ an event under way, which would say better how it ended. Called by snapshot.py a
 
 from __future__ import annotations
 
+import math
+
 from ami_bridge.changes import Corrected
 from ami_bridge.events.lists import CoreShowChannel
 from ami_bridge.events.queues import MemberState
@@ -32,23 +34,27 @@ def raise_one(
 
 
 def believe(facts: Facts) -> None:
-    """A first list is over: what it shows otherwise than it was known before sight was lost is so."""
+    """A first list is over: what it shows otherwise than it was known before sight was lost is so. So is a seat's or a
+    caller's place in a queue that it does not show: a late word about it is still taken."""
     doubts = list(facts.doubts)
     facts.doubts.clear()
     for doubt in doubts:
-        if doubt.said is None or _heard_of(facts, doubt.about) > facts.found_at:
+        if _heard_of(facts, doubt) > facts.found_at:
             facts.doubts.append(doubt)
         else:
             _settle_one(facts, doubt)
 
 
-def _heard_of(facts: Facts, about: Channel | Call | Stay | Member | Seat) -> float:
-    """When that was last heard of which a row can show otherwise. A member's row shows its device, too."""
-    if isinstance(about, Channel):
-        return about.bridge_at
-    if isinstance(about, Seat):
-        return about.device_at
-    return max(about.at, facts.seat(about.row.seat).device_at) if isinstance(about, Member) else 0.0
+def _heard_of(facts: Facts, doubt: Doubt) -> float:
+    """When that was last heard of which the list says otherwise. A member's row shows its device, too."""
+    about = doubt.about
+    if isinstance(about, Member):
+        return about.at if doubt.said is None else max(about.at, facts.seat(about.row.seat).device_at)
+    if isinstance(about, Stay):
+        return about.row.entered_at
+    if doubt.said is None:
+        return math.inf
+    return about.bridge_at if isinstance(about, Channel) else about.device_at if isinstance(about, Seat) else math.inf
 
 
 def settle(facts: Facts, clock: float) -> None:

@@ -74,9 +74,13 @@ def lost_leg(facts: Facts, channel: Channel, at: float, cause: int) -> None:
 
 
 def _next_party(facts: Facts, call: Call, at: float) -> None:
-    """The seat that began an internal call has sent the other one on: whom it talked with is the party from now on."""
-    for talk in reversed(call.past_talks):
-        leg = call.channels.get(talk.row.seat_uniqueid or "")
+    """The seat that began an internal call has sent the other one on: whom it talked with is the party from now on.
+
+    Where even that was not seen, it is who is on the phone the longest.
+    """
+    known = [call.channels.get(talk.row.seat_uniqueid or "") for talk in reversed(call.past_talks)]
+    unseen = [leg for leg in call.channels.values() if not leg.rings] if call.lost else []
+    for leg in (*known, *sorted(unseen, key=lambda leg: leg.known_at)):
         if leg is not None:
             call.parties[leg.uniqueid] = leg
             talks.review(facts, {call.row.id: call}, at)
@@ -93,13 +97,15 @@ def _talks_until(call: Call, seat: str, at: float) -> bool:
 def end(facts: Facts, call: Call, at: float) -> None:
     """Close the conversation and all that still goes on in it."""
     row = call.row
-    calls.confirm(facts, call)
+    if not (call.lost and call.unsaid):  # a seat lifted its phone, and nobody saw what for: no conversation
+        calls.confirm(facts, call)
     row.ended_at = max(at, row.started_at)
     talks.end_all(facts, call, at)
     rings.end_all(facts, call, at)
     stays.end_all(facts, call, at)
     row.outcome, row.ended_by = _outcome(facts, call), _ended_by(call)
-    facts.say(ConversationEnded(row))
+    if not call.unsaid:
+        facts.say(ConversationEnded(row))
     facts.endings.append((at + LINGER_S, call))
 
 
@@ -108,7 +114,7 @@ def look_again(facts: Facts) -> None:
     for call in facts.revised.values():
         row = call.row
         outcome, ended_by = _outcome(facts, call), _ended_by(call)
-        if (outcome, ended_by) != (row.outcome, row.ended_by):
+        if (outcome, ended_by) != (row.outcome, row.ended_by) and not call.unsaid:
             row.outcome, row.ended_by = outcome, ended_by
             facts.say(ConversationEnded(row))
     facts.revised = {}

@@ -16,6 +16,8 @@ def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, cont
     """The channel of this Uniqueid, new or known; None when it is known to be gone."""
     channel = facts.channels.get(uniqueid)
     if channel is not None:
+        if channel.seat is None and not channel.half and context.startswith(SEAT_CONTEXT):
+            sit(facts, channel, channel.base)
         if channel.call is None or channel.linkedid != linkedid:
             channel.linkedid = linkedid
             _belong(facts, channel)
@@ -33,6 +35,11 @@ def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, cont
         sit(facts, channel, seat)
     _belong(facts, channel)
     return channel
+
+
+def has_own_number(name: str, number: str | None) -> bool:
+    """Whether this is a phone that calls by the name it has in the configuration: a seat, never a trunk."""
+    return number is not None and number.isdecimal() and base_of_channel(name).endswith(f"/{number}")
 
 
 def sit(facts: Facts, channel: Channel, seat: str) -> None:

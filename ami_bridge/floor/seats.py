@@ -42,8 +42,7 @@ def member(facts: Facts, event: MemberState, at: float) -> None:
     if known is not None and not newer(at, known.at):
         return
     if event.state_interface is not None:
-        facts.sits.setdefault(event.state_interface, seat.name)
-        seat.watched = event.state_interface
+        _watch(facts, seat, event.state_interface)
     if event.news == "removed":
         leave(facts, seat, event.queue, at)
         return
@@ -217,6 +216,21 @@ def leave(facts: Facts, seat: Seat, queue: str, at: float) -> None:
         known.row.left_at = max(at, known.row.joined_at)
         facts.say(MembershipChanged(known.row))
     facts.say(MemberSeen(seat.name, queue, False, at))
+
+
+def _watch(facts: Facts, seat: Seat, device: str) -> None:
+    """This device is the seat's phone, and no seat of its own, for which it was held until a queue said so."""
+    seat.watched = device
+    known = facts.seats.get(facts.sits.setdefault(device, seat.name))
+    if known is None or known is seat or known.name != device or known.members:
+        return
+    facts.sits[device] = seat.name
+    for leg in known.channels.values():
+        leg.seat = seat.name
+    seat.channels.update(known.channels)
+    known.channels.clear()
+    known.seen = False
+    facts.touched[known.name] = known
 
 
 def _device(seat: Seat, state: str, at: float) -> None:

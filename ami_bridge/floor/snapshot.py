@@ -18,7 +18,7 @@ from . import calls, channels, doubts, legs, rings, seats, stays, talks
 from .facts import SET_BACK_S, Call, Channel, Facts, Look, Ring, Stay
 
 YOUNG_S = 1.0
-_RINGING = 5
+_RINGING, _UP = 5, 6
 _WAIT_IS_WHOLE_S = 2.0
 
 
@@ -80,23 +80,31 @@ def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
     known = facts.channels.get(event.uniqueid)
     if event.uniqueid in facts.gone:
         return  # rows carry no time, so one that is heard again must not raise the dead
-    if known is None:
-        # A leg that was rung runs no dialplan: it stands where its kind begins. One that called may have been sent on.
-        context = event.context if event.linkedid != event.uniqueid else ""
-        leg = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at, context)
-        if leg is None:
-            return
-        leg.known_at = at - event.duration_s
-        leg.caller, leg.caller_name = event.caller, event.caller_name
-        if event.bridge is not None:
-            channels.put_into(facts, leg, event.bridge, at, guessed=True)
-    else:
-        leg = known
-        legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
-        if event.bridge != (leg.bridge.id if leg.bridge else None):
-            doubts.raise_one(facts, leg, at, _last_seen(facts, look, at), event)
+    # A leg that was rung runs no dialplan: it stands where its kind begins. One that called may have been sent on.
+    begun_here = event.linkedid != event.uniqueid or legs.has_own_number(event.channel, event.caller)
+    context = event.context if begun_here else ""
+    leg = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at, context)
+    if leg is None:
+        return
+    if known is None or leg.call is None:
+        leg.known_at = min(leg.known_at, at - event.duration_s)
+    leg.caller, leg.caller_name = leg.caller or event.caller, leg.caller_name or event.caller_name
+    if leg.call is not None and leg.call.first == leg.uniqueid:
+        calls.learn_caller(facts, leg.call, event.caller, event.caller_name)
+    if known is None and event.bridge is not None:
+        channels.put_into(facts, leg, event.bridge, at, guessed=True)
+    elif event.bridge != (leg.bridge.id if leg.bridge else None):
+        doubts.raise_one(facts, leg, at, _last_seen(facts, look, at), event)
     leg.rings = event.state == _RINGING
+    if event.state == _UP and "channels" in facts.first_looks:
+        _answered_unseen(facts, leg, at)
     leg.listed = _mark(look)
+
+
+def _answered_unseen(facts: Facts, leg: Channel, at: float) -> None:
+    ring = facts.rings.get(leg.uniqueid)
+    if ring is not None and ring.row.outcome is None and ring.row.started_at <= facts.found_at:
+        rings.dial_ended(facts, ring, "ANSWER", at)
 
 
 def complete(facts: Facts, event: ListComplete, at: float) -> None:
@@ -111,6 +119,8 @@ def complete(facts: Facts, event: ListComplete, at: float) -> None:
     sweep = {"channels": _sweep_channels, "queues": _sweep_queues, "devices": _sweep_devices}.get(event.listed)
     if sweep is not None:
         sweep(facts, look, at)
+    if look.first:
+        doubts.believe(facts)
     facts.first_looks.discard(event.listed)
     facts.looks.pop(event.listed, None)
 
@@ -134,7 +144,7 @@ def _old_enough(facts: Facts, look: Look, known_at: float) -> bool:
     before Asterisk's clock was set back."""
     if known_at > look.began_at + SET_BACK_S:
         return True
-    return known_at <= facts.found_at if look.first else known_at < look.began_at - YOUNG_S
+    return known_at < look.began_at - YOUNG_S or (look.first and known_at <= facts.found_at)
 
 
 def _last_seen(facts: Facts, look: Look | None, at: float) -> float:
@@ -179,22 +189,30 @@ def _sweep_queues(facts: Facts, look: Look, at: float) -> None:
 
 def _sweep_devices(facts: Facts, look: Look, at: float) -> None:
     """A seat that stands in no queue and whose device nobody lists is unseen."""
+    doubted = {doubt.about.uniqueid for doubt in facts.doubts if isinstance(doubt.about, Channel)}
     for seat in facts.seats.values():
-        idle = seat.seen and not seat.members and not seat.channels and seat.listed != look.mark
+        idle = seat.seen and not seat.members and seat.channels.keys() <= doubted and seat.listed != look.mark
         if idle and _old_enough(facts, look, seat.device_at):
             seat.seen = False
             facts.touched[seat.name] = seat
 
 
 def _adopt_all(facts: Facts, at: float) -> None:
-    """Make conversations of the legs that belong to none, as far as the list shows what they are."""
+    """Make conversations of the legs that belong to none, as far as the list shows what they are. Callers first: whom
+    a seat rings up in the middle of a talk with one of them, it consults."""
     strangers: dict[str, list[Channel]] = {}
     for leg in facts.channels.values():
         if leg.call is None and leg.listed is not None and not leg.consult:
             strangers.setdefault(leg.linkedid, []).append(leg)
+    begun_by_seats: list[tuple[Channel, list[Channel]]] = []
     for linkedid, group in strangers.items():
-        if linkedid not in facts.calls:
-            _adopt(facts, linkedid, group, at)
+        # Colleagues who talk on when the caller is gone, and the conversation with him, begin none of the same name.
+        known = linkedid in facts.calls or linkedid in facts.gone
+        first = _first(facts, linkedid, group) if not known else None
+        if first is not None and first.seat is not None:
+            begun_by_seats.append((first, group))
+        elif first is not None:
+            _adopt(facts, first, group)
     for uniqueid in list(facts.entries):
         leg_waiting = facts.channels.get(uniqueid)
         if leg_waiting is not None:
@@ -203,26 +221,42 @@ def _adopt_all(facts: Facts, at: float) -> None:
     facts.entries.clear()
     for call in list(facts.calls.values()):
         _carry_on(facts, call, at)
+    for first, group in begun_by_seats:
+        if first.call is None:
+            _of_a_seat(facts, first, group, at)
 
 
-def _adopt(facts: Facts, linkedid: str, group: list[Channel], at: float) -> None:
-    real = [leg for leg in group if not leg.half]
-    outside = [leg for leg in real if leg.seat is None]
+def _first(facts: Facts, linkedid: str, group: list[Channel]) -> Channel | None:
+    """The leg that began it; when it is gone, the caller who is still there."""
     first = facts.channels.get(linkedid)
-    if first is None or (first.half and not _simulated_caller(first)):
-        first = outside[0] if outside else real[0] if real else None
-    if first is None:
-        return
-    if first.seat is not None and any(talk.row.ended_at is None for talk in facts.seats[first.seat].talks.values()):
-        for leg in group:
-            leg.consult = True
-        return
+    if first is not None and (not first.half or _simulated_caller(first)):
+        return first
+    real = [leg for leg in group if not leg.half and (first is not None or leg.seat is None)]
+    return min(real, key=lambda leg: (leg.seat is not None, leg.rings, leg.known_at), default=None)
+
+
+def _adopt(facts: Facts, first: Channel, group: list[Channel]) -> Call:
     direction = "internal" if first.seat is not None else "inbound"
-    call = calls.begin(facts, first, direction, first.known_at, guessed=True)
+    alone = first.seat is not None and len(group) == 1
+    call = calls.begin(facts, first, direction, first.known_at, unsaid=alone, guessed=True)
     for leg in group:
         calls.join(call, leg)
-        if direction == "internal" and leg in outside:
+        if direction == "internal" and leg.seat is None and not leg.half:
             calls.goes_outside(facts, call, leg)
+    return call
+
+
+def _of_a_seat(facts: Facts, first: Channel, group: list[Channel], at: float) -> None:
+    """A seat that talks consults somebody; any other one calls, or has lifted its phone to take a call."""
+    assert first.seat is not None
+    talk = next((talk for talk in facts.seats[first.seat].talks.values() if talk.row.ended_at is None), None)
+    if talk is None:
+        _carry_on(facts, _adopt(facts, first, group), at)
+        return
+    for leg in group:
+        leg.consult, leg.asks_for = True, talk.call
+        if leg.rings and leg.seat is not None and leg is not first and leg.uniqueid not in facts.rings:
+            rings.begin(facts, talk.call, None, None, leg.seat, leg.uniqueid, at, guessed=True)
 
 
 def _simulated_caller(leg: Channel) -> bool:
@@ -237,6 +271,8 @@ def _carry_on(facts: Facts, call: Call, at: float) -> None:
     for leg in list(call.channels.values()):
         if call.recalled:
             _recall_party(call, leg)
+        elif "channels" in facts.first_looks:
+            _dialled_unseen(facts, call, leg)
         if leg.rings and leg.half != 2 and leg.seat is not None and leg.uniqueid not in facts.rings:
             ring = _open_ring(call, leg.seat)
             if ring is None:
@@ -248,6 +284,20 @@ def _carry_on(facts: Facts, call: Call, at: float) -> None:
                 facts.rings[leg.uniqueid] = ring
     if not call.recalled:
         talks.review(facts, {call.row.id: call}, at, guessed=True)
+
+
+def _dialled_unseen(facts: Facts, call: Call, leg: Channel) -> None:
+    """What a leg has become while nobody looked: dialled by a seat to the outside, or the phone behind a Local pair."""
+    if leg.half == 2 and leg.seat is not None and leg.bridge is not None:
+        for other in list(leg.bridge.members.values()):
+            if other is not leg and other.uniqueid not in call.parties and other.seat in (None, leg.seat):
+                channels.phone_behind(facts, leg, other)
+    elif not leg.half and leg.seat is not None:
+        for other in call.channels.values():
+            other.phone_behind = other.phone_behind or (other.half == 2 and other.seat == leg.seat)
+    elif not leg.half and call.row.direction == "internal" and leg.uniqueid != call.first:
+        calls.confirm(facts, call)
+        calls.goes_outside(facts, call, leg)
 
 
 def _recall_party(call: Call, leg: Channel) -> None:

@@ -56,7 +56,7 @@ def open_stay(
     """A caller stands in a queue since `at`. guessed: reckoned back, because the join was not heard."""
     calls.confirm(facts, call)
     for earlier in call.stays:
-        if earlier.row.left_at is not None and not earlier.settled:
+        if earlier.row.left_at is not None and not earlier.settled and earlier.row.outcome != "lost_sight":
             _settle(facts, earlier, "key_exit")
     row = Wait(
         ids.wait_id(facts.node, uniqueid, queue, at),
@@ -97,8 +97,17 @@ def abandoned(facts: Facts, event: QueueCallerAbandon, at: float) -> None:
 
 def answered(facts: Facts, stay: Stay, at: float) -> None:
     if stay.row.outcome != "answered":
-        stay.row.left_at = stay.row.left_at or max(at, stay.row.entered_at)
+        seen = stay.row.left_at if stay.row.outcome != "lost_sight" else None
+        stay.row.left_at = seen or max(at, stay.row.entered_at)
         _settle(facts, stay, "answered")
+
+
+def lost(facts: Facts, stay: Stay, at: float) -> None:
+    """The caller has left the queue, and nobody saw how; `at` is when it was last seen there. A late word may say."""
+    stay.row.left_at = max(at, stay.row.entered_at)
+    stay.row.outcome = "lost_sight"
+    facts.say(CallerLeftQueue(stay.row))
+    facts.revise(stay.call)
 
 
 def queue_left(facts: Facts, event: QueueLeft, at: float) -> None:
@@ -152,6 +161,9 @@ def ivr_left(facts: Facts, event: IvrLeft, at: float) -> None:
 
 
 def voicemail_left(facts: Facts, event: VoicemailLeft, at: float) -> None:
+    """A recording is there. It is said also of a call that nobody saw begin: its row stands by itself."""
+    if event.status in _NO_MESSAGE:
+        return
     channel = facts.channels.get(event.uniqueid)
     call = channel.call if channel is not None else facts.calls.get(event.linkedid)
     if call is not None:
@@ -177,9 +189,6 @@ def voicemail_left(facts: Facts, event: VoicemailLeft, at: float) -> None:
 def caller_gone(facts: Facts, call: Call, uniqueid: str, at: float) -> None:
     """The caller's channel ended: who still stood in a queue has left it.
 
-    """A recording is there. It is said also of a call that nobody saw begin: its row stands by itself."""
-    if event.status in _NO_MESSAGE:
-        return
     The queue says itself that a caller left. Where it did not, and sight was lost since the caller came, it may have
     said so meanwhile: perhaps the caller talked.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ami_stream import T0, Room
+from ami_stream import T0, Room, seat_leg
 from forged_looks import CALLER, FIRST, IN_USE, MEMBER, look, ringing, talking
 
 from ami_bridge.changes import Corrected, SightChanged
@@ -136,3 +136,20 @@ def test_what_still_goes_on_after_blindness_is_not_touched() -> None:
     lost, found = [change.sight for change in room.said(SightChanged)][-2:]
     assert found is lost
     assert found.lost_at is None
+
+
+def test_colleagues_who_talk_on_when_the_caller_is_gone_do_not_change_what_was_written_of_him() -> None:
+    """The caller sent the seat on to a colleague and left. Their legs keep his Linkedid, and each look shows them."""
+    room = talking()
+    second = seat_leg("1002", "1.3", "1.1")
+    room.says("Hangup", CALLER, Cause=16, at=6)
+    room.wait(5)
+    before = room.ledger()
+    for blind in (False, True):
+        if blind:
+            room.loses_sight()
+            room.wait(5)
+            room.finds_sight()
+        look(room, members=[IN_USE], channels=[(FIRST, "c", 6), (second, "c", 6)], devices={"PJSIP/1001": "INUSE"})
+        room.wait(5)
+        assert room.ledger() == before
