@@ -144,4 +144,5 @@ def _shortened(found: re.Match[str]) -> str:
 
 def _in_reading_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     first = ("at", "level", "service", "node", "conversation", "event")
+    event.pop("color_message", None)  # uvicorn's second wording of the same, with a terminal's colours in it
     return {**{name: event[name] for name in first if name in event}, **event}

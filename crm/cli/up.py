@@ -43,6 +43,7 @@ def up(only: tuple[str, ...], demo_data: bool, node: str | None, database_url: s
     A service that ends is started again; one whose /healthz is silent for 2 s is killed and started again. Our own
     Postgres, which runs where no database is set, is started again, too.
     """
+    from crm import chosen_ports
     from crm.embedded import EmbeddedPostgres
     from crm.settings import read_settings
 
@@ -54,7 +55,9 @@ def up(only: tuple[str, ...], demo_data: bool, node: str | None, database_url: s
         _prepare(settings, address, demo_data)
         environment = {**os.environ, "KEFU_DATABASE_URL": address, "KEFU_NODE": settings.node}
         services = services_of(settings, only, environment)
-        asyncio.run(_supervise(services, environment, own))
+        ports = {service.name: service.health[1] for service in services if service.health is not None}
+        with chosen_ports.told(settings.data_folder, ports):
+            asyncio.run(_supervise(services, environment, own))
 
 
 def _prepare(settings: Settings, address: str, demo_data: bool) -> None:

@@ -108,7 +108,7 @@ def judge_call(reached_s: Mapping[str, float], stuck: str | None) -> Verdict:
 
 
 def no_health_port(name: str) -> Verdict:
-    return unknown(f"{name}_health_port is 0: only kefu up knows where {name} tells its health")
+    return unknown(f"{name}_health_port is 0, and no kefu up runs here that knows where {name} tells its health")
 
 
 def _age(seconds: float) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from crm import chosen_ports
 from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.settings import Settings, SettingsRefused, read_settings
@@ -136,12 +137,14 @@ _ASK_NODE = sa.select(
 
 async def bridge_health(round_: Round) -> Verdict:
     held = round_.known_settings
-    return await _service("bridge", "127.0.0.1", held.bridge_health_port, "kefu bridge run")
+    port = held.bridge_health_port or chosen_ports.read(held.data_folder).get("bridge", 0)
+    return await _service("bridge", "127.0.0.1", port, "kefu bridge run")
 
 
 async def ivr_health(round_: Round) -> Verdict:
     held = round_.known_settings
-    return await _service("ivr", "127.0.0.1", held.ivr_health_port, "kefu ivr serve")
+    port = held.ivr_health_port or chosen_ports.read(held.data_folder).get("ivr", 0)
+    return await _service("ivr", "127.0.0.1", port, "kefu ivr serve")
 
 
 async def web(round_: Round) -> Verdict:

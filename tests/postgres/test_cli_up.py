@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from crm import chosen_ports
+
 
 @contextmanager
 def _up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int, list[int]]]:
@@ -51,8 +53,10 @@ def test_ctrl_c_ends_everything_with_exit_code_0(folder: Path) -> None:
     with _up(folder) as (up, port, handles):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
             assert answer.status == 200
+        assert chosen_ports.read(folder) == {"web": port}
         up.send_signal(signal.SIGINT)
         assert up.wait(30) == 0
+        assert not (folder / "up.json").exists()
         assert select.select(handles, [], [], 0)[0] == handles
     assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
 
@@ -61,6 +65,7 @@ def test_a_killed_up_leaves_no_process_behind(folder: Path) -> None:
     with _up(folder) as (up, _, handles):
         up.kill()
         assert up.wait(30) == -signal.SIGKILL
+        assert chosen_ports.read(folder) == {}, "what a dead one left is not believed"
         for handle in handles:
             assert select.select([handle], [], [], 20)[0]
 

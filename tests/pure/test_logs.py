@@ -40,8 +40,10 @@ def test_a_line_names_its_service_node_and_time(written: io.StringIO) -> None:
 
 
 def test_plain_logging_comes_out_the_same(written: io.StringIO) -> None:
-    logging.getLogger("somebody.else").warning("%s of %s", 3, "four", extra={"queue": "support"})
+    extra = {"queue": "support", "color_message": "\x1b[1m%s\x1b[0m of %s"}
+    logging.getLogger("somebody.else").warning("%s of %s", 3, "four", extra=extra)
     [line] = lines(written)
+    assert "color_message" not in line
     assert (line["event"], line["level"], line["queue"], line["service"]) == (
         "3 of four",
         "warning",
