@@ -39,8 +39,12 @@ SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
                               AND pop.conversation_id = posture.conversation_id)) AS live
   JOIN conversation c ON c.id = live.conversation_id
   LEFT JOIN LATERAL (
-       SELECT wait.queue, wait.entered_at, wait.left_at, queue.title_en, queue.title_zh
-         FROM wait LEFT JOIN queue ON queue.name = wait.queue
+       SELECT meant.queue, wait.entered_at, wait.left_at, queue.title_en, queue.title_zh
+         FROM wait
+        CROSS JOIN LATERAL (SELECT CASE WHEN wait.queue LIKE 'seat-%' THEN coalesce((
+                     SELECT r.queue FROM routing r WHERE r.node = c.node AND r.linkedid = c.linkedid
+                      ORDER BY r.decided_at DESC LIMIT 1), wait.queue) ELSE wait.queue END AS queue) AS meant
+         LEFT JOIN queue ON queue.name = meant.queue
         WHERE wait.conversation_id = c.id AND (live.wait_id IS NULL OR wait.id = live.wait_id)
         ORDER BY wait.entered_at DESC LIMIT 1) AS waited ON true
   LEFT JOIN caller_facts facts ON facts.node = c.node AND facts.linkedid = c.linkedid

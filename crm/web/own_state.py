@@ -39,7 +39,8 @@ SELECT clock_timestamp() AS now,
        (SELECT coalesce(json_agg(coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END,
                                           membership.queue) ORDER BY membership.queue), '[]')
           FROM membership LEFT JOIN queue ON queue.name = membership.queue
-         WHERE membership.node = me.node AND membership.seat = me.seat AND membership.left_at IS NULL) AS queues,
+         WHERE membership.node = me.node AND membership.seat = me.seat AND membership.left_at IS NULL
+           AND membership.queue NOT LIKE 'seat-%') AS queues,
        (SELECT coalesce(json_agg(live_call), '[]') FROM ( /* live calls */ ) AS live_call) AS live_calls,
        today.calls, today.talk_s
   FROM (SELECT CAST(:node AS text) AS node, CAST(:seat AS text) AS seat) AS me

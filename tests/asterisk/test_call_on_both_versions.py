@@ -59,7 +59,8 @@ async def test_a_call_goes_through_menu_and_queue_to_a_seat_and_into_rows(center
         assert visit == [(NODE, call["linkedid"], "12", "en", "join_queue")]
         assert rows.execute("SELECT matter FROM caller_facts").fetchall() == [("support",)]
         wishes = "SELECT kind, reason, state FROM pbx_request ORDER BY wanted_at"
-        assert rows.execute(wishes).fetchall() == [("add_member", None, "confirmed"), ("pause", "ACW", "confirmed")]
+        joined = ("add_member", None, "confirmed")  # the queue, and the seat's own
+        assert rows.execute(wishes).fetchall() == [joined, joined, ("pause", "ACW", "confirmed")]
         assert rows.execute("SELECT ending FROM pop").fetchall() == [("call_ended",)]
         assert rows.execute("SELECT count(*) FROM set_aside").fetchall() == [(0,)]
     _logs_name_the_call(center, call["linkedid"])

@@ -101,7 +101,7 @@ async def test_a_caller_who_leaves_while_it_rings_takes_the_card_away(
     assert _at(offer["started_at"]) == pytest.approx(rang_at, abs=NEAR_S)
     pops = await _rows(database, "SELECT ending, taken_at IS NULL FROM pop WHERE conversation_id = :id", id=call["id"])
     assert pops == [("ring_ended", False)]
-    assert await _wishes(database, "PJSIP/1002") == ["add_member confirmed"], "nobody wraps up a call they never had"
+    assert await _wishes(database, "PJSIP/1002") == ["add_member confirmed"] * 2, "nobody wraps up a call they never had"
 
 
 # ---- what an agent sees
@@ -152,7 +152,7 @@ async def _after_call_work_until_the_outcome(page: Page, database: Database, sea
     await expect(state).to_have_attribute("data-word", "ready")
     await expect(page.locator("article.card")).to_have_count(0)
     assert await _rows(database, "SELECT outcome, note FROM wrap_up") == [("solved", "Told about the delivery.")]
-    assert await _wishes(database, SEAT) == ["add_member confirmed", "pause confirmed", "unpause confirmed"]
+    assert await _wishes(database, SEAT) == ["add_member confirmed"] * 2 + ["pause confirmed", "unpause confirmed"]
 
 
 # ---- what the ledger says, held against SIPp's own times
