@@ -170,6 +170,11 @@ class Floor:
         return self.facts.sight
 
     @property
+    def unsettled(self) -> bool:
+        """Whether something waits for silence: a talk that parted, or what a list contradicts."""
+        return bool(self.facts.partings or self.facts.doubts)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing goes on: no channel, conversation, wait or ring."""
         return next(self.facts.all_open(), None) is None
