@@ -25,6 +25,7 @@ from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.rules.opening_hours import OpeningHours, is_open
 from crm.rules.personal_queues import number_of, personal_queue
+from crm.rules.phone_display import shown_as
 from crm.rules.phone_numbers import to_e164
 from crm.rules.waiting_credit import CreditRules
 
@@ -77,6 +78,7 @@ class CrmDesk:
         self._book = book
         self._number = number
         self._clock = clock
+        self._shown_as = ""
 
     def find_caller(self) -> Caller:
         """Whose number is this, and is it let in? Of two customers with one number neither is taken."""
@@ -90,6 +92,7 @@ class CrmDesk:
             found = await customers.find_by_number(session, number)
             if len(found) != 1:
                 return Caller(number)
+            self._shown_as = shown_as(found[0].tier, found[0].name)
             return Caller(number, found[0].id, found[0].language, tier=found[0].tier, code=found[0].code)
 
         return self._ask("find_caller", look, Caller(number))
@@ -186,7 +189,7 @@ class CrmDesk:
 
         decided = self._ask("route", look, None)
         if decided is None:
-            return Routed(max(0, join.credit_s))
+            return Routed(max(0, join.credit_s), display=self._shown_as)
         notes.routing = _routing_row(notes, join.queue, decided, self._clock())
         last, told = decided.last_agent, decided.prediction
         seat = number_of(personal_queue(last.seat) or "") if last and last.seat else ""
@@ -194,7 +197,8 @@ class CrmDesk:
         return Routed(
             decided.credit.seconds,
             f"{seat}/{decided.last_agent_s}" if seat and decided.last_agent_s else "",
-            (told.position, *said) if told and said else None,
+            announce=(told.position, *said) if told and said else None,
+            display=self._shown_as,
         )
 
     def learn(self, notes: VisitNotes) -> None:

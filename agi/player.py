@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from . import speaking
+from .doors import Doors
 from .phone_line import NoAgiPeer, PhoneLine
 from .questions import Desk, answer_of
 from .steps import (
@@ -20,6 +21,7 @@ from .steps import (
     LANGUAGES,
     Ask,
     AskDialled,
+    AskIfOpen,
     At,
     CallerBlocked,
     CallerHungUp,
@@ -59,11 +61,13 @@ _MISSING: set[tuple[str, str]] = set()
 _log = structlog.get_logger("agi.player")
 
 
-def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes) -> Ending | None:
-    """Play a flow to its end and leave the line where it says. None when the caller hung up or the flow broke."""
-    player = _Player(line, desk, notes)
+def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes, doors: Doors | None = None) -> Ending | None:
+    """Play a flow to its end and leave the line where it says. None when the caller hung up or the flow broke.
+
+    doors: which queues let callers in now; without them all do that the flow leads to."""
+    player = _Player(line, desk, notes, doors=doors)
     try:
-        ending = player.play(flow)
+        ending = player.let_in(player.play(flow))
         routed = player.route(ending)
         desk.learn(notes)
         player.announce(routed)
@@ -100,11 +104,17 @@ class _Player:
     """One call's line, desk and notes while a flow is played on them."""
 
     def __init__(
-        self, line: PhoneLine, desk: Desk, notes: VisitNotes, monotonic: Callable[[], float] = time.monotonic
+        self,
+        line: PhoneLine,
+        desk: Desk,
+        notes: VisitNotes,
+        monotonic: Callable[[], float] = time.monotonic,
+        doors: Doors | None = None,
     ) -> None:
         self.line = line
         self.desk = desk
         self.notes = notes
+        self.doors = doors
         self.served = False
         self._monotonic = monotonic
         self._leased_until = 0.0
@@ -153,7 +163,7 @@ class _Player:
                 self.served = self.served or isinstance(step, SayOrder | SayCase | SayBalance)
             case _:
                 self.renew_lease(LONGEST_QUESTION_S)
-                return answer_of(step, self.desk)
+                return self.answer(step)
         return None
 
     def hear(self, step: str, prompts: tuple[str, ...], keys: str = "") -> str:
@@ -196,6 +206,25 @@ class _Player:
             self.line.set_variable("TIMEOUT(absolute)", lease_s)
             self._leased_until = now + lease_s
 
+    def answer(self, step: Step) -> Any:
+        """Whether we are open say the doors, where there are any; all else the desk."""
+        if isinstance(step, AskIfOpen) and self.doors is not None:
+            self.notes.closed_why = self.doors.closed_why()
+            return self.notes.closed_why is None
+        return answer_of(step, self.desk)
+
+    def let_in(self, ending: Ending) -> Ending:
+        """Whoever asks for a queue that is closed hears so and may leave a message; an announcement is heard first."""
+        if self.doors is None or not isinstance(ending, JoinQueue):
+            return ending
+        found = self.doors.queue(ending.queue)
+        if found.prompts:
+            self.hear("say", found.prompts)
+        if found.is_open:
+            return ending
+        self.notes.closed_why = found.why
+        return Voicemail(ending.queue)
+
     def route(self, ending: Ending) -> Routed:
         """Into a queue: with which credit, whom first, and what the caller is told. Other endings need nothing."""
         if isinstance(ending, Ring):
@@ -237,7 +266,8 @@ def _variables(ending: Ending, routed: Routed) -> list[tuple[str, object]]:
     match ending:
         case JoinQueue(queue=queue):
             first = [("LAST_AGENT", routed.last_agent)] if routed.last_agent else []
-            return [("QUEUE", queue), ("CREDIT", routed.credit_s), *first, ("NEXT_STEP", "queue")]
+            shown = [("DISPLAY", routed.display)] if routed.display else []
+            return [("QUEUE", queue), ("CREDIT", routed.credit_s), *first, *shown, ("NEXT_STEP", "queue")]
         case Ring(to=to, otherwise=otherwise, for_s=for_s):
             # A seat's own queue of one, as for the agent who served the caller last.
             seat = f"{to}/{for_s}"

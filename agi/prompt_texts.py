@@ -16,6 +16,8 @@ from agi.menu.tree import Choose, Collect, Menu, Said, Say
 from agi.steps import LANGUAGES
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+ANNOUNCEMENTS = "announce-"
+"""`kefu queue announce` plays these on an operator's word."""
 _IN_DIALPLAN = re.compile(r"\bkefu/([A-Za-z0-9_-]+)")
 LONGEST_TEXT = 500
 
@@ -61,12 +63,12 @@ def _entry(key: str, entry: Marked, faults: Faults) -> dict[str, str]:
 
 
 def compare_with_use(file: str, lines: Lines, used: Iterable[str]) -> list[Fault]:
-    """Keys that something plays but the file lacks, and keys that nothing plays."""
+    """Keys that something plays but the file lacks, and keys that nothing plays (announcements are kept ready)."""
     faults = Faults(file)
     used = set(used)
     for key in sorted(used - lines.keys()):
         faults.add(Code.E_PROMPT, 1, word=key)
-    for key in sorted(lines.keys() - used):
+    for key in sorted(key for key in lines.keys() - used if not key.startswith(ANNOUNCEMENTS)):
         faults.add(Code.W_UNUSED, lines[key], word=key)
     return sorted(faults.found)
 

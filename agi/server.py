@@ -16,11 +16,13 @@ from msgspec import Struct
 
 from crm import metrics
 from crm.database import Database
+from crm.hours import Openings
 from crm.logs import about_conversation
 from crm.refusals import Refusal
 
 from .call_socket import CallSocket
 from .desk import CrmDesk, Site
+from .doors import Doors
 from .phone_line import NoAgiPeer, PhoneLine, read_environment
 from .player import play_out
 from .steps import CallerHungUp, Ending, Flow
@@ -55,9 +57,15 @@ class AgiServer:
     """All calls that are in a flow now."""
 
     def __init__(
-        self, site: Site, database: Database, flows: Mapping[str, FlowMaker], deadlines: Deadlines | None = None
+        self,
+        site: Site,
+        database: Database,
+        flows: Mapping[str, FlowMaker],
+        deadlines: Deadlines | None = None,
+        doors: Doors | None = None,
     ) -> None:
         self._site = site
+        self._doors = doors or Doors(Openings(site.hours, {}))
         self._database = database
         self._flows = flows
         self._deadlines = deadlines or Deadlines()
@@ -183,7 +191,7 @@ class AgiServer:
         self._book.enter(beginning(notes))
         ending: Ending | None = None
         try:
-            ending = await greenback.with_portal_run_sync(play_out, flow, line, desk, notes)
+            ending = await greenback.with_portal_run_sync(play_out, flow, line, desk, notes, self._doors)
         except CallerHungUp:
             notes.close("hung_up", served=False)
         finally:

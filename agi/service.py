@@ -14,6 +14,7 @@ import structlog
 from crm import metrics
 from crm.database import Database
 from crm.health import HealthServer
+from crm.hours import by_settings
 from crm.logs import set_up_logs
 from crm.refusals import CrmUnavailable, Refusal
 from crm.routing import Rules
@@ -21,6 +22,7 @@ from crm.rules.opening_hours import read_opening_hours
 from crm.settings import Settings
 
 from .desk import Site
+from .doors import Doors
 from .menu_shelf import MenuShelf
 from .server import AgiServer
 
@@ -39,7 +41,8 @@ async def serve(settings: Settings) -> None:
     for wanted in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(wanted, stop.set)
     database = Database(settings.database_url, application_name="kefu-ivr")
-    server = AgiServer(site, database, flows)
+    doors = Doors(by_settings(settings))
+    server = AgiServer(site, database, flows, doors=doors)
     try:
         port = await server.listen(settings.fastagi_host, settings.fastagi_port)
         health = await _health(settings, server, stop)
@@ -47,12 +50,13 @@ async def serve(settings: Settings) -> None:
             await database.ping()
         except CrmUnavailable as away:
             _log.warning("callers are served without their records until the database answers", why=str(away))
-        following = asyncio.create_task(flows.follow(database))
+        following = [asyncio.create_task(each.follow(database)) for each in (flows, doors)]
         _log.info("answering", address=f"{settings.fastagi_host}:{port}", flows=sorted(flows))
         await stop.wait()
         _log.info("draining", calls=server.calls_now)
         await server.drain(DRAIN_S)
-        following.cancel()
+        for task in following:
+            task.cancel()
         if health is not None:
             await health.stop()
     finally:

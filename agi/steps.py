@@ -46,11 +46,13 @@ class Caller(Struct, frozen=True):
 
 class Routed(Struct, frozen=True):
     """How a caller goes into a queue. `last_agent`: "1001/20", the seat tried first and for how many seconds.
+    `display`: tier and name, for the display of the agent's phone.
 
     `announce`: place, and the range in minutes, that the caller is told; (0, 1) is less than one minute."""
 
     credit_s: int = 0
     last_agent: str = ""
+    display: str = ""
     announce: tuple[int, int, int] | None = None
 
 

@@ -84,6 +84,7 @@ def _visit(notes: VisitNotes) -> VisitRow:
         last_prompt=notes.last_prompt,
         ending=notes.ending,
         served=notes.served,
+        closed_why=notes.closed_why,
         menu_version=notes.menu_version,
     )
 

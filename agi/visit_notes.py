@@ -44,6 +44,7 @@ class VisitNotes:
         self.last_prompt: str | None = None
         self.ending: str | None = None
         self.served = False
+        self.closed_why: str | None = None
         self.menu_version: int | None = None
         self.place: str | None = None
 

@@ -34,6 +34,7 @@ class VisitRow(TypedDict):
     last_prompt: str | None
     ending: str | None
     served: bool
+    closed_why: str | None
     menu_version: int | None
 
 

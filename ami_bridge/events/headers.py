@@ -12,6 +12,8 @@ import unicodedata
 
 from msgspec import Struct
 
+from crm.rules.phone_display import own_name
+
 NAME_AT_MOST = 200
 NUMBER_AT_MOST = 80
 _RAW_BYTES_AT = 0xEF00
@@ -129,13 +131,13 @@ def name(text: str, mark: str) -> str | None:
         return None
     if "\\" in found:
         found = _unescape(found)
-    return _printable(found)[:NAME_AT_MOST] or None
+    return own_name(_printable(found)[:NAME_AT_MOST])
 
 
 def raw_name(text: str, mark: str) -> str | None:
     """A caller's name from QueueEntry and OriginateResponse, where Asterisk has not escaped it."""
     found = known(text, mark)
-    return None if found is None else _printable(found)[:NAME_AT_MOST] or None
+    return None if found is None else own_name(_printable(found)[:NAME_AT_MOST])
 
 
 def once(text: str, *marks: str) -> None:

@@ -21,6 +21,7 @@ HELP = {
     "db": "Make or upgrade the tables, load demo data.",
     "demo": "A whole call center with simulated callers and agents.",
     "doctor": "Probe each hop from trunk to card, and name what is broken.",
+    "hours": "When each queue answers, why, and the days that are unlike the others.",
     "init": "Write settings, and install asterisk-conf into an existing Asterisk.",
     "ivr": "Serve the voice menus, check and play them without a phone.",
     "number": "Block and allow callers by number, write a number in E.164.",
@@ -30,6 +31,7 @@ HELP = {
     "queue-log": "Take a history of queue_log into the ledger.",
     "report": "Hold the ledger against Asterisk's own files.",
     "up": "Start everything, and keep it running.",
+    "voicemail": "The messages that callers left: list them, take one, finish one.",
     "web": "Serve the pages.",
 }
 

@@ -6,6 +6,7 @@ import click
 
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_table, say
+from .queue_notices import announce, close_now, reopen
 from .routing import credit, need, rules
 
 
@@ -85,3 +86,7 @@ def name_(
 
 for more in (need, rules, credit):
     queue.add_command(more)
+
+
+for command in (close_now, announce, reopen):
+    queue.add_command(command)

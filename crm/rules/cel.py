@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct, field
 
 from .log_lines import BadLine, bad, read_time
+from .phone_display import own_name
 
 COLUMNS = (
     "eventtype",
@@ -153,7 +154,8 @@ def read_record(record: str, zone: tzinfo = UTC) -> CelEvent | BadLine:
             return bad("the last column is no JSON", record)
         extra = told if isinstance(told, dict) else {}
     kind, _, *told_of_leg, _ = columns
-    (channel, uniqueid, linkedid, number, name, exten, context, app, app_data, peer) = told_of_leg
+    (channel, uniqueid, linkedid, number, shown, exten, context, app, app_data, peer) = told_of_leg
+    name = own_name(shown) or ""
     return CelEvent(kind, at, channel, uniqueid, linkedid, number, name, exten, context, app, app_data, peer, extra)
 
 

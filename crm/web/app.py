@@ -14,6 +14,7 @@ from fastapi import Depends, FastAPI
 
 from crm import metrics
 from crm.database import Database
+from crm.deeds.end_waits_after_closing import end_waits_after_closing
 from crm.deeds.voicemail import measure
 from crm.notice_board import NoticeBoard
 from crm.refusals import CrmUnavailable, Refusal
@@ -37,7 +38,7 @@ _log = structlog.get_logger(__name__)
 FAILURES_A_LOGIN = 5
 FAILURES_AN_ADDRESS = 50  # a call center often stands behind one address
 FAILURE_WINDOW_S = 300.0
-MEASURE_EVERY_S = 2.0
+CHORES_EVERY_S = 2.0
 
 
 def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
@@ -57,7 +58,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         app.state.tasks = [
             asyncio.create_task(live.listen()),
             asyncio.create_task(live.watch_sight()),
-            asyncio.create_task(_measure_messages(app)),
+            asyncio.create_task(_do_chores(app)),
         ]
         try:
             yield
@@ -101,14 +102,16 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     return app
 
 
-async def _measure_messages(app: FastAPI) -> None:
-    """Note how long each new recording plays: this process has the files, because it serves them."""
+async def _do_chores(app: FastAPI) -> None:
+    """What nobody asks for: note how long new recordings play (this process has the files, because it serves them),
+    and lead to voicemail who waits long after closing time."""
     database: Database = app.state.database
     while True:
-        try:
-            await measure(database, app.state.settings)
-        except CrmUnavailable:
-            pass  # the next round finds the same rows
-        except Exception:  # noqa: BLE001 - one broken recording must not end the pages
-            _log.exception("recordings could not be measured")
-        await asyncio.sleep(MEASURE_EVERY_S)
+        for chore in (measure, end_waits_after_closing):
+            try:
+                await chore(database, app.state.settings)
+            except CrmUnavailable:
+                break  # the next round finds the same rows
+            except Exception:  # noqa: BLE001 - one bad row must not end the pages
+                _log.exception("a chore was not done")
+        await asyncio.sleep(CHORES_EVERY_S)
