@@ -23,6 +23,7 @@ from .steps import (
     AskDialled,
     AskIfOpen,
     At,
+    Caller,
     CallerBlocked,
     CallerHungUp,
     Ending,
@@ -125,7 +126,6 @@ class _Player:
         try:
             while True:
                 step = flow.send(answer)
-                _log.debug("step", step=type(step).__name__)
                 answer = self.perform(step)
         except StopIteration as end:
             ending: Ending = end.value
@@ -144,20 +144,14 @@ class _Player:
             case Remember(matter=matter):
                 self.notes.matter = matter
                 self.line.set_variable("MATTER", matter)
-            case UseMenu(version=version):
-                self.notes.menu_version = version
-            case At(place=place):
-                self.notes.place = place
+            case UseMenu() | At():
+                self.note(step)
             case AskDialled():
                 return self.line.env.get("agi_extension", "")
             case Record(name=name, most_s=most_s):
                 return self.record(name, most_s)
             case FindCaller():
-                caller = self.desk.find_caller()
-                self.notes.number_e164, self.notes.customer_id = caller.number_e164, caller.customer_id
-                if caller.blocked is not None:
-                    raise CallerBlocked(caller.blocked)
-                return caller
+                return self.meet()
             case SayDigits() | SayDate() | SayNumber() | SayOrder() | SayCase() | SayBalance():
                 self.hear("say", speaking.spoken(step, self._language))
                 self.served = self.served or isinstance(step, SayOrder | SayCase | SayBalance)
@@ -165,6 +159,21 @@ class _Player:
                 self.renew_lease(LONGEST_QUESTION_S)
                 return self.answer(step)
         return None
+
+    def meet(self) -> Caller:
+        """Who calls; a number that is not let in goes no further."""
+        caller = self.desk.find_caller()
+        self.notes.number_e164, self.notes.customer_id = caller.number_e164, caller.customer_id
+        if caller.blocked is not None:
+            raise CallerBlocked(caller.blocked)
+        return caller
+
+    def note(self, step: UseMenu | At) -> None:
+        """Where the caller is, for the visit."""
+        if isinstance(step, At):
+            self.notes.place = step.place
+        else:
+            self.notes.menu_version = step.version
 
     def hear(self, step: str, prompts: tuple[str, ...], keys: str = "") -> str:
         """Play prompts until a key of `keys` is pressed; return that key, or ""."""

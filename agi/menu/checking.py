@@ -41,6 +41,7 @@ class _Check:
         self.faults = faults
         self.values = Values(faults, known)
         self.steps = Steps(self.values)
+        self.parts_read = False
 
     def menu(self, root: Marked, name: str, sha256: str) -> Menu | None:
         entries = self.values.mapping(root, "the file")
@@ -78,7 +79,7 @@ class _Check:
 
     def _start(self, marked: Marked | None, lines: Mapping[str, int]) -> str:
         start = self.values.text(marked, "start") if marked is not None else ""
-        if marked is not None and start not in lines and isinstance(marked.value, str):
+        if marked is not None and start not in lines and isinstance(marked.value, str) and self.parts_read:
             self.faults.add(Code.E_PART, marked.line, word=start, words=", ".join(lines) or "none yet")
         return start
 
@@ -125,7 +126,8 @@ class _Check:
             self.values.name(Marked(value.line, name), "a part", name)
             lines[name] = value.line
             parts[name] = self.steps.listed(value, name)
-        if marked is not None and isinstance(marked.value, dict) and not lines:
+        self.parts_read = marked is not None and isinstance(marked.value, dict)
+        if marked is not None and self.parts_read and not lines:
             self.faults.add(Code.E_SHAPE, marked.line, word="parts", shape="at least one part with its steps")
         return parts, lines
 

@@ -42,7 +42,7 @@ class Code(StrEnum):
     E_PART = 'there is no part "{word}": write it under "parts", or name one of {words}'
     E_PROMPT = 'there is no prompt "{word}": add it to the prompts file'
     E_PROMPT_LANGUAGE = 'the prompt "{word}" has no text in {language}: add it to the prompts file'
-    E_SOUND = "{what}"
+    E_SOUND = "this prompt would be silence: {what}"
     E_QUEUE = 'there is no queue "{word}": its callers would be sent to {instead}; name one of {words}'
     E_VARIABLE = 'nothing in this file sets "{word}": collect, look up or set it, or name one of {words}'
     E_CALENDAR = 'there is no calendar "{word}": write it under "calendars", or name one of {words}'
