@@ -5,6 +5,7 @@ The JSON of `listed` is relied on by tools outside: fields are added, never rena
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,13 +33,18 @@ SELECT c.id::text AS id, c.node, c.linkedid, c.direction, c.caller, c.caller_nam
        coalesce((SELECT json_agg(json_build_object(
               'kind', t.kind, 'from_seat', t.from_seat, 'to', t."to", 'outcome', t.outcome) ORDER BY t.at, t.id)
           FROM transfer t WHERE t.conversation_id = c.id), '[]') AS transfers,
-       c.reconstructed
+       c.reconstructed,
+       EXISTS (SELECT FROM visit v WHERE v.linkedid = c.linkedid AND v.node = c.node AND v.closed_why IS NOT NULL)
+          AS after_hours
   FROM conversation c
  WHERE (CAST(:node AS text) IS NULL OR c.node = :node)
    AND (CAST(:caller AS text) IS NULL OR c.caller = :caller)
    AND (CAST(:since AS timestamptz) IS NULL OR c.started_at >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR c.started_at < :until)
    AND (NOT :open_only OR c.ended_at IS NULL)
+   AND (CAST(:ids AS uuid[]) IS NULL OR c.id = ANY(:ids))
+   AND (NOT :after_hours OR EXISTS (
+        SELECT FROM visit v WHERE v.linkedid = c.linkedid AND v.node = c.node AND v.closed_why IS NOT NULL))
    AND (CAST(:agent_id AS uuid) IS NULL
         OR EXISTS (SELECT FROM offer o WHERE o.conversation_id = c.id AND o.agent_id = :agent_id)
         OR EXISTS (SELECT FROM segment s WHERE s.conversation_id = c.id AND s.agent_id = :agent_id))
@@ -55,17 +61,20 @@ async def listed(
     since: datetime | None = None,
     until: datetime | None = None,
     open_only: bool = False,
+    after_hours: bool = False,
+    ids: Sequence[UUID] | None = None,
     agent_id: UUID | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """Conversations by their beginning, oldest first, ready for JSON: times are ISO 8601 with a zone.
 
-    `since`/`until` bound the beginning, half open. With `limit`, the newest so many. `agent_id`: only
-    calls that rang for this agent or that they took. `wait_s`, `talk_s` and `hold_s`
-    are seconds; of a wait or talk that still goes on they are null (`hold_s`: so far).
+    `ids`: only these. `after_hours`: only calls that were told that we are closed. `since`/`until` bound the beginning,
+    half open. With `limit`, the newest so many. `agent_id`: only calls that rang for this agent or that they took.
+    `wait_s`, `talk_s` and `hold_s` are seconds; of a wait or talk that still goes on they are null (`hold_s`: so far).
     """
     asked: dict[str, Any] = {"node": node, "caller": caller, "since": since, "until": until}
-    asked |= {"open_only": open_only, "agent_id": agent_id}
+    asked |= {"open_only": open_only, "agent_id": agent_id, "after_hours": after_hours}
+    asked["ids"] = None if ids is None else list(ids)
     statement = _OLDEST_FIRST if limit is None else _NEWEST
     rows = (await session.execute(statement, asked if limit is None else {**asked, "limit": limit})).mappings().all()
     found = [dict(row) for row in rows]

@@ -27,6 +27,7 @@ COLUMNS = (
     "agents",
     "talk_s",
     "outcome",
+    "after_hours",
 )
 
 
@@ -41,6 +42,7 @@ def conversation() -> None:
 @option("--since", type=click.DateTime(), help="Calls that began at this time or later (time zone of the settings).")
 @option("--until", type=click.DateTime(), help="Calls that began before this time.")
 @option("--open", "open_only", is_flag=True, help="Calls that still go on.")
+@option("--after-hours", is_flag=True, help="Calls that were told that we are closed.")
 @option("--limit", type=click.IntRange(1), help=f"The newest so many (default: all with --json, else {SHOWN}).")
 @database_option
 @json_option
@@ -50,6 +52,7 @@ def list_(
     since: datetime | None,
     until: datetime | None,
     open_only: bool,
+    after_hours: bool,
     limit: int | None,
     database_url: str | None,
     as_json: bool,
@@ -69,6 +72,7 @@ def list_(
                 since=since.replace(tzinfo=settings.zone) if since else None,
                 until=until.replace(tzinfo=settings.zone) if until else None,
                 open_only=open_only,
+                after_hours=after_hours,
                 limit=most,
             )
 

@@ -199,3 +199,24 @@ async def test_the_command_line_closes_announces_and_reopens(
     assert kefu(database_url, "queue", "reopen", "support")["ended"] == ["closed"]
     assert "announce-busy" in kefu(database_url, "queue", "announce", "support", "no-such-prompt", code=1)
     assert "reception, support" in kefu(database_url, "queue", "close-now", "suport", code=1)
+
+
+async def test_calls_after_hours_are_found_everywhere(database: Database, database_url: str, support: None) -> None:
+    floor = ForgedFloor(database_url)
+    floor.ring("PJSIP/1001", linkedid="1.1", pressed=[("menu", "1")])
+    floor.ring("PJSIP/1001", linkedid="2.2", pressed=[("menu", "2")])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE visit SET closed_why = 'holiday' WHERE linkedid = '2.2'")
+    (listed,) = kefu(database_url, "conversation", "list", "--after-hours")
+    assert (listed["linkedid"], listed["after_hours"]) == ("2.2", True)
+    assert [call["after_hours"] for call in kefu(database_url, "conversation", "list")] == [False, True]
+    async with database.transaction() as session:
+        await agents.create(session, login="lily", name="Lily", password=PASSWORD)
+    async with calling(create_app(Settings(), database)) as lily:
+        await lily.sign_in("lily")
+        assert "1 <small>call today heard that we are closed" in (await lily.page("/wallboard")).text
+        page = (await lily.page("/conversations?after_hours=1")).text
+        assert page.count("<tr>") == 2
+        assert "· after hours" in page
+        api = (await lily.get("/api/conversations?after_hours=true", headers={"accept": "application/json"})).json()
+        assert api == []  # an agent's program sees the agent's own calls

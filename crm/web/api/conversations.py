@@ -77,6 +77,7 @@ class ConversationAnswer(BaseModel):
     segments: list[SegmentAnswer]
     transfers: list[TransferAnswer]
     reconstructed: bool
+    after_hours: bool
 
 
 @router.get("/conversations")
@@ -87,6 +88,7 @@ async def list_conversations(
     until: datetime | None = None,
     caller: Annotated[str | None, Query(max_length=64)] = None,
     going_on: bool = False,
+    after_hours: bool = False,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
 ) -> list[ConversationAnswer]:
     """The newest calls, oldest of them first. An agent sees their own, a supervisor all."""
@@ -96,6 +98,7 @@ async def list_conversations(
         until=until,
         caller=caller.replace("\x00", "") if caller else None,
         open_only=going_on,
+        after_hours=after_hours,
         agent_id=None if me.role == "supervisor" else me.agent_id,
         limit=limit,
     )

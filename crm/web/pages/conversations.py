@@ -8,12 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import conversations
 from crm.tables.agents import Agent
 from crm.tables.queues import Queue
 from crm.web.sessions import Reading
-from crm.web.sign_in import SignedIn
+from crm.web.sign_in import Me, SignedIn
 
 from .show import show
 
@@ -23,17 +24,26 @@ CALLS_SHOWN = 100
 
 
 @router.get("/conversations")
-async def page(request: Request, me: SignedIn, session: Reading) -> Response:
-    """The newest calls first. An agent sees their own, a supervisor all."""
+async def page(request: Request, me: SignedIn, session: Reading, after_hours: bool = False) -> Response:
+    """The newest calls first. An agent sees their own, a supervisor all; calls after hours rang nobody: all see them."""
     everyone = me.role == "supervisor"
-    rows = await conversations.listed(session, agent_id=None if everyone else me.agent_id, limit=CALLS_SHOWN)
+    whose = None if everyone or after_hours else me.agent_id
+    rows = await conversations.listed(session, agent_id=whose, after_hours=after_hours, limit=CALLS_SHOWN)
+    return await show_calls(
+        request, me, session, "conversations.html", rows, everyone=everyone, after_hours=after_hours
+    )
+
+
+async def show_calls(
+    request: Request, me: Me, session: AsyncSession, template: str, rows: list[dict[str, Any]], **more: Any
+) -> Response:
+    """Calls as a table, the newest first, with the names of people and queues."""
     now = datetime.now(request.app.state.settings.zone)
     calls = [_with_times(row) for row in reversed(rows)]
     people = dict((await session.execute(select(Agent.login, Agent.name))).all())
     title = Queue.title_zh if me.language == "zh" else Queue.title_en
     titles = dict((await session.execute(select(Queue.name, title))).all())
-    context: dict[str, Any] = {"calls": calls, "now": now, "everyone": everyone, "people": people, "titles": titles}
-    return show(request, "conversations.html", me, **context)
+    return show(request, template, me, calls=calls, now=now, people=people, titles=titles, **more)
 
 
 def _with_times(row: dict[str, Any]) -> dict[str, Any]:
