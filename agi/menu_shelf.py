@@ -48,6 +48,7 @@ class MenuShelf(Mapping[str, Callable[[], Flow]]):
         self._known = shipped.known()
         self._kept_in = kept_in
         self._menus: dict[str, Menu] = {name: shipped.load_menu(name) for name in shipped.menu_names()}
+        self._refused: set[tuple[str, int, str]] = set()
         self._look = asyncio.Event()
         for kept in self._kept():
             self._take(kept.menu, kept.version, kept.text, self._known)
@@ -98,6 +99,8 @@ class MenuShelf(Mapping[str, Callable[[], Flow]]):
         for version in new:
             # Checking a large menu takes a while, and callers are being served on this loop.
             taken = await asyncio.to_thread(check_menu, version.text, f"{version.menu}.yaml", known)
+            if taken[0] is None:
+                self._refused.add((version.menu, version.version, version.sha256))
             self._put(version.menu, version.version, version.text, *taken)
 
     async def _listen(self, database: Database) -> None:
@@ -106,6 +109,8 @@ class MenuShelf(Mapping[str, Callable[[], Flow]]):
                 self._look.set()
 
     def _is_new(self, version: MenuVersion) -> bool:
+        if (version.menu, version.version, version.sha256) in self._refused:
+            return False
         now = self._menus.get(version.menu)
         return now is None or (now.version, now.sha256) != (version.version, version.sha256)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
@@ -58,8 +58,9 @@ async def current(session: AsyncSession, menu: str) -> MenuVersion | None:
 
 async def all_current(session: AsyncSession) -> list[MenuVersion]:
     """The newest version of each menu."""
-    newest = select(MenuVersion).distinct(MenuVersion.menu).order_by(MenuVersion.menu, MenuVersion.version.desc())
-    return list(await session.scalars(newest))
+    newest = select(MenuVersion.menu, func.max(MenuVersion.version)).group_by(MenuVersion.menu)
+    wanted = select(MenuVersion).where(tuple_(MenuVersion.menu, MenuVersion.version).in_(newest))
+    return list(await session.scalars(wanted.order_by(MenuVersion.menu)))
 
 
 async def find(session: AsyncSession, menu: str, version: int) -> MenuVersion:
