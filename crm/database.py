@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from .refusals import CrmUnavailable, Refusal
+from .round_trip import in_one_round_trip
 
 CONNECT_TIMEOUT_S = 5
 POOL_WAIT_S = 5.0
@@ -150,18 +151,18 @@ async def commit_batch(connection: LedgerConnection, statements: Sequence[Statem
     # A fence that returns no row must fail inside the server: its answer arrives with all the others.
     guard = f"WITH held AS ({fence}) SELECT 1 / count(*) FROM held"  # noqa: S608 - a constant of the ledger
     guarded: list[Statement] = [(guard, fence_parameters), *rest]
-    cursors = [connection.cursor() for _ in guarded]
     try:
-        async with connection.pipeline():
-            for cursor, (query, parameters) in zip(cursors, guarded, strict=True):
-                await cursor.execute(query.encode(), parameters)
-    except psycopg.Error as failure:
-        if connection.broken or connection.closed:
-            raise CrmUnavailable(f"Postgres went away while a batch was written ({_reason(failure)})") from failure
-        refused = next((index for index, cursor in enumerate(cursors) if cursor.pgresult is None), 0)
-        if refused == 0 and isinstance(failure, psycopg.errors.DivisionByZero):
-            raise FenceLost("another bridge holds this node") from None
-        raise BatchRefused(refused, _reason(failure), failure.sqlstate) from failure
+        refused = await in_one_round_trip(connection, guarded)
+    except psycopg.Error as lost:
+        raise CrmUnavailable(f"Postgres went away while a batch was written ({_reason(lost)})") from lost
+    if refused is None:
+        return
+    index, failure = refused
+    if connection.broken or connection.closed:
+        raise CrmUnavailable(f"Postgres went away while a batch was written ({_reason(failure)})") from failure
+    if index == 0 and isinstance(failure, psycopg.errors.DivisionByZero):
+        raise FenceLost("another bridge holds this node") from None
+    raise BatchRefused(index, _reason(failure), failure.sqlstate) from failure
 
 
 def spoken(address: URL) -> str:
