@@ -1,7 +1,8 @@
 """One FastAGI connection: bytes in, lines out, bounded in every direction.
 
-The server makes one a connection. A call's greenlet reads it with plain `readline` (it waits without holding up the
-loop); the environment is awaited before any greenlet exists, so peers that say nothing or rubbish cost little.
+The server makes one a connection. Until the environment is whole nothing else exists of the call, so peers that say
+nothing or rubbish cost little; then the server starts the call's thread, which reads here with plain `readline` and is
+gone on with from the very bytes that bring its line.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-import greenback
-
-from .phone_line import NoAgiPeer
+from .call_thread import CallThread, this_call, wait
 
 LONGEST_LINE = 8192  # Asterisk's own buffer; 2048 before 2025
 MOST_ENVIRONMENT_LINES = 200  # some 30 are sent, and one an argument
@@ -23,21 +22,32 @@ MOST_WAITING_LINES = 256  # replies come one at a time: more is a flood
 class CallSocket(asyncio.Protocol):
     """What Asterisk's connection has sent and not yet been read.
 
-    `due_at`: by when (loop time) it must speak; infinity while it owes us nothing.
+    `due_at`: by when (loop time) it must speak; infinity while it owes us nothing. `fault`: what was wrong with the
+    peer. `on_connect` is told of the connection, `on_call` once of its environment, `on_end` that the peer is gone.
     """
 
-    def __init__(self, on_connect: Callable[[CallSocket], None], answer_within_s: float) -> None:
+    def __init__(
+        self,
+        on_connect: Callable[[CallSocket], None],
+        on_call: Callable[[CallSocket, list[str]], None],
+        on_end: Callable[[CallSocket], None],
+        answer_within_s: float,
+    ) -> None:
         self._on_connect = on_connect
+        self._on_call = on_call
+        self._on_end = on_end
         self._answer_within_s = answer_within_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._tail = b""
         self._lines: deque[str] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._environment: list[str] | None = []
+        self._reader: CallThread | None = None
         self._gone = False
+        self.thread: CallThread | None = None
         self.fault: str | None = None
         self.peer = "?"
-        self.due_at = self._loop.time()
+        self.due_at = math.inf
 
     # asyncio.Protocol -------------------------------------------------------------------------------------------
 
@@ -47,39 +57,55 @@ class CallSocket(asyncio.Protocol):
         self._on_connect(self)
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        if len(self._tail) > LONGEST_LINE or max(map(len, lines), default=0) > LONGEST_LINE:
+        if self._gone:
+            return
+        data = self._tail + data
+        end = data.rfind(b"\n") + 1
+        self._tail = data[end:]
+        # Names may hold any bytes; nothing here needs them back as they were.
+        lines = data[:end].decode("utf-8", "replace").split("\n")
+        lines.pop()
+        if len(data) > LONGEST_LINE and (
+            len(self._tail) > LONGEST_LINE or max(map(len, lines), default=0) > LONGEST_LINE
+        ):
             self.refuse(f"it sent a line of more than {LONGEST_LINE} bytes")
-            return
-        for line in lines:
-            # Names may hold any bytes; nothing here needs them back as they were.
-            self._lines.append(line.decode("utf-8", "replace"))
-        if len(self._lines) > MOST_WAITING_LINES:
-            self.refuse(f"it sent more than {MOST_WAITING_LINES} lines unasked")
-            return
-        self._wake()
+        elif self._environment is not None:
+            self._hear_environment(self._environment, lines)
+        else:
+            self._hear(lines)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._gone = True
-        self._wake()
+        self._go_on()
+        self._on_end(self)
+
+    def _hear_environment(self, heard: list[str], lines: list[str]) -> None:
+        """All lines up to the empty one tell of the call; what comes behind it is for the call."""
+        for index, line in enumerate(lines):
+            if line in ("", "\r"):
+                heard.extend(lines[:index])
+                break
+        else:
+            heard.extend(lines)
+            if len(heard) > MOST_ENVIRONMENT_LINES:
+                self.refuse(f"it sent more than {MOST_ENVIRONMENT_LINES} lines and no end of them")
+            return
+        if len(lines) - index > MOST_WAITING_LINES:
+            self.refuse(f"it sent more than {MOST_WAITING_LINES} lines unasked")
+            return
+        self._environment = None
+        self.due_at = math.inf
+        self._lines.extend(lines[index + 1 :])
+        self._on_call(self, heard)
+
+    def _hear(self, lines: list[str]) -> None:
+        self._lines.extend(lines)
+        if len(self._lines) > MOST_WAITING_LINES:
+            self.refuse(f"it sent more than {MOST_WAITING_LINES} lines unasked")
+        elif self._lines:
+            self._go_on()
 
     # For the server ---------------------------------------------------------------------------------------------
-
-    async def environment(self) -> list[str]:
-        """The lines up to the empty one. NoAgiPeer when the peer leaves or overdoes it before that."""
-        lines: list[str] = []
-        while True:
-            while self._lines:
-                line = self._lines.popleft().rstrip("\r")
-                if not line:
-                    self.due_at = math.inf
-                    return lines
-                lines.append(line)
-                if len(lines) > MOST_ENVIRONMENT_LINES:
-                    raise NoAgiPeer(f"it sent more than {MOST_ENVIRONMENT_LINES} lines and no end of them")
-            if self._gone:
-                raise NoAgiPeer(self.fault or "it closed the connection before its call was told")
-            await self._news()
 
     def refuse(self, why: str) -> None:
         """Close at once; whoever reads is told that the peer is gone."""
@@ -88,21 +114,26 @@ class CallSocket(asyncio.Protocol):
         self._gone = True
         if self._transport is not None:
             self._transport.abort()
-        self._wake()
 
     def close(self) -> None:
         """Close after what was written has been sent."""
         if self._transport is not None:
             self._transport.close()
 
-    # For the phone line, inside a greenlet ----------------------------------------------------------------------
+    @property
+    def told_its_call(self) -> bool:
+        """Whether the environment came to its end."""
+        return self._environment is None
+
+    # For the phone line, inside the call's thread ---------------------------------------------------------------
 
     def readline(self) -> str:
         """The next line, or "" when the peer is gone."""
         while not self._lines:
             if self._gone:
                 return ""
-            greenback.await_(self._news())
+            self._reader = this_call()
+            wait()
         self.due_at = math.inf  # now it is we who keep the peer waiting
         return self._lines.popleft() + "\n"
 
@@ -112,10 +143,7 @@ class CallSocket(asyncio.Protocol):
         self.due_at = self._loop.time() + self._answer_within_s
         self._transport.write(text.encode("utf-8", "replace"))
 
-    def _news(self) -> asyncio.Future[None]:
-        self._waiter = self._loop.create_future()
-        return self._waiter
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _go_on(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.switch()

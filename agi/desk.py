@@ -8,13 +8,12 @@ the web uses.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import greenback
 import structlog
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,6 +29,7 @@ from crm.rules.phone_numbers import to_e164
 from crm.rules.waiting_credit import CreditRules
 
 from . import http_answers, registered_steps
+from .call_thread import await_
 from .steps import (
     AskHttp,
     Balance,
@@ -42,7 +42,7 @@ from .steps import (
     Routed,
     RunStep,
 )
-from .visit_book import Entry, VisitBook, learnt, write
+from .visit_book import VisitBook, learnt
 from .visit_notes import VisitNotes, now
 
 _log = structlog.get_logger("agi.desk")
@@ -203,27 +203,19 @@ class CrmDesk:
 
     def learn(self, notes: VisitNotes) -> None:
         """Write what is known of the caller before the phone of an agent rings; later, if the database is away."""
-        facts = learnt(notes)
-        try:
-            greenback.await_(self._learn(facts))
-        except (TimeoutError, CrmUnavailable, SQLAlchemyError) as away:
-            _log.warning("caller facts are late", why=str(away) or "time limit")
-            self._book.enter(facts)
-
-    async def _learn(self, facts: Entry) -> None:
-        async with asyncio.timeout(self._site.budget_s), self._database.transaction() as session:
-            await write(session, [facts])
+        if not await_(self._book.write_now(learnt(notes), self._site.budget_s)):
+            _log.warning("caller facts are late")
 
     def _ask(self, what: str, look: Callable[[AsyncSession], Awaitable[_Answer]], otherwise: _Answer) -> _Answer:
         return self._told(what, lambda: self._within_budget(look), otherwise)
 
-    def _told(self, what: str, asked: Callable[[], Awaitable[_Answer]], otherwise: _Answer) -> _Answer:
+    def _told(self, what: str, asked: Callable[[], Coroutine[Any, Any, _Answer]], otherwise: _Answer) -> _Answer:
         """The answer of whoever is asked, or what is safe to say when none comes in time."""
         counted = metrics.ivr()
         question = what.partition(" ")[0]
         try:
             with counted.desk_s.labels(question).time():
-                answer: _Answer = greenback.await_(asked())
+                answer: _Answer = await_(asked())
         except (TimeoutError, CrmUnavailable, SQLAlchemyError, http_answers.NoAnswer) as away:
             _log.warning("no answer in time", question=what, why=str(away) or "time limit")
         except Exception:

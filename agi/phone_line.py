@@ -55,6 +55,7 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         self._got_sighup = False
         self.reply: dict[str, tuple[str, str]] = {}
         self.hung_up = False
+        self._flush = getattr(wire, "flush", None)
 
     @property
     def played_nothing(self) -> bool:
@@ -65,12 +66,11 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         """Write one command as exactly one line, whatever its arguments hold."""
         if self.hung_up:
             raise CallerHungUp
-        line = " ".join((command.strip(), *map(str, args))).strip().translate(_CONTROL)
+        line = _without_controls(" ".join((command, *map(str, args))).strip())
         try:
             self.stdout.write(line + "\n")
-            flush = getattr(self.stdout, "flush", None)
-            if flush is not None:
-                flush()
+            if self._flush is not None:
+                self._flush()
         except (BrokenPipeError, ConnectionError):
             raise self._left() from None
 
@@ -78,6 +78,10 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         """The reply to the last command. CallerHungUp whichever way Asterisk tells it (P3)."""
         for _ in range(MOST_RUBBISH_LINES):
             line = self._line()
+            # Nearly all replies by far.
+            if line.startswith("200 result=") and line[11:].isdecimal():
+                self.reply = {"result": (line[11:], "")}
+                return self.reply
             reply = _REPLY.match(line)
             if reply is None:
                 continue
@@ -114,7 +118,7 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
 
     def _line(self) -> str:
         line = self.stdin.readline()
-        if not line or line.strip() == "HANGUP":
+        if not line or line == "HANGUP\n" or line.strip() == "HANGUP":
             raise self._left()
         return line.rstrip("\r\n")
 
@@ -124,8 +128,14 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
 
     def _quote(self, value: object) -> str:
         """One argument between quotes, such that Asterisk reads back exactly its text (P4)."""
-        text = str(value).translate(_CONTROL)
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        text = _without_controls(str(value))
+        if "\\" in text or '"' in text:
+            text = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{text}"'
+
+
+def _without_controls(text: str) -> str:
+    return text if text.isprintable() else text.translate(_CONTROL)
 
 
 def read_environment(lines: list[str]) -> dict[str, str]:
@@ -138,8 +148,7 @@ def read_environment(lines: list[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not colon or not name.startswith("agi_"):
             raise NoAgiPeer("it began with a line that is no agi_ variable")
-        value = value.strip()
-        env[name.strip()] = value if value.isprintable() else value.translate(_CONTROL)
+        env[name] = _without_controls(value.strip())
     if "agi_uniqueid" not in env:
         raise NoAgiPeer("it named no call (agi_uniqueid)")
     return env

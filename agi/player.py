@@ -70,7 +70,10 @@ def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes, doors: 
     try:
         ending = player.let_in(player.play(flow))
         routed = player.route(ending)
-        desk.learn(notes)
+        if isinstance(ending, JoinQueue | Ring | Transfer):
+            # The card must know before a phone rings; where none does, the caller does not wait for the writing.
+            desk.learn(notes)
+            notes.learnt = True
         player.announce(routed)
         player.leave(ending, routed)
     except CallerBlocked as blocked:

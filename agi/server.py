@@ -1,4 +1,5 @@
-"""FastAGI on one asyncio loop: a connection is a call, a call is pyst2's synchronous AGI in a greenlet.
+"""FastAGI on one asyncio loop: a connection is a call, a call is pyst2's synchronous AGI in a thread of its own
+that is no thread (agi/call_thread.py).
 
 Run by `kefu ivr serve`. So a flow's plain question to the CRM awaits the same async subjects as the web does, and a
 time limit cancels its query. A peer that says nothing, sends rubbish or closes early is closed with one log line and
@@ -8,24 +9,24 @@ disturbs nobody. Shutdown lets calls finish, then writes what is unwritten.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 
-import greenback
 import structlog
 from msgspec import Struct
 
 from crm import metrics
 from crm.database import Database
 from crm.hours import Openings
-from crm.logs import about_conversation
 from crm.refusals import Refusal
 
 from .call_socket import CallSocket
+from .call_thread import CallThread
 from .desk import CrmDesk, Site
 from .doors import Doors
 from .phone_line import NoAgiPeer, PhoneLine, read_environment
 from .player import play_out
-from .steps import CallerHungUp, Ending, Flow
+from .steps import CallerHungUp, Flow
 from .visit_book import VisitBook, beginning, finished, learnt
 from .visit_notes import VisitNotes
 
@@ -70,7 +71,9 @@ class AgiServer:
         self._flows = flows
         self._deadlines = deadlines or Deadlines()
         self._book = VisitBook(database)
-        self._calls: dict[CallSocket, asyncio.Task[None]] = {}
+        self._calls: set[CallSocket] = set()
+        self._emptied = asyncio.Event()
+        self._counters: dict[tuple[str, str], metrics.Counter] = {}
         self._chores: list[asyncio.Task[None]] = []
         self._listener: asyncio.Server | None = None
         self.served = 0
@@ -106,7 +109,10 @@ class AgiServer:
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
-                lambda: CallSocket(self._connected, self._deadlines.answer_within_s), host, port, backlog=1024
+                lambda: CallSocket(self._connected, self._told, self._ended, self._deadlines.answer_within_s),
+                host,
+                port,
+                backlog=1024,
             )
         except OSError as taken:
             raise CannotListen(
@@ -122,14 +128,13 @@ class AgiServer:
         """Take no new call, let running ones finish, then close the rest (their callers go on by the dialplan)."""
         if self._listener is not None:
             self._listener.close()
-        if self._calls:
-            await asyncio.wait(self._calls.values(), timeout=within_s)
-        left = list(self._calls.items())
-        for socket, task in left:
+        await self.quiet(within_s)
+        left = list(self._calls)
+        for socket in left:
             socket.refuse("Kefu is shutting down")
-            task.cancel()
-        if left:
-            await asyncio.wait([task for _socket, task in left], timeout=5)
+            if socket.thread is not None:
+                socket.thread.give_up()
+        await self.quiet(5.0)
         unwritten = await self._book.written(self._deadlines.write_within_s)
         if unwritten or left:
             _log.warning("drained", calls_closed=len(left), visits_unwritten=unwritten)
@@ -137,11 +142,30 @@ class AgiServer:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
 
+    async def quiet(self, within_s: float) -> bool:
+        """Wait until no connection is open; whether it came to that in time."""
+        self._emptied.clear()
+        if self._calls:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._emptied.wait()
+        return not self._calls
+
     def _connected(self, socket: CallSocket) -> None:
         socket.due_at = asyncio.get_running_loop().time() + self._deadlines.begin_within_s
-        task = asyncio.create_task(self._answer(socket))
-        self._calls[socket] = task
-        task.add_done_callback(lambda _task: self._calls.pop(socket, None))
+        self._calls.add(socket)
+
+    def _ended(self, socket: CallSocket) -> None:
+        """The peer is gone. A call that is being played ends by itself, the next time it speaks or listens."""
+        if not socket.told_its_call:
+            self._refused(socket, "it closed the connection before its call was told")
+        if socket.thread is None:
+            self._forget(socket)
+
+    def _forget(self, socket: CallSocket) -> None:
+        self._calls.discard(socket)
+        if not self._calls:
+            self._emptied.set()
 
     async def _sweep(self) -> None:
         """Close peers that owe us a line for too long: TCP alone would keep a dead one for hours."""
@@ -151,64 +175,84 @@ class AgiServer:
             for socket in [socket for socket in self._calls if socket.due_at < now]:
                 socket.refuse("it said nothing for too long")
 
-    async def _answer(self, socket: CallSocket) -> None:
-        """One connection from its first line to its last."""
+    def _told(self, socket: CallSocket, lines: list[str]) -> None:
+        """The environment is whole: this is a call, or somebody who speaks no AGI."""
         try:
-            env = read_environment(await socket.environment())
+            env = read_environment(lines)
             if env.get("agi_network_script") == DOCTOR:
                 self._tell_doctor(socket)
             else:
-                await self._play(socket, env)
+                self._begin(socket, env)
         except NoAgiPeer as fault:
-            self.refused += 1
-            metrics.ivr().refused.inc()
-            _log.warning("connection refused", peer=socket.peer, why=socket.fault or str(fault))
-            socket.refuse(str(fault))
+            self._refused(socket, str(fault))
         except Exception:  # noqa: BLE001 - one call's bug must not end the others
             _log.exception("call failed", peer=socket.peer)
             socket.refuse("our own fault")
+
+    def _refused(self, socket: CallSocket, why: str) -> None:
+        self.refused += 1
+        metrics.ivr().refused.inc()
+        _log.warning("connection refused", peer=socket.peer, why=socket.fault or why)
+        socket.refuse(why)
 
     def _tell_doctor(self, socket: CallSocket) -> None:
         """`kefu doctor` calls without a caller: one word of ours, and no visit."""
         socket.write(f'VERBOSE "Kefu, flows: {", ".join(sorted(self._flows))}" 3\n')
         socket.close()
 
-    async def _play(self, socket: CallSocket, env: dict[str, str]) -> None:
+    def _begin(self, socket: CallSocket, env: dict[str, str]) -> None:
         name = env.get("agi_network_script", "").partition("?")[0].strip("/")
-        flow = self._flows.get(name)
-        if flow is None:
+        maker = self._flows.get(name)
+        if maker is None:
             raise NoAgiPeer(f"it asked for the flow {name[:60]!r}: there are {', '.join(sorted(self._flows))}")
         linkedid = env.get("agi_arg_1") or env["agi_uniqueid"]
         notes = VisitNotes(node=self._site.node, linkedid=linkedid, uniqueid=env["agi_uniqueid"], flow=name)
         desk = CrmDesk(self._site, self._database, self._book, env.get("agi_callerid", ""))
-        with about_conversation(linkedid):
-            await self._play_noted(socket, flow(), PhoneLine(socket, env), desk, notes)
-
-    async def _play_noted(
-        self, socket: CallSocket, flow: Flow, line: PhoneLine, desk: CrmDesk, notes: VisitNotes
-    ) -> None:
-        """Play one flow; its visit is written from its first moment to its last, however it ends."""
+        flow, line = maker(), PhoneLine(socket, env)
         self._book.enter(beginning(notes))
-        ending: Ending | None = None
+        socket.thread = CallThread(lambda: self._play(socket, flow, line, desk, notes))
+        socket.thread.switch()
+
+    def _play(self, socket: CallSocket, flow: Flow, line: PhoneLine, desk: CrmDesk, notes: VisitNotes) -> None:
+        """One call, in its own thread; its visit is written from its first moment to its last, however it ends."""
+        # A thread of its own has a context of its own: nothing to unbind.
+        structlog.contextvars.bind_contextvars(conversation=notes.linkedid)
         try:
-            ending = await greenback.with_portal_run_sync(play_out, flow, line, desk, notes, self._doors)
+            play_out(flow, line, desk, notes, self._doors)
         except CallerHungUp:
             notes.close("hung_up", served=False)
+        except NoAgiPeer as fault:
+            self._refused(socket, str(fault))
+        except asyncio.CancelledError:
+            socket.fault = socket.fault or "given up"
+        except Exception:  # noqa: BLE001 - one call's bug must not end the others
+            _log.exception("call failed", peer=socket.peer)
         finally:
             # The caller goes on as soon as the connection closes; the visit is written behind.
             socket.close()
-            if notes.ending is None:
-                notes.close("failed", served=False)
-            if ending is None:
-                self._book.enter(learnt(notes))
-            self._book.enter(finished(notes))
-            self.served += 1
-            metrics.ivr().calls.labels(notes.flow, notes.ending).inc()
-            _log.info(
-                "visit",
-                flow=notes.flow,
-                ending=notes.ending,
-                pressed=notes.pressed,
-                last_prompt=notes.last_prompt,
-                why=socket.fault,
-            )
+            self._note_end(socket, notes)
+            socket.thread = None
+            self._forget(socket)
+
+    def _note_end(self, socket: CallSocket, notes: VisitNotes) -> None:
+        if notes.ending is None:
+            notes.close("failed", served=False)
+        if not notes.learnt:
+            self._book.enter(learnt(notes))
+        self._book.enter(finished(notes))
+        self.served += 1
+        self._counted(notes.flow, str(notes.ending)).inc()
+        _log.info(
+            "visit",
+            flow=notes.flow,
+            ending=notes.ending,
+            pressed=notes.pressed,
+            last_prompt=notes.last_prompt,
+            why=socket.fault,
+        )
+
+    def _counted(self, flow: str, ending: str) -> metrics.Counter:
+        found = self._counters.get((flow, ending))
+        if found is None:
+            found = self._counters[flow, ending] = metrics.ivr().calls.labels(flow, ending)
+        return found

@@ -78,12 +78,11 @@ def _play(wanted: Simulated, press: Press, show: Callable[[Line], object], desk:
 
 def _live(wanted: Simulated, press: Press, show: Callable[[Line], object], at: datetime) -> None:
     """As a real call asks, from the same rows; the clock is the one said."""
-    import greenback
-
     from crm.cli.options import with_database
     from crm.database import Database
     from crm.settings import Settings
 
+    from .call_thread import in_thread_of_its_own
     from .desk import CrmDesk
     from .service import site_of
     from .visit_book import VisitBook
@@ -97,6 +96,6 @@ def _live(wanted: Simulated, press: Press, show: Callable[[Line], object], at: d
             lambda: at,
         )
         await database.ping()
-        await greenback.with_portal_run_sync(_play, wanted, press, show, desk)
+        await in_thread_of_its_own(_play, wanted, press, show, desk)
 
     with_database(work, database_url=wanted.database_url)

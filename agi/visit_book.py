@@ -10,8 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
+from itertools import islice
 from typing import Literal
 
 import structlog
@@ -27,7 +26,9 @@ from crm.visits import FactsRow, VisitRow
 from .visit_notes import VisitNotes, now
 
 MOST_UNWRITTEN = 20_000
-BATCH = 100
+BATCH = 500
+GATHER_S = 0.02
+WRITE_WITHIN_S = 20.0  # all rows of a batch may be written again: they are the same rows
 _log = structlog.get_logger("agi.visits")
 
 
@@ -91,15 +92,19 @@ def _visit(notes: VisitNotes) -> VisitRow:
 
 async def write(session: AsyncSession, entries: Sequence[Entry]) -> None:
     """Write entries, all of one kind in one statement; repeated, the rows are the same."""
-    for what, group in groupby(sorted(entries, key=attrgetter("what")), key=attrgetter("what")):
-        rows = list(group)
-        if what == "learn":
-            await visits.learn(session, *(entry.facts for entry in rows if entry.facts is not None))
-            if decided := [entry.routing for entry in rows if entry.routing is not None]:
-                await routing.write(session, *decided)
-        else:
-            verb = visits.begin if what == "begin" else visits.end
-            await verb(session, *(entry.visit for entry in rows if entry.visit is not None))
+    ended = [entry.visit for entry in entries if entry.what == "end" and entry.visit is not None]
+    over = {visit["id"] for visit in ended}
+    begun = [entry.visit for entry in entries if entry.what == "begin" and entry.visit is not None]
+    learnt_now = [entry.facts for entry in entries if entry.facts is not None]
+    decided = [entry.routing for entry in entries if entry.routing is not None]
+    if open_still := [visit for visit in begun if visit["id"] not in over]:
+        await visits.begin(session, *open_still)
+    if ended:
+        await visits.end(session, *ended)
+    if learnt_now:
+        await visits.learn(session, *learnt_now)
+    if decided:
+        await routing.write(session, *decided)
 
 
 class VisitBook:
@@ -110,8 +115,12 @@ class VisitBook:
         self._unwritten: deque[Entry] = deque()
         self._left: tuple[str, datetime] | None = None
         self._more = asyncio.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
+        self._awaited: dict[int, asyncio.Future[bool]] = {}
+        self._failures = 0
+        self._writing_since: float | None = None
         self.lost = 0
 
     @property
@@ -125,41 +134,88 @@ class VisitBook:
         self._more.set()
 
     def enter(self, entry: Entry) -> None:
-        """Keep an entry until it is written."""
+        """Keep an entry until it is written, which begins a moment later, together with what comes meanwhile."""
         if len(self._unwritten) >= MOST_UNWRITTEN:
             oldest = self._unwritten.popleft()
             self.lost += 1
+            self._tell(oldest, written=False)
             _log.error("visit lost: the database has been away too long", conversation=oldest.linkedid, lost=self.lost)
+        if not self._unwritten:
+            self._empty.clear()
         self._unwritten.append(entry)
-        self._empty.clear()
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._more.set)
+
+    async def write_now(self, entry: Entry, within_s: float) -> bool:
+        """Enter what a caller waits for. False: it is not written in time, and stays entered.
+
+        With a database that is known to be away, or silent for longer than that already, nobody waits at all."""
+        self.enter(entry)
         self._more.set()
+        loop = asyncio.get_running_loop()
+        if self._failures or (self._writing_since is not None and loop.time() - self._writing_since > within_s):
+            return False
+        told: asyncio.Future[bool] = loop.create_future()
+        self._awaited[id(entry)] = told
+        try:
+            async with asyncio.timeout(within_s):
+                return await told
+        except TimeoutError:
+            return False
+        finally:
+            self._awaited.pop(id(entry), None)
 
     async def write_on(self) -> None:
         """Write whatever is entered, until cancelled."""
-        failures = 0
         while True:
             await self._more.wait()
-            batch = [self._unwritten[index] for index in range(min(BATCH, len(self._unwritten)))]
+            self._gather_anew()
+            batch = list(islice(self._unwritten, BATCH))
+            self._writing_since = asyncio.get_running_loop().time()
             try:
-                await self._end_left()
-                await self._write(batch)
-                failures = 0
-            except CrmUnavailable as away:
-                failures += 1
-                if failures == 1:
-                    _log.warning("visits wait for the database", why=str(away), unwritten=len(self._unwritten))
-                await asyncio.sleep(min(5.0, 0.1 * 2**failures))
+                async with asyncio.timeout(WRITE_WITHIN_S):
+                    await self._end_left()
+                    await self._write(batch)
+                self._failures = 0
+            except (CrmUnavailable, TimeoutError) as away:
+                self._failures += 1
+                if self._failures == 1:
+                    why = str(away) or f"no answer within {WRITE_WITHIN_S:.0f} s"
+                    _log.warning("visits wait for the database", why=why, unwritten=len(self._unwritten))
+                self._writing_since = None
+                await asyncio.sleep(min(5.0, 0.1 * 2**self._failures))
+                self._more.set()
                 continue
-            for entry in batch:
-                # The oldest may have been given up meanwhile.
-                if self._unwritten and self._unwritten[0] is entry:
-                    self._unwritten.popleft()
-            if not self._unwritten:
-                self._more.clear()
-                self._empty.set()
+            self._writing_since = None
+            self._take_out(batch)
+
+    def _gather_anew(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._more.clear()
+
+    def _take_out(self, batch: list[Entry]) -> None:
+        for entry in batch:
+            # The oldest may have been given up meanwhile.
+            if self._unwritten and self._unwritten[0] is entry:
+                self._unwritten.popleft()
+            self._tell(entry, written=True)
+        if not self._unwritten:
+            self._empty.set()
+        elif len(self._unwritten) >= BATCH or self._awaited:
+            self._more.set()
+        elif self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._more.set)
+
+    def _tell(self, entry: Entry, *, written: bool) -> None:
+        told = self._awaited.get(id(entry))
+        if told is not None and not told.done():
+            told.set_result(written)
 
     async def written(self, within_s: float) -> int:
         """Wait until everything is written, at most so long; return how many rows are not."""
+        self._more.set()
         try:
             async with asyncio.timeout(within_s):
                 await self._empty.wait()
@@ -189,9 +245,10 @@ class VisitBook:
             raise
         except Exception as refused:  # noqa: BLE001 - one bad row must not end the writing of all others
             if len(batch) > 1:
-                for entry in batch:
-                    await self._write([entry])
+                for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+                    await self._write(half)
                 return
             self.lost += 1
+            self._tell(batch[0], written=False)
             reason = str(refused).splitlines()[0]  # the rest repeats the whole row
             _log.error("visit refused by the database", conversation=batch[0].linkedid, why=reason)

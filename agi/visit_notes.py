@@ -47,6 +47,7 @@ class VisitNotes:
         self.closed_why: str | None = None
         self.menu_version: int | None = None
         self.place: str | None = None
+        self.learnt = False
 
     def step(self, name: str, prompt: str | None = None, pressed: str | None = None, why: str | None = None) -> None:
         """Note one step; a prompt counts as heard from its first moment."""

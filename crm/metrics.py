@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["CONTENT_TYPE", "BridgeMetrics", "IvrMetrics", "WebMetrics", "bridge", "exposition", "ivr", "web"]
+__all__ = ["CONTENT_TYPE", "BridgeMetrics", "Counter", "IvrMetrics", "WebMetrics", "bridge", "exposition", "ivr", "web"]
 
 # Seconds. The promises are 5, 10, 50 and 100 ms: each is a boundary, so that "how many kept it" is exact.
 QUICK_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)

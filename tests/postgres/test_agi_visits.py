@@ -42,7 +42,7 @@ class Desk:
     async def call(self, keys: str, number: str = "13800138000", **more: int) -> AgiPeer:
         """A call to its end, its visit written."""
         peer = await AgiPeer(keys, **more).call(self.port, environment(callerid=number))
-        await asyncio.gather(*self.server._calls.values())
+        assert await self.server.quiet(5)
         assert await self.server._book.written(within_s=5) == 0
         return peer
 

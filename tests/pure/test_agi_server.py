@@ -55,8 +55,7 @@ async def running() -> AsyncIterator[Running]:
 
 async def quiet(running: Running) -> None:
     """Wait until no connection is open."""
-    async with asyncio.timeout(5):
-        await asyncio.gather(*running.server._calls.values())
+    assert await running.server.quiet(5)
 
 
 async def test_a_call_goes_to_support_with_the_database_away(running: Running) -> None:
