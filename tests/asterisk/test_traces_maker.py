@@ -1,4 +1,5 @@
-"""The maker of the traces still makes them: some scenarios are played anew, and the ledger says what the script did."""
+"""The maker of the traces still makes them: some scenarios are played anew, and the ledger says what the script did,
+also after the gaps that the recorded looks allow to heal."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ HERE = Path(__file__).parent.parent
 sys.path.append(str(HERE / "pure"))
 
 from ami_stream import played, recorded  # noqa: E402 - found by the path above
+from attached_late import gaps  # noqa: E402
 from floor_truths import SEAT_1, SEAT_2  # noqa: E402
 
 from crm.ledger.conversations import Conversation, Offer, Segment  # noqa: E402
@@ -32,7 +34,9 @@ def test_scenarios_played_anew_give_the_ledger_of_their_script(
     assert made.returncode == 0, made.stdout + made.stderr
     monkeypatch.setattr("ami_stream.TRACES", tmp_path)
     for name, talks in PLAYED.items():
-        room = played(recorded(f"{name}.{version}.ami"))
+        stream = recorded(f"{name}.{version}.ami")
+        room = played(stream)
+        assert not [found for found in gaps(stream, room, 5) if found[1]], name
         assert room.one(Conversation).outcome == "answered", name
         assert {offer.seat for offer in room.of(Offer)} >= {seat for seat, _ in talks}
         told = [(row.seat, pytest.approx(row.ended_at - row.started_at, abs=1)) for row in room.of(Segment)]
