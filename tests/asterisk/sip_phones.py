@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import re
 import socket
 import string
@@ -25,6 +26,7 @@ from crm.pbx.sandbox import Sandbox
 
 SCENARIOS = Path(__file__).parent / "sipp"
 FIRST_MEDIA_PORT = 40_000
+VOICE_S = 8.0  # how long sip-tester's own recording of a voice plays
 
 
 class PhoneFailed(AssertionError):
@@ -106,7 +108,8 @@ class _Sipp:
 
 
 class SippCaller(_Sipp):
-    """A caller from outside. `keys`: (seconds to wait first, keys to press) one after another, then `stay_s`."""
+    """A caller from outside. `keys`: (seconds to wait first, keys to press) one after another, then a voice for
+    about `says_s`, then `stay_s`."""
 
     def __init__(
         self,
@@ -116,6 +119,7 @@ class SippCaller(_Sipp):
         dialled: str = "95000",
         name: str = "",
         keys: Sequence[tuple[float, str]] = (),
+        says_s: float = 0.0,
         stay_s: float = 30.0,
         port: int | None = None,
     ) -> None:
@@ -124,7 +128,7 @@ class SippCaller(_Sipp):
         self._values = {
             "dialled": dialled,
             "from": f"{display}<sip:{number}@[local_ip]:[local_port]>",
-            "keys": "\n".join(_press(wait_s, pressed) for wait_s, pressed in keys),
+            "keys": "\n".join([*(_press(wait_s, pressed) for wait_s, pressed in keys), *_speak(says_s)]),
             "stay_ms": str(round(stay_s * 1000)),
         }
 
@@ -209,6 +213,13 @@ def _press(wait_s: float, keys: str) -> str:
     # SIPp plays the keys beside the scenario: 200 ms each with as long a pause, waited for here.
     play = f"  <nop><action><exec play_dtmf={quoteattr(keys)}/></action></nop>"
     return f'{pause}\n{play}\n  <pause milliseconds="{400 * len(keys)}"/>'
+
+
+def _speak(says_s: float) -> list[str]:
+    """Somebody's voice, as often as it takes."""
+    play = '  <nop><action><exec play_pcap_audio="/usr/share/sip-tester/g711a.pcap"/></action></nop>'
+    turns = max(0, math.ceil(says_s / VOICE_S))
+    return [f'{play}\n  <pause milliseconds="{round(VOICE_S * 1000)}"/>'] * turns
 
 
 # A phone binds its ports a moment after they are found free: no two phones of a process are given the same.

@@ -21,7 +21,7 @@ def test_a_sip_caller_talks_to_a_sip_seat(sandbox: Sandbox) -> None:
         complete = caller.until("AgentComplete", Queue="reception", Reason="agent")
         caller.until("QueueLeft", Queue="reception", Status="CONTINUE")
         phone.wait()
-    assert called["CallerIDName"] == "王芳"
+    assert called["CallerIDName"] == "王芳 · reception"  # what the agent's own phone shows
     assert connect["RingTime"] == "1"
     assert complete["TalkTime"] == "2"
     assert "ENTERQUEUE||13800138000|1" in sandbox.queue_log_file.read_text()

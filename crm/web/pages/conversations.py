@@ -25,7 +25,7 @@ CALLS_SHOWN = 100
 
 @router.get("/conversations")
 async def page(request: Request, me: SignedIn, session: Reading, after_hours: bool = False) -> Response:
-    """The newest calls first. An agent sees their own, a supervisor all; calls after hours rang nobody: all see them."""
+    """The newest calls first. An agent sees their own, a supervisor all; calls after hours rang nobody: all see."""
     everyone = me.role == "supervisor"
     whose = None if everyone or after_hours else me.agent_id
     rows = await conversations.listed(session, agent_id=whose, after_hours=after_hours, limit=CALLS_SHOWN)
