@@ -1,8 +1,8 @@
 """The mirror: what the inbox holds goes to the watch, what the watch notes goes to the writer.
 
 Two tasks that never wait for each other: Postgres may stall while agents are still put into after-call work. On each
-connect, and every minute, Asterisk is asked what is there (a look); the floor's doubts are settled by it. Above 64 MB
-of unwritten bytes reading pauses; Asterisk then lets us go, and the next look heals.
+connect, after a reload, and every minute, Asterisk is asked what is there (a look); the floor's doubts are settled by
+it. Above 64 MB of unwritten bytes reading pauses; Asterisk then lets us go, and the next look heals.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ BOOT_PATIENCE_S = 1.0
 TICK_S = 1.0
 SETTLES_EVERY_S = 0.1
 _BOOTED = b"Event: FullyBooted\r\n"
+_RELOADED = b"Event: Reload\r\n"
+_MATTERS = (b"app_queue", b"manager", b"All")
+"""Modules whose new configuration shows in a look: queues and members may have come and gone without an event."""
 
 Ticked = Callable[[float], Iterable[Row]]
 
@@ -116,6 +119,9 @@ class Mirror:
         if not self._booted and any(isinstance(each, bytes) and each.startswith(_BOOTED) for each in heard.blocks):
             self._booted = True
             self._ask()
+        elif any(isinstance(each, bytes) and each.startswith(_RELOADED) and _matters(each) for each in heard.blocks):
+            # With the next tick: a reload of everything tells of many modules at once.
+            self._look_at = time.monotonic()
 
     def _tick(self, now: float) -> None:
         watch, reader = self._watch, self._reader
@@ -163,3 +169,8 @@ class Mirror:
         if sentence not in self._said:
             self._said.add(sentence)
             self._say(sentence)
+
+
+def _matters(reload: bytes) -> bool:
+    module = reload.partition(b"\r\nModule: ")[2].partition(b"\r\n")[0]
+    return module.startswith(_MATTERS)

@@ -301,3 +301,19 @@ async def test_reading_pauses_when_too_much_waits_to_be_written_and_goes_on_afte
         cable.flow()
         await seen(database_url, "SELECT count(*) FROM conversation WHERE outcome = 'answered'", [(50,)], 10)
         await until(lambda: not life.bridge.reader._paused)
+
+
+async def test_a_reload_of_the_queues_is_looked_at_within_a_second(peer: ForgedAsterisk, database_url: str) -> None:
+    async with bridging(database_url, settings_for(peer)):
+        session = await peer.session()
+        await looked(peer)
+        await seen(database_url, "SELECT seat FROM membership WHERE left_at IS NULL", [(SEAT,)])
+        session.event("Reload", "Module: res_musiconhold", "Status: 0", privilege="system,all")
+        await asyncio.sleep(1.2)
+        assert peer.heard("QueueStatus").qsize() == 1, "music changes no queue"
+        peer.rows["QueueStatus"].append(listed_member("PJSIP/202"))
+        for module in ("app_queue.so", "manager"):
+            session.event("Reload", f"Module: {module}", "Status: 0", privilege="system,all")
+        members = "SELECT seat FROM membership WHERE left_at IS NULL ORDER BY 1"
+        await seen(database_url, members, [(SEAT,), ("PJSIP/202",)], 5)
+        assert peer.heard("QueueStatus").qsize() == 2, "one look for both"
