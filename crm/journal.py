@@ -1,22 +1,26 @@
-"""The journal of AMI messages: its days made and dropped, and a conversation's messages taken out of it.
+"""The journal of AMI messages: its days made and dropped, a conversation's messages read, and a person erased from it.
 
 One partition a day (UTC) in the schema journal_days; what no day was made for stands in `undated` until it is. Old days
-are dropped whole, never row by row. Called by the bridge each hour, by `kefu db upgrade`, and by explain.
+are dropped whole, never row by row. Called by the bridge each hour, by `kefu db upgrade`, by explain, and by erasure.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.database import Database
+from crm.ledger.statement import storable_text
+from crm.rules.erased_messages import Erasure
 
 AHEAD_DAYS = 3
 LOCK_PATIENCE_MS = 1000
@@ -35,6 +39,17 @@ _SPAN = text(
     "AND last_at >= :since ORDER BY first_at, fence, number"
 )
 _MEMBER = b"Event: QueueMember"
+_TO_REWRITE = text(
+    "SELECT fence, number, first_at, block FROM journal WHERE node = :node AND first_at >= :earliest "
+    "AND first_at < :until AND (first_at, fence, number) > (:first_at, :fence, :number) "
+    "ORDER BY first_at, fence, number LIMIT :blocks FOR UPDATE"
+)
+_REWRITE = text(
+    "UPDATE journal SET block = :block, linkedids = :linkedids "
+    "WHERE node = :node AND fence = :fence AND number = :number AND first_at = :first_at"
+)
+_LINKEDID = re.compile(rb"Linkedid: ([^\r\n]{1,150})")
+BLOCKS_AT_ONCE = 20
 # A batch is at most this long: its first message may be so much older than one inside it.
 _LONGEST_BATCH = timedelta(hours=1)
 
@@ -55,6 +70,22 @@ class Heard(Struct, frozen=True):
     def get(self, name: str) -> str:
         """The first value of a header; '' when there is none."""
         return next((value for key, value in self.headers if key == name), "")
+
+
+class Place(Struct, frozen=True):
+    """A block's place in the order of a node's journal: where a rewriting stands."""
+
+    first_at: datetime
+    fence: int
+    number: int
+
+
+class Rewritten(Struct, frozen=True):
+    """One committed step: `looked_at` blocks, of which `changed` were; it goes on `after`."""
+
+    looked_at: int
+    changed: int
+    after: Place
 
 
 async def keep(database: Database, kept_days: int, now: datetime) -> Kept:
@@ -96,6 +127,40 @@ async def member_rows(session: AsyncSession, node: str, since: datetime, until: 
     asked = {"node": node, "since": since, "until": until, "earliest": since - _LONGEST_BATCH}
     rows = await session.execute(_SPAN, asked)
     return [heard for row in rows for heard in unpacked(row.block, row.first_at.timestamp(), _MEMBER)]
+
+
+async def rewrite(
+    database: Database, node: str, gone: Erasure, since: datetime, until: datetime, *, after: Place | None = None
+) -> AsyncGenerator[Rewritten]:
+    """Take what is to go out of the blocks of a time, each row keeping its key and the count of what was heard.
+
+    Each step is a transaction of its own; after a fault go on with the `after` of the last one. Doing it twice changes
+    nothing. Every block of the time is opened: a waiting caller is listed without a Linkedid.
+    """
+    earliest = since - _LONGEST_BATCH
+    place = after or Place(earliest, -1, -1)
+    while True:
+        asked: dict[str, object] = {"node": node, "earliest": earliest, "until": until, "blocks": BLOCKS_AT_ONCE}
+        asked |= {"first_at": place.first_at, "fence": place.fence, "number": place.number}
+        async with database.transaction() as session:
+            rows = list(await session.execute(_TO_REWRITE, asked))
+            changed = [change for row in rows if (change := await asyncio.to_thread(_without, row, gone)) is not None]
+            for change in changed:
+                await session.execute(_REWRITE, {"node": node, **change})
+        if not rows:
+            return
+        place = Place(rows[-1].first_at, rows[-1].fence, rows[-1].number)
+        yield Rewritten(len(rows), len(changed), place)
+
+
+def _without(row: Any, gone: Erasure) -> dict[str, object] | None:
+    """The row's new content, or None where nothing has to go."""
+    rest = gone.rest_of(zlib.decompress(row.block))
+    if rest is None:
+        return None
+    linkedids = sorted({storable_text(found.decode("utf-8", "replace")) for found in set(_LINKEDID.findall(rest))})
+    key = {"fence": row.fence, "number": row.number, "first_at": row.first_at}
+    return {**key, "block": zlib.compress(rest, 1), "linkedids": linkedids}
 
 
 def unpacked(block: bytes, at: float, beginning: bytes = b"") -> Iterator[Heard]:
