@@ -138,40 +138,63 @@ class StayReader:
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], Stay] = {}
+        self._handed: dict[tuple[str, str], Stay] = {}
         self.members: dict[str, set[str]] = {}
         """Interface or member name → queues it was seen in."""
 
     @property
     def open_callids(self) -> set[str]:
         """Callers whose stay has no end yet."""
-        return {callid for callid, _ in self._open}
+        return {callid for callid, _ in (*self._open, *self._handed)}
 
     def take(self, line: Line, number: int = 0) -> list[Stay]:
-        """The stays that this line ends: one at most, all of them at a QUEUESTART."""
+        """The stays that this line ends: all of them at a QUEUESTART.
+
+        Who is handed back into the same queue may have joined it before the line of the transfer is written.
+        """
         if line.event == "QUEUESTART":
             return self._cut()
         if not line.of_call:
             return []
         key = (line.callid, line.queue)
         ended: list[Stay] = []
-        if line.event == "ENTERQUEUE" and key in self._open:
-            ended.append(self._open.pop(key))
-        stay = self._open.get(key)
+        if line.event == "ENTERQUEUE" and (before := self._open.pop(key, None)) is not None:
+            ended += self._put_by(key, before)
+        stay = self._handed.pop(key) if self._is_late(key, line) else self._open.get(key)
         if stay is None:
             stay = self._open[key] = Stay(line.callid, line.queue, line.at)
         stay.lines.append(number)
         if line.agent != "NONE":
             self.members.setdefault(line.agent, set()).add(line.queue)
         _tell(stay, line)
-        if stay.ending is not None:
-            ended.append(self._open.pop(key))
-        return ended
+        if stay.ending is None:
+            return ended
+        if self._open.get(key) is stay:
+            del self._open[key]
+            ended += self._put_by(key, None)
+        return [*ended, stay]
 
     def rest(self) -> list[Stay]:
         """Stays without an end line when the file is over: they go on, or nobody wrote their end."""
-        found = list(self._open.values())
+        found = [*self._handed.values(), *self._open.values()]
+        self._handed.clear()
         self._open.clear()
         return found
+
+    def _put_by(self, key: tuple[str, str], stay: Stay | None) -> list[Stay]:
+        """Keep an answered stay until its end is told, in the place of an earlier one, whose end never was."""
+        found = [self._handed.pop(key)] if key in self._handed else []
+        if stay is not None and stay.answered_at is None:
+            return [*found, stay]
+        if stay is not None:
+            self._handed[key] = stay
+        return found
+
+    def _is_late(self, key: tuple[str, str], line: Line) -> bool:
+        """Whether this line ends the stay before: its agent's, and not the agent's of the present one."""
+        before, now = self._handed.get(key), self._open.get(key)
+        ends = line.event in TRANSFERS or line.event.startswith("COMPLETE")
+        return before is not None and ends and line.agent == before.agent and (now is None or now.agent != line.agent)
 
     def _cut(self) -> list[Stay]:
         found = self.rest()

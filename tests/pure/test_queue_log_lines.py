@@ -93,6 +93,30 @@ def test_a_second_stay_in_the_same_queue_and_one_that_began_before_the_file() ->
     assert (second.entered_at, second.ending, second.cut) == (T + 5, None, False)
 
 
+def test_a_caller_handed_back_into_the_same_queue_has_joined_it_before_the_transfer_is_written() -> None:
+    first, second = told(
+        f"{T}|1.1|q|NONE|ENTERQUEUE||138|1",
+        f"{T + 1}|1.1|q|Amy|CONNECT|1|1.2|0",
+        f"{T + 6}|1.1|q|NONE|ENTERQUEUE||138|1",
+        f"{T + 6}|1.1|q|Amy|BLINDTRANSFER|2001|internal|1|5|1",
+        f"{T + 7}|1.1|q|Ben|CONNECT|1|1.3|0",
+        f"{T + 9}|1.1|q|Ben|COMPLETEAGENT|1|2|1",
+    )
+    assert (first.entered_at, first.ending, first.talk_s, first.agent) == (T, "BLINDTRANSFER", 5, "Amy")
+    assert (second.entered_at, second.ending, second.talk_s, second.agent) == (T + 6, "COMPLETEAGENT", 2, "Ben")
+
+
+def test_a_stay_whose_end_is_never_written_does_not_swallow_the_next_one() -> None:
+    first, second = told(
+        f"{T}|1.1|q|NONE|ENTERQUEUE||138|1",
+        f"{T + 1}|1.1|q|Amy|CONNECT|1|1.2|0",
+        f"{T + 6}|1.1|q|NONE|ENTERQUEUE||138|1",
+        f"{T + 9}|1.1|q|NONE|ABANDON|1|1|3",
+    )
+    assert (first.entered_at, first.ending, first.agent) == (T, None, "Amy")
+    assert (second.entered_at, second.ending) == (T + 6, "ABANDON")
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
