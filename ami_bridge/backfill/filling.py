@@ -27,9 +27,10 @@ from crm.rules.cel import CelEvent, read_record, whole_records
 from crm.rules.queue_log import Line, read_line
 
 from .files import Spot, read_from
-from .merging import EDGE_S, Found, Work, merge, touches
+from .merging import Found, Work, merge
 from .retelling import Story, retell
 from .telling import told
+from .windows import EDGE_S, touches
 
 SETTLED_S = 6.0
 """Nothing is written of a call that ended less long ago: the last words about it may be under way."""
@@ -222,6 +223,9 @@ def _read(
     events, seats = told(cel, log, seats)
     now = time.time()
     stories = retell(node, events, seats, _rest)
+    begun = {event.linkedid for event in cel if event.kind == "CHAN_START" and event.uniqueid == event.linkedid}
+    for story in stories:
+        story.whole = story.call.linkedid in begun
     return [story for story in stories if touches(story.call, windows, now)]
 
 

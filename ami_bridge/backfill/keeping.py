@@ -23,7 +23,7 @@ from crm.ledger.statement import Row
 
 from .files import Spot, end_of
 from .filling import SETTLED_S, Files, Filler
-from .merging import EDGE_S
+from .windows import EDGE_S
 
 LOOK_S = 1.0
 MARK_S = 10.0
@@ -112,8 +112,8 @@ class Keeping:
         outcome = await self._filler.fill(windows, files, spots)
         self.rows += outcome.added + outcome.changed
         self._read_for = {window.from_at for window in windows}
-        just_ended = outcome.pending > len(self._open)
-        self._due_at = time.monotonic() + (self._settled_s if just_ended else AGAIN_S)
+        soon = outcome.pending > len(self._open) or not outcome.files_read
+        self._due_at = time.monotonic() + (self._settled_s if soon else AGAIN_S)
         if not outcome.files_read:
             trouble = "; ".join(outcome.trouble) or "Asterisk's files are not here: set queue_log_file and cel_file"
             if trouble != self._said:

@@ -51,7 +51,7 @@ class Legs:
     def __init__(self, cel: Iterable[CelEvent], seats: Iterable[str]) -> None:
         self.legs: dict[str, Leg] = {}
         self.seats = {base_of_interface(seat): seat for seat in seats}
-        self._halves: dict[str, Leg] = {}
+        self._halves: dict[tuple[str, str], Leg] = {}
         falls: dict[str, list[float]] = {}
         for event in cel:
             if event.kind == "LINKEDID_END":
@@ -68,7 +68,7 @@ class Legs:
 
     def partner(self, leg: Leg) -> Leg | None:
         """The other half of a Local pair."""
-        return self._halves.get(f"{leg.channel[:-1]}{3 - leg.half}") if leg.half else None
+        return self._halves.get((leg.linkedid, f"{leg.channel[:-1]}{3 - leg.half}")) if leg.half else None
 
     def _leg(self, event: CelEvent) -> Leg:
         leg = self.legs.get(event.uniqueid)
@@ -77,7 +77,7 @@ class Legs:
             leg = Leg(event.uniqueid, name, event.linkedid, event.at, base_of_channel(name), half_of(name))
             self.legs[event.uniqueid] = leg
             if leg.half:
-                self._halves[name] = leg
+                self._halves[event.linkedid, name] = leg  # a restarted Asterisk gives the same names again
         return leg
 
     def _who_hung_up(self, leg: Leg, falls: list[float]) -> None:
@@ -94,7 +94,8 @@ class Legs:
 
 def _tell(leg: Leg, event: CelEvent) -> None:
     kind = event.kind
-    leg.number, leg.name = leg.number or event.number, leg.name or event.name
+    if event.app != "AppDial2":  # from its answer on, an originated leg bears the number that it rang
+        leg.number, leg.name = leg.number or event.number, leg.name or event.name
     if event.app in ("AppQueue", "AppDial", "AppDial2"):
         leg.rung_by = event.app
     if kind == "ANSWER":

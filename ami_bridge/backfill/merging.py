@@ -1,13 +1,14 @@
 """What the files tell against what the ledger holds: rows to add, rows to complete.
 
-Live sight goes before: a row is completed only where the ledger says that it lost sight, or that it was a guess made
-on finding sight again; a row is added only when it began inside a window. All of it is marked as reconstructed. Done
-twice, the second time finds nothing to do. Pure.
+Live sight goes before: a row is completed only where the ledger says that it lost sight, where it was a guess made on
+finding sight again, or where it ended so near to a window's edge that the last word about it may have been missed; a
+row is added only when it began inside a window. All of it is marked as reconstructed. Done twice, the second time finds
+nothing to do. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
@@ -20,11 +21,15 @@ from crm.ledger.statement import Row
 from crm.ledger.voicemails import Voicemail
 
 from .retelling import Story
+from .windows import at_edge, inside
 
-EDGE_S = 2.0
-"""Sight is noticed as lost, and Asterisk's clock read, only so exactly."""
 SAME_S = 2.0
 SAME_END_S = 0.25
+
+_WAIT_ENDS = {"full": "join_empty"}
+_RING_ENDS = {"busy": "no_answer", "rejected": "no_answer", "device_gone": "no_answer", "taken_elsewhere": "no_answer"}
+"""Endings that the files do not tell apart."""
+_SAID_BY_PYTHON = ("callback_booked", "voicemail", "self_served")
 
 _Row = TypeVar("_Row", bound=Row)
 _Live = TypeVar("_Live", Wait, Offer, Segment)
@@ -68,12 +73,6 @@ class Work(Struct):
         return len(self.add) + len(self.change)
 
 
-def touches(row: Conversation, windows: Iterable[BlindWindow], until: float) -> bool:
-    """Whether any of the conversation lies in a window. until: when the last word about an open one was heard."""
-    ended_at = row.ended_at if row.ended_at is not None else until
-    return any(row.started_at <= _end(window) and ended_at >= _begin(window) for window in windows)
-
-
 def merge(story: Story, found: Found, windows: Sequence[BlindWindow]) -> Work:
     """What of this story the ledger lacks."""
     known = found.calls.get(story.call.id)
@@ -81,6 +80,8 @@ def merge(story: Story, found: Found, windows: Sequence[BlindWindow]) -> Work:
         return _unseen(story, windows)
     if known.ended_at is None:
         return Work(pending=True)
+    if not story.whole and known.outcome != "lost_sight":
+        return Work()  # half a story tells less than the ledger knows
     work = Work()
     children = _Children(story, found, windows, work)
     children.waits()
@@ -93,7 +94,7 @@ def merge(story: Story, found: Found, windows: Sequence[BlindWindow]) -> Work:
 
 
 def _unseen(story: Story, windows: Sequence[BlindWindow]) -> Work:
-    if story.call.ended_at is None or not _inside(story.call.started_at, windows):
+    if story.call.ended_at is None or not inside(story.call.started_at, windows):
         return Work()
     return Work(add=[_marked(row) for row in story.rows])
 
@@ -101,12 +102,12 @@ def _unseen(story: Story, windows: Sequence[BlindWindow]) -> Work:
 def _complete_call(known: Conversation, story: Story, work: Work, windows: Sequence[BlindWindow]) -> None:
     """The true ending where sight of it was lost, and what its beginning tells."""
     told, row = story.call, replace(known)
-    if row.outcome == "lost_sight" and told.ended_at is not None and told.outcome != "lost_sight":
-        row.ended_at, row.outcome = told.ended_at, told.outcome
-        row.ended_by, row.hangup_cause = told.ended_by, told.hangup_cause
+    if told.ended_at is not None and told.outcome != "lost_sight" and _ended_near(row, story, windows):
+        row.ended_at, row.ended_by, row.hangup_cause = told.ended_at, told.ended_by, told.hangup_cause
+        row.outcome = row.outcome if row.outcome in _SAID_BY_PYTHON else told.outcome
     elif any(type(added) is Segment for added in work.add):
         row.outcome = "answered"  # a talk makes it so
-    if row.reconstructed and _inside(told.started_at, windows):
+    if row.reconstructed and inside(told.started_at, windows):
         row.started_at = min(row.started_at, told.started_at)
     row.caller, row.caller_name = row.caller or told.caller, row.caller_name or told.caller_name
     row.dialled = row.dialled or told.dialled
@@ -114,6 +115,16 @@ def _complete_call(known: Conversation, story: Story, work: Work, windows: Seque
         row.reconstructed = True
         if _differs(row, known):
             work.change.append(row)
+
+
+def _ended_near(known: Conversation, story: Story, windows: Sequence[BlindWindow]) -> bool:
+    """Whether the last words about the conversation may have been missed: it ended at a window's edge, or in sight when
+    its last talk had ended in the blind."""
+    if known.outcome == "lost_sight" or known.ended_at is None:
+        return True
+    last = [talk.ended_at for talk in story.segments[-1:] if talk.ended_at is not None]
+    unseen = not inside(known.ended_at, windows) and any(inside(at, windows) for at in last)
+    return unseen or at_edge(known.ended_at, windows)
 
 
 class _Children:
@@ -141,8 +152,10 @@ class _Children:
                 continue
             self._waits.remove(known)
             self._wait_ids[told.id] = known.id
-            if known.outcome == "lost_sight" and told.outcome not in (None, "lost_sight"):
-                self._work.change.append(replace(known, left_at=told.left_at, outcome=told.outcome, reconstructed=True))
+            row = replace(known)
+            if self._better(known.outcome, known.left_at, told.outcome, told.left_at, _WAIT_ENDS):
+                row.left_at, row.outcome = told.left_at, told.outcome
+            self._change(row, known)
 
     def offers(self) -> None:
         for told in self._story.offers:
@@ -156,7 +169,7 @@ class _Children:
             row = replace(known)
             if known.reconstructed and told.started_at < known.started_at - SAME_END_S:
                 row.started_at, row.wait_id, row.queue = told.started_at, wait_id, told.queue
-            if known.outcome == "lost_sight" and told.outcome not in (None, "lost_sight"):
+            if self._better(known.outcome, known.ended_at, told.outcome, told.ended_at, _RING_ENDS):
                 row.ended_at, row.outcome = told.ended_at, told.outcome
             self._change(row, known)
 
@@ -177,7 +190,8 @@ class _Children:
 
     def transfers(self) -> None:
         for told in self._story.transfers:
-            alike = [transfer for transfer in self._transfers if transfer.kind == told.kind]
+            blind = told.kind == "blind"  # an attended one and a blonde one are told apart by a moment
+            alike = [transfer for transfer in self._transfers if (transfer.kind == "blind") == blind]
             known = _nearest(alike, told.at, lambda transfer: transfer.at)
             if known is None:
                 self._add(told, told.at)
@@ -190,11 +204,28 @@ class _Children:
             if told.id not in self._voicemail_ids:
                 self._work.add.append(_marked(told))
 
+    def _better(
+        self,
+        known: str | None,
+        known_at: float | None,
+        told: str | None,
+        told_at: float | None,
+        alike: Mapping[str, str],
+    ) -> bool:
+        """Whether the files know better how something ended: it ended unseen, or so near to a window that the last
+        word about it may have been missed. Of what is alike to the files, live sight says more."""
+        if told in (None, "lost_sight") or told_at is None:
+            return False
+        if known == "lost_sight" or known is None or known_at is None:
+            return True
+        apart = abs(known_at - told_at) > SAME_END_S
+        return at_edge(known_at, self._windows) and (apart or alike.get(known, known) != alike.get(told or "", told))
+
     def _ended_unseen(self, known: Segment, told: Segment) -> bool:
         """Whether its end is only when it was last seen."""
         if known.ended_at is None or told.ended_at is None or abs(known.ended_at - told.ended_at) <= SAME_END_S:
             return False
-        return _inside(known.ended_at, self._windows)
+        return inside(known.ended_at, self._windows)
 
     def _numbered(self, told: Segment) -> Segment:
         """The number of a talk that the live floor could not count may be taken."""
@@ -205,7 +236,7 @@ class _Children:
 
     def _add(self, row: Row, at: float) -> None:
         ended = row.at if isinstance(row, Transfer) else _ended_at(row)
-        if ended is not None and _inside(at, self._windows):
+        if ended is not None and inside(at, self._windows):
             self._work.add.append(_marked(row))
 
     def _change(self, row: _Live, known: _Live) -> None:
@@ -244,15 +275,3 @@ def _marked(row: Row) -> Row:
 
 def _differs(row: Row, known: Row) -> bool:
     return any(getattr(row, name) != getattr(known, name) for name in row.__struct_fields__ if name != "reconstructed")
-
-
-def _inside(at: float, windows: Iterable[BlindWindow]) -> bool:
-    return any(_begin(window) <= at <= _end(window) for window in windows)
-
-
-def _begin(window: BlindWindow) -> float:
-    return window.from_at - EDGE_S
-
-
-def _end(window: BlindWindow) -> float:
-    return (window.to_at if window.to_at is not None else float("inf")) + EDGE_S

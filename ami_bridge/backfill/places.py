@@ -16,16 +16,19 @@ _HERE = ("127.0.0.1", "::1", "localhost")
 
 
 class Places:
-    """Asked before each reading: a restarted Asterisk may write elsewhere."""
+    """Asked before each reading: a restarted Asterisk may write elsewhere. One that is just away did not move."""
 
     def __init__(self, settings: Settings, reader: Listener) -> None:
         self._settings = settings
         self._reader = reader
+        self._folder: Path | None = None
 
     async def find(self) -> Files:
         """The files, there or not. None for one that is not set while Asterisk runs on another machine."""
         queue_log, cel = self._settings.queue_log_file, self._settings.cel_file
-        if (queue_log is None or cel is None) and (folder := await self._log_folder()) is not None:
+        if queue_log is None or cel is None:
+            self._folder = await self._log_folder() or self._folder
+        if (folder := self._folder) is not None:
             queue_log = queue_log or folder / "queue_log"
             cel = cel or folder / "cel-custom" / "kefu.csv"
         return Files(queue_log, cel)

@@ -26,7 +26,7 @@ _BREATH = 64
 
 
 class Story(Struct):
-    """One conversation as the files tell it, with all its rows."""
+    """One conversation as the files tell it, with all its rows. Not `whole`: it began before what was read of them."""
 
     call: Conversation
     waits: list[Wait] = field(default_factory=list)
@@ -34,6 +34,7 @@ class Story(Struct):
     segments: list[Segment] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     voicemails: list[Voicemail] = field(default_factory=list)
+    whole: bool = True
 
     @property
     def rows(self) -> list[Row]:

@@ -1,7 +1,7 @@
 """Statements of the back-fill: rows of calls that nobody saw, added or completed, never overwritten.
 
-A row is added only where none is; it is changed only where the ledger itself says that it lost sight, or that it was
-reconstructed before. So a second run, or one that was killed half-way, changes nothing that is right already.
+A row is added only where none is; only what is over is changed, where nobody saw how it ended. So a second run, or one
+that was killed half-way, changes nothing that is right already.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ CHANGE: Mapping[type[Row], Statement] = {
         Wait,
         key="id",
         columns=("left_at", "outcome", "reconstructed"),
-        condition="t.outcome = 'lost_sight' OR t.reconstructed",
+        condition="t.left_at IS NOT NULL",
     ),
     Offer: change_rows(
         "offer",
         Offer,
         key="id",
         columns=("wait_id", "queue", "started_at", "ended_at", "outcome", "reconstructed"),
-        condition="t.outcome = 'lost_sight' OR t.reconstructed",
+        condition="t.ended_at IS NOT NULL",
     ),
     Segment: change_rows(
         "segment",

@@ -36,7 +36,8 @@ class FileOffset(Row):
 
 
 class Filled(Row):
-    """What one reading of Asterisk's files came to, for a window. `backfilled_at` None: they could not be read."""
+    """What one reading of Asterisk's files came to, for a window. `backfilled_at` None: they could not be read, and who
+    was pending still is."""
 
     node: str
     from_at: Moment
@@ -59,7 +60,8 @@ FILE_OFFSETS = upsert("file_offset", FileOffset, key=("node", "file"))
 FILLED = Statement(
     "blind_window",
     "UPDATE blind_window AS t SET backfilled_at = coalesce(to_timestamp(r.backfilled_at), t.backfilled_at), "
-    "calls_pending = r.calls_pending, trouble = r.trouble "
+    "calls_pending = CASE WHEN r.backfilled_at IS NULL THEN t.calls_pending ELSE r.calls_pending END, "
+    "trouble = r.trouble "
     "FROM json_to_recordset(%s::json) AS r(node text, from_at double precision, backfilled_at double precision, "
     "calls_pending integer, trouble text) WHERE t.node = r.node AND t.from_at = to_timestamp(r.from_at)",
 )

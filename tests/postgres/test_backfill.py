@@ -22,6 +22,8 @@ from ledger_rows import rows, seen
 
 from ami_bridge.bridge import Bridge
 from crm.database import Database
+from crm.ledger.sight import BLIND_WINDOWS, FILLED, BlindWindow, Filled
+from crm.ledger.statement import Statement
 from crm.settings import read_settings
 from crm.wallboard import Board, Wallboard
 
@@ -258,3 +260,16 @@ async def test_the_files_are_read_from_where_nothing_older_goes_on(
             more.write("of this call\n")
         await asyncio.sleep(1.0)  # marks are made and not kept: nothing tells of what does not happen
         assert rows(database_url, "SELECT position FROM file_offset") == [(400,)]
+
+
+def test_files_that_cannot_be_read_now_leave_the_pending_calls_pending(site: Site) -> None:
+    """Else a window would count as filled, though the calls that went on at its end were never read."""
+    with psycopg.connect(site.url, autocommit=True) as connection:
+        for table, rows_ in ((BLIND_WINDOWS, [BlindWindow(NODE, T, "a cut", T + 5)]), (FILLED, [_filled(T + 9, 2)])):
+            connection.execute(table.sql, (Statement.parameter(list(rows_)),))
+        connection.execute(FILLED.sql, (Statement.parameter([_filled(None, 0, "no file")]),))
+    assert rows(site.url, "SELECT calls_pending, trouble FROM blind_window") == [(2, "no file")]
+
+
+def _filled(at: float | None, pending: int, trouble: str | None = None) -> Filled:
+    return Filled(NODE, T, at, pending, trouble)
