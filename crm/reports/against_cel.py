@@ -94,15 +94,17 @@ def _only_ledger(call: LedgerCall, seen: Seen, span: Span) -> Difference:
 
 def _both(call: LedgerCall, legs: _Legs, bases: set[str], seen: Seen, span: Span) -> Iterator[Difference]:
     row = call.row
-    excuse = call.excuse(seen, row.started_at, row.ended_at or span.last_at)
 
-    def differs(what: str, ledger: object, file: object, reason: str = excuse) -> Difference:
+    def differs(
+        what: str, ledger: object, file: object, reason: str | None = None, gap_s: float | None = None
+    ) -> Difference:
+        reason = reason or call.excuse(seen, row.started_at, row.ended_at or span.last_at, gap_s=gap_s)
         here, there = (None if value is None else str(value) for value in (ledger, file))
         return Difference(row.linkedid, row.id, row.started_at, "cel", what, here, there, reason)
 
     began = legs[row.linkedid].started_at if row.linkedid in legs else min(leg.started_at for leg in legs.values())
     if abs(began - row.started_at) > SAME_S:
-        yield differs("started", f"{row.started_at:.3f}", f"{began:.3f}")
+        yield differs("started", f"{row.started_at:.3f}", f"{began:.3f}", gap_s=abs(began - row.started_at))
     yield from _end(call, legs, span, differs)
     yield from _talks(call, legs, span, differs)
     yield from _missed(call, legs, bases, span, differs)
@@ -117,12 +119,13 @@ def _end(call: LedgerCall, legs: _Legs, span: Span, differs: _Differs) -> Iterat
     elif not any(abs(end - row.ended_at) <= SAME_S for end in ends):
         nearest = min(ends, key=lambda end: abs(end - (row.ended_at or 0.0)), default=None)
         file = None if nearest is None else f"{nearest:.3f}"
-        if len(ends) < len(legs):
+        if len(ends) < len(legs) or any(leg.cut for leg in legs.values()):
             # Some leg has no end: the file is over, or Asterisk was killed and wrote none.
             late = row.ended_at >= span.last_at - 1.0
             yield differs("ended", f"{row.ended_at:.3f}", file, "ended_after_window" if late else "asterisk_stopped")
         else:
-            yield differs("ended", f"{row.ended_at:.3f}", file)
+            gap_s = None if nearest is None else abs(nearest - row.ended_at)
+            yield differs("ended", f"{row.ended_at:.3f}", file, gap_s=gap_s)
 
 
 def _talks(call: LedgerCall, legs: _Legs, span: Span, differs: _Differs) -> Iterator[Difference]:
@@ -134,9 +137,11 @@ def _talks(call: LedgerCall, legs: _Legs, span: Span, differs: _Differs) -> Iter
         ledger_s, file_s = end - talk.started_at, overlap_s(spans, talk.started_at - SAME_S, end + SAME_S)
         if abs(ledger_s - file_s) > SAME_S:
             both = [legs.get(talk.seat_uniqueid or ""), legs.get(talk.caller_uniqueid)]
-            cut = any(leg is not None and leg.ended_at is None for leg in both) and talk.ended_at is not None
-            reason = {"reason": "asterisk_stopped"} if cut else {}
-            yield differs(f"talk of {talk.seat}", f"{ledger_s:.3f}", f"{file_s:.3f}", **reason)
+            no_end = any(leg is not None and (leg.ended_at is None or leg.cut) for leg in both)
+            cut = no_end and talk.ended_at is not None
+            reason = "asterisk_stopped" if cut else None
+            gap_s = abs(ledger_s - file_s)
+            yield differs(f"talk of {talk.seat}", f"{ledger_s:.3f}", f"{file_s:.3f}", reason, gap_s)
 
 
 def _missed(call: LedgerCall, legs: _Legs, bases: set[str], span: Span, differs: _Differs) -> Iterator[Difference]:
@@ -151,4 +156,5 @@ def _missed(call: LedgerCall, legs: _Legs, bases: set[str], span: Span, differs:
             for begin, end in spans:
                 bare_s = (end - begin) - overlap_s(known, begin, end)
                 if bare_s > TALK_MISSED_S:
-                    yield differs(f"talk of {base_of(leg.channel)}", None, f"{end - begin:.3f}")
+                    reason = "asterisk_stopped" if leg.cut and end == leg.ended_at else None
+                    yield differs(f"talk of {base_of(leg.channel)}", None, f"{end - begin:.3f}", reason)

@@ -130,13 +130,12 @@ class _Side(Struct):
             self.stay.callid, self.call.row.id, self.stay.first_at, "queue_log", what, here, there, reason
         )
 
-    @property
-    def excuse(self) -> str:
-        """Why this call is not told exactly, whatever differs; `unexplained` when nothing excuses it."""
+    def excuse(self, gap_s: float | None = None) -> str:
+        """Why this call is not told exactly; `unexplained` when nothing excuses it. gap_s: of a time that differs."""
         if self.stay.cut:
             return "asterisk_stopped"
         end = self.stay.ended_at or self.stay.left_at or self.span.last_at
-        return self.call.excuse(self.seen, self.stay.first_at, end, self.wait.outcome)
+        return self.call.excuse(self.seen, self.stay.first_at, end, self.wait.outcome, gap_s=gap_s)
 
 
 def _both(side: _Side) -> Iterator[Difference]:
@@ -144,7 +143,8 @@ def _both(side: _Side) -> Iterator[Difference]:
     if stay.entered_at is None:
         yield side.differs("entered", _clock(wait.entered_at), None, "started_before_window")
     elif not -EARLY_S <= wait.entered_at - stay.entered_at <= LATE_S:
-        yield side.differs("entered", _clock(wait.entered_at), _clock(stay.entered_at), side.excuse)
+        apart_s = abs(wait.entered_at - stay.entered_at)
+        yield side.differs("entered", _clock(wait.entered_at), _clock(stay.entered_at), side.excuse(apart_s))
     yield from _outcome(side)
     if stay.entered_at is not None and stay.left_at is not None and wait.left_at is not None:
         ledger_s, file_s = wait.left_at - wait.entered_at, stay.left_at - stay.entered_at
@@ -158,7 +158,7 @@ def _outcome(side: _Side) -> Iterator[Difference]:
     stay, wait = side.stay, side.wait
     if stay.outcome == wait.outcome:
         return
-    reason = side.excuse
+    reason = side.excuse()
     if stay.outcome is None and not stay.cut:
         late = wait.left_at is None or wait.left_at >= side.span.last_at - 1.0
         reason = "ended_after_window" if late else reason
@@ -175,7 +175,7 @@ def _seconds(side: _Side, what: str, ledger_s: float, file_s: float, reason: str
     if abs(gap) <= 0.5:
         return
     if reason is None or abs(gap) <= 1.0:
-        reason = "whole_seconds" if abs(gap) <= LATE_S else side.excuse
+        reason = "whole_seconds" if abs(gap) <= LATE_S else side.excuse(abs(gap))
     yield side.differs(what, f"{ledger_s:.3f}", f"{file_s:.0f}", reason)
 
 
@@ -183,7 +183,7 @@ def _talk(side: _Side) -> Iterator[Difference]:
     stay, call = side.stay, side.call
     seat, named = _seat(side)
     if seat is None:
-        reason = "answered_never_met" if (stay.talk_s or 0.0) <= 1.0 else side.excuse
+        reason = "answered_never_met" if (stay.talk_s or 0.0) <= 1.0 else side.excuse()
         yield side.differs("agent", None, stay.agent, reason)
         return
     if named:
@@ -193,18 +193,18 @@ def _talk(side: _Side) -> Iterator[Difference]:
     own = [talk for talk in call.segments if talk.seat == seat and begin <= talk.started_at <= end]
     if stay.talk_s is None:
         if stay.ending is None and not stay.cut and any(_ended(talk, side.span) for talk in own):
-            yield side.differs("talk_s", _length_s(own), None, side.excuse)
+            yield side.differs("talk_s", _length_s(own), None, side.excuse())
         return
     if not own:
         others = [talk for talk in call.segments if talk.seat != seat and begin <= talk.started_at <= end]
-        reason = "answered_never_met" if stay.talk_s <= 1.0 else side.excuse
+        reason = "answered_never_met" if stay.talk_s <= 1.0 else side.excuse()
         if others and abs(_length_s(others) - stay.talk_s) <= LATE_S:
             reason = "taken_by_another_phone"
         told = f"{others[0].seat} {_length_s(others):.3f}" if others else None
         yield side.differs("talk_s", told, f"{stay.agent} {stay.talk_s:.0f}", reason)
         return
     if any(talk.ended_at is None for talk in own):
-        yield side.differs("talk_s", None, f"{stay.talk_s:.0f}", side.excuse)
+        yield side.differs("talk_s", None, f"{stay.talk_s:.0f}", side.excuse())
         return
     ledger_s = _length_s(own)
     longer = _why_longer(side, seat, own) if stay.talk_s > ledger_s else None
@@ -262,7 +262,7 @@ def _rings(side: _Side) -> Iterator[Difference]:
         here, there = ledger[seat], placed[seat]
         if here == there:
             continue
-        reason = side.excuse
+        reason = side.excuse()
         if there > here and there - here <= unplaced[seat]:
             reason = "ring_not_placed"
         elif there > here and there - here <= left[seat]:

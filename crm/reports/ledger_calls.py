@@ -24,7 +24,8 @@ _SEEN = (
 )
 _BLIND = (
     "SELECT extract(epoch FROM from_at)::double precision, extract(epoch FROM to_at)::double precision "
-    "FROM blind_window WHERE node = %s ORDER BY from_at"
+    "FROM blind_window WHERE node = %s AND (backfilled_at IS NULL OR calls_pending > 0 OR trouble IS NOT NULL) "
+    "ORDER BY from_at"
 )
 
 _PARTS: tuple[tuple[type[Row], str, str], ...] = (
@@ -34,9 +35,13 @@ _PARTS: tuple[tuple[type[Row], str, str], ...] = (
     (Transfer, "transfer", "at"),
 )
 
+_AS_EXACT_S = 2.0
+"""How exactly the times of a reconstructed row are known."""
+
 
 class Seen(Struct, frozen=True):
-    """When the node was in sight: since `since` (None: never), but for the windows; an open one ends at None."""
+    """When the node was in sight: since `since` (None: never), but for the windows that Asterisk's files have not
+    filled (yet); an open one ends at None. What was filled must agree with these files."""
 
     since: float | None
     blind: list[tuple[float, float | None]]
@@ -70,13 +75,16 @@ class LedgerCall(Struct):
         parts = [wait.reconstructed for wait in self.waits] + [ring.reconstructed for ring in self.offers]
         return self.row.reconstructed or any(parts) or any(talk.reconstructed for talk in self.segments)
 
-    def excuse(self, seen: Seen, begin: float, end: float, *outcomes: str | None) -> str:
-        """Why this call is not told exactly, whatever differs; `unexplained` when nothing excuses it."""
+    def excuse(self, seen: Seen, begin: float, end: float, *outcomes: str | None, gap_s: float | None = None) -> str:
+        """Why this call is not told exactly; `unexplained` when nothing excuses it. gap_s: of a time that differs."""
         if "lost_sight" in (self.row.outcome, *outcomes):
             return "lost_sight"
-        if self.reconstructed:
+        if seen.was_blind(begin, end):
+            return "blind_window"
+        found_late = self.row.reconstructed and (seen.since is None or self.row.started_at <= seen.since)
+        if self.reconstructed and (found_late or (gap_s is not None and gap_s <= _AS_EXACT_S)):
             return "reconstructed"
-        return "blind_window" if seen.was_blind(begin, end) else "unexplained"
+        return "unexplained"
 
 
 async def read_calls(session: AsyncSession, node: str, since: float, until: float) -> list[LedgerCall]:

@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from crm.database import Database
 from crm.refusals import Refusal
 from crm.rules.cel import calls as cel_calls
+from crm.rules.cel import cut_off
 from crm.rules.queue_log import stays
 
 from . import against_cel, against_queue_log
@@ -102,6 +103,8 @@ async def reconcile(
         differences += against_queue_log.compare(calls, found, seen, log_span)
     if cel_span is not None:
         told = list(cel_calls(events))
+        starts = sorted(line.at for _, line in lines if line.event == "QUEUESTART")
+        cut_off(told, sorted(event.at for event in events), starts)
         compared["cel"] = sum(cel_span.holds(each.started_at) for each in told)
         differences += against_cel.compare(calls, told, seen, cel_span)
     differences.sort(key=lambda each: (each.reason != "unexplained", each.at, each.call, each.what))

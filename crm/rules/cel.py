@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -67,7 +68,8 @@ class Bridged(Struct):
 
 
 class Leg(Struct):
-    """One channel of a call. `caused_by`: the channel that hung up, '' when Asterisk does not say."""
+    """One channel of a call. `caused_by`: the channel that hung up, '' when Asterisk does not say; `cut`: nobody wrote
+    its end, because Asterisk had stopped."""
 
     uniqueid: str
     channel: str
@@ -81,6 +83,7 @@ class Leg(Struct):
     caused_by: str = ""
     bridged: list[Bridged] = field(default_factory=list)
     queues: list[tuple[float, str]] = field(default_factory=list)
+    cut: bool = False
 
 
 class Handed(Struct, frozen=True):
@@ -207,6 +210,16 @@ def calls(events: Iterable[CelEvent]) -> Iterator[CelCall]:
     for event in events:
         reader.take(event)
     yield from sorted((call for call in reader.calls.values() if call.legs), key=lambda call: call.started_at)
+
+
+def cut_off(calls: Iterable[CelCall], times: Sequence[float], starts: Sequence[float]) -> None:
+    """Legs without an end ended with Asterisk: at its last record before it started again. times: of all records;
+    starts: of Asterisk, in whole seconds as queue_log has them; both ascending."""
+    for call in calls:
+        for leg in call.legs.values():
+            index = bisect_right(starts, leg.started_at) if leg.ended_at is None else len(starts)
+            if index < len(starts) and (before := bisect_left(times, starts[index])):
+                leg.ended_at, leg.cut = max(times[before - 1], leg.started_at), True
 
 
 def _tell(call: CelCall, leg: Leg, event: CelEvent) -> None:

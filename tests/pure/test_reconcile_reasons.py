@@ -127,9 +127,14 @@ def test_what_was_lost_from_sight_or_reconstructed_says_so() -> None:
     assert reasons([call("lost_sight", talk_s=None)], [JOIN, at(10, "NONE|ABANDON|1|1|10")]) == [
         ("outcome", "lost_sight")
     ]
-    ledger = call(talk_s=25.0)
+    ledger = call(talk_s=21.8)
     ledger.segments[0].reconstructed = True
     assert reasons([ledger], answered()) == [("talk_s", "reconstructed")]
+    ledger = call(talk_s=25.0)
+    ledger.segments[0].reconstructed = True
+    assert reasons([ledger], answered()) == [("talk_s", "unexplained")]
+    ledger.row.reconstructed = True
+    assert reasons([ledger], answered(), Seen(T + 5, [])) == [("talk_s", "reconstructed")]
 
 
 def test_asterisk_wrote_no_end_because_it_stopped() -> None:
