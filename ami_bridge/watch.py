@@ -242,8 +242,9 @@ class Watch:
                 pending.urgent = True
             if kind in _POPPING:
                 pop = self.screens.pop_for(change, now)
-                if pop is not None:
+                while pop is not None:  # with the conversation all its cards go
                     pending.touch(pop)
+                    pop = self.screens.pop_for(change, now) if kind is ConversationEnded else None
             if kind in reactions:
                 for row in reactions[kind](change, now):
                     pending.touch(row)

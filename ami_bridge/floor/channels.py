@@ -66,9 +66,12 @@ def gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     touched = talks.affected(channel)
     _out_of_bridge(facts, channel)
     if channel.half:
-        facts.halves.pop(channel.name, None)
+        # A restarted Asterisk gives the same names again: they may stand for others by now.
+        if facts.halves.get(channel.name) is channel:
+            del facts.halves[channel.name]
         if channel.partner is not None:
-            channel.partner.partner = None
+            if channel.partner.partner is channel:
+                channel.partner.partner = None
             channel.partner = None
     talks.review(facts, touched, at)
     talks.leg_gone(facts, channel, at)

@@ -37,6 +37,19 @@ def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, cont
     return channel
 
 
+def shown(facts: Facts, leg: Channel, caller: str | None, caller_name: str | None) -> None:
+    """A list shows who calls. Of a simulated caller's pair it is the second half's number: the first one bears the
+    number that it rang, as soon as that answers."""
+    other = leg.partner
+    if leg.half == 1:
+        caller, caller_name = (other.caller, other.caller_name) if other is not None else (None, None)
+    for each in (leg, other if leg.half == 2 else None):
+        if each is not None:
+            each.caller, each.caller_name = each.caller or caller, each.caller_name or caller_name
+            if each.call is not None and each.call.first == each.uniqueid:
+                calls.learn_caller(facts, each.call, caller, caller_name)
+
+
 def has_own_number(name: str, number: str | None) -> bool:
     """Whether this is a phone that calls by the name it has in the configuration: a seat, never a trunk."""
     return number is not None and number.isdecimal() and base_of_channel(name).endswith(f"/{number}")

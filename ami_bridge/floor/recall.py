@@ -32,7 +32,8 @@ def load(
                 facts.stays[wait.caller_uniqueid, wait.queue] = stay
     for offer in offers:
         if call := calls.get(offer.conversation_id):
-            ring = Ring(offer, call, "", by_wait.get(offer.wait_id or ""))
+            taken = offer.outcome == "answered"
+            ring = Ring(offer, call, "", by_wait.get(offer.wait_id or ""), picked_up=taken, settled=taken)
             call.rings.append(ring)
             if offer.ended_at is None:
                 facts.seat(offer.seat).rings[offer.id] = ring

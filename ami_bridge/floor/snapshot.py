@@ -88,9 +88,7 @@ def channel(facts: Facts, event: CoreShowChannel, at: float) -> None:
         return
     if known is None or leg.call is None:
         leg.known_at = min(leg.known_at, at - event.duration_s)
-    leg.caller, leg.caller_name = leg.caller or event.caller, leg.caller_name or event.caller_name
-    if leg.call is not None and leg.call.first == leg.uniqueid:
-        calls.learn_caller(facts, leg.call, event.caller, event.caller_name)
+    legs.shown(facts, leg, event.caller, event.caller_name)
     if known is None and event.bridge is not None:
         channels.put_into(facts, leg, event.bridge, at, guessed=True)
     elif event.bridge != (leg.bridge.id if leg.bridge else None):
