@@ -62,7 +62,7 @@ asterisk: python ## Build the private Asterisk 22, and 16 for its tests, once (k
 	$(BIN)/kefu pbx sandbox build --asterisk 16
 
 ##@ Testing and quality
-.PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk prove test-browser benchmarks
+.PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk prove chaos test-browser benchmarks
 test: setup check test-all ## Install everything, then check and test everything (what CI runs)
 
 check: lint types house conf ## Lint, types, import contracts, dialplan and menus
@@ -103,6 +103,10 @@ prove: ## Kill and freeze everything under running calls, again and again; a mil
 	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
 	$(BIN)/python tests/traces/prove_floor.py
 	KEFU_TEST_STALL_SECONDS=60 $(BIN)/python -m pytest -q -s tests/postgres/test_stalled_database.py
+	$(MAKE) chaos
+
+chaos: ## 2 000 real calls while the bridge, AMI, Postgres and Asterisk fall, then ledger against truth (make chaos CHAOS="--calls 100 --kills 2")
+	$(BIN)/python tests/asterisk/prove_chaos.py $(CHAOS)
 
 test-browser: ## Tests in Chromium
 	$(PYTEST) tests/browser

@@ -99,6 +99,7 @@ class Sandbox:
     def restart(self, *, kill: bool = False) -> None:
         """End Asterisk and start it again on the same ports with the same secrets; `kill` ends it as a crash would."""
         self._end(lifeline.crash if kill else lifeline.cut)
+        sandbox_files.make_folders(self.folder)  # a caller who was ringing in then is gone, too
         self._launch(self.installation)
         self._wait_until_booted()
 

@@ -43,7 +43,11 @@ class AmiCable:
         await self.cut()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._far)
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._far)
+        except OSError:
+            writer.transport.abort()  # Asterisk is away: whoever calls hears of it at once
+            return
         self._ends |= {writer, far_writer}
         for source, sink in ((reader, far_writer), (far_reader, writer)):
             flow = asyncio.ensure_future(self._pour(source, sink))
