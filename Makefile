@@ -80,6 +80,7 @@ house: python ## Import contracts: which room may know which
 conf: python ## Lint the dialplan, menus and prompts
 	$(BIN)/kefu pbx check
 	$(BIN)/kefu ivr check
+	$(BIN)/kefu ivr test
 	$(BIN)/kefu prompts check
 
 test-all: ## All tests with coverage (installs nothing); make test-all T=tests/pure for some

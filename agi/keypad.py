@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import termios
@@ -24,7 +25,7 @@ class Keypad:
 
     def __enter__(self) -> Keypad:
         self._before = termios.tcgetattr(sys.stdin.fileno())
-        tty.setcbreak(sys.stdin.fileno())
+        tty.setcbreak(sys.stdin.fileno(), termios.TCSANOW)
         return self
 
     def __exit__(
@@ -35,7 +36,7 @@ class Keypad:
     def press(self, within_s: float) -> str:
         """The next telephone key pressed within so many seconds, or ""."""
         while select.select([sys.stdin], [], [], within_s)[0]:
-            key = sys.stdin.read(1)
+            key = os.read(sys.stdin.fileno(), 1).decode("ascii", "replace")  # not what Python reads ahead
             if not key:
                 raise KeyboardInterrupt
             if key in KEYS:

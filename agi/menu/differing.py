@@ -72,10 +72,18 @@ class _Compared:
                 gone, here = (_told(node) if node else "the question before" for node in (old_node, new_node))
                 yield Difference(where, "changed", f"comes to {here}, not to {gone}")
             return
-        if _kind(old_node) != _kind(new_node):
+        if _kind(old_node) != _kind(new_node) or self.another_question(old_node, new_node):
             yield from self.other_step(old_node, new_node, where)
             return
         yield from self.same_step(old_node, new_node, where)
+
+    def another_question(self, old: Node, new: Node) -> bool:
+        """Two questions without a word in common, one of which comes further on in the other menu."""
+        if not isinstance(old.act, Choose | Collect) or not isinstance(new.act, Choose | Collect):
+            return False
+        if set(_words(old.act.ask)) & set(_words(new.act.ask)):
+            return False
+        return bool(_find(self.after, new, old) or _find(self.before, old, new))
 
     def other_step(self, old: Node, new: Node, where: str) -> Iterator[Difference]:
         """Another step stands here: put in before the old one, or the old one taken out, or neither."""
