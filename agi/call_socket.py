@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from .call_thread import CallThread, this_call, wait
 
+LINE_END = ord("\n")
 LONGEST_LINE = 8192  # Asterisk's own buffer; 2048 before 2025
 MOST_ENVIRONMENT_LINES = 200  # some 30 are sent, and one an argument
 MOST_WAITING_LINES = 256  # replies come one at a time: more is a flood
@@ -59,15 +60,15 @@ class CallSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._gone:
             return
-        data = self._tail + data
-        end = data.rfind(b"\n") + 1
-        self._tail = data[end:]
+        if self._tail or data[-1] != LINE_END:
+            data = self._tail + data
+            end = data.rfind(b"\n") + 1
+            data, self._tail = data[:end], data[end:]
         # Names may hold any bytes; nothing here needs them back as they were.
-        lines = data[:end].decode("utf-8", "replace").split("\n")
+        lines = data.decode("utf-8", "replace").split("\n")
         lines.pop()
-        if len(data) > LONGEST_LINE and (
-            len(self._tail) > LONGEST_LINE or max(map(len, lines), default=0) > LONGEST_LINE
-        ):
+        longest = len(self._tail) if len(data) <= LONGEST_LINE else max(len(self._tail), *map(len, lines))
+        if longest > LONGEST_LINE:
             self.refuse(f"it sent a line of more than {LONGEST_LINE} bytes")
         elif self._environment is not None:
             self._hear_environment(self._environment, lines)

@@ -66,9 +66,9 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         """Write one command as exactly one line, whatever its arguments hold."""
         if self.hung_up:
             raise CallerHungUp
-        line = _without_controls(" ".join((command, *map(str, args))).strip())
+        line = _without_controls(f"{command} {' '.join(map(str, args))}".strip())
         try:
-            self.stdout.write(line + "\n")
+            self.stdout.write(f"{line}\n")
             if self._flush is not None:
                 self._flush()
         except (BrokenPipeError, ConnectionError):
@@ -76,18 +76,15 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
 
     def get_result(self, _stdin: object = None) -> dict[str, tuple[str, str]]:
         """The reply to the last command. CallerHungUp whichever way Asterisk tells it (P3)."""
+        line = self.stdin.readline()
+        # Nearly all replies by far.
+        if line.startswith("200 result=") and (value := line[11:-1]).isdecimal():
+            self.reply = {"result": (value, "")}
+            return self.reply
         for _ in range(MOST_RUBBISH_LINES):
-            line = self._line()
-            # Nearly all replies by far.
-            if line.startswith("200 result=") and line[11:].isdecimal():
-                self.reply = {"result": (line[11:], "")}
-                return self.reply
+            line = self._heard(line)
             reply = _REPLY.match(line)
-            if reply is None:
-                continue
-            code, said = reply.group(1), reply.group(2) or ""
-            if code == "100":  # Trying: the reply follows
-                continue
+            code, said = (reply.group(1), reply.group(2) or "") if reply else ("", "")
             if code == "511":  # not permitted on a dead channel
                 raise self._left()
             if code == "510":
@@ -96,6 +93,7 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
                 raise AGIUsageError(self._usage(line))
             if code == "200":
                 return self._understood(said)
+            line = self.stdin.readline()  # rubbish, or 100 Trying: the reply follows
         raise NoAgiPeer(f"{MOST_RUBBISH_LINES} lines came that are no AGI reply")
 
     def _understood(self, said: str) -> dict[str, tuple[str, str]]:
@@ -103,22 +101,24 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         if "result" not in self.reply:
             raise NoAgiPeer("a reply came without a result")
         if self.reply["result"][0] == "-1":
-            raise self._left()
+            if self.reply.get("endpos", ("", ""))[0] != "0":
+                raise self._left()
+            # Asterisk 16 and 22 answer so for a file that is not there; of a caller who left, the next command hears.
+            self.reply["result"] = ("0", "")
         return self.reply
 
     def _usage(self, line: str) -> str:
         """The text after `520-`, up to its last line; a peer that stops in the middle has hung up (P5)."""
         usage = [line]
         while line.startswith("520-") or not line.startswith("520"):
-            line = self._line()
+            line = self._heard(self.stdin.readline())
             usage.append(line)
             if len(usage) > MOST_USAGE_LINES:
                 raise NoAgiPeer("a usage text came that does not end")
         return "\n".join(usage)
 
-    def _line(self) -> str:
-        line = self.stdin.readline()
-        if not line or line == "HANGUP\n" or line.strip() == "HANGUP":
+    def _heard(self, line: str) -> str:
+        if not line or line.strip() == "HANGUP":
             raise self._left()
         return line.rstrip("\r\n")
 
@@ -143,15 +143,27 @@ def read_environment(lines: list[str]) -> dict[str, str]:
 
     Values are the caller's to choose (agi_callerid, agi_calleridname): control characters are taken out here.
     """
-    env: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not name.startswith("agi_"):
-            raise NoAgiPeer("it began with a line that is no agi_ variable")
-        env[name] = _without_controls(value.strip())
+    env = _plain_environment(lines)
+    if env is None:
+        env = {}
+        for line in lines:
+            name, colon, value = line.partition(":")
+            if not colon or not name.startswith("agi_"):
+                raise NoAgiPeer("it began with a line that is no agi_ variable")
+            env[name] = _without_controls(value.strip())
     if "agi_uniqueid" not in env:
         raise NoAgiPeer("it named no call (agi_uniqueid)")
     return env
+
+
+def _plain_environment(lines: list[str]) -> dict[str, str] | None:
+    """As Asterisk nearly always sends it; None when each line has to be looked at by itself."""
+    whole = "\n".join(lines)
+    if not (whole.startswith("agi_") and whole.count("\nagi_") == whole.count(": ") - 1 == len(lines) - 1):
+        return None
+    if not whole.replace("\n", "").isprintable():
+        return None
+    return {name: value.strip() for name, value in [line.split(": ", 1) for line in lines]}
 
 
 __all__ = ["AGIAppError", "AGIInvalidCommand", "AGIUsageError", "NoAgiPeer", "PhoneLine", "Wire", "read_environment"]

@@ -73,6 +73,7 @@ class AgiServer:
         self._book = VisitBook(database)
         self._calls: set[CallSocket] = set()
         self._emptied = asyncio.Event()
+        self._log = _log.bind()  # once: looking one up costs more than a step of a call
         self._counters: dict[tuple[str, str], metrics.Counter] = {}
         self._chores: list[asyncio.Task[None]] = []
         self._listener: asyncio.Server | None = None
@@ -242,7 +243,7 @@ class AgiServer:
         self._book.enter(finished(notes))
         self.served += 1
         self._counted(notes.flow, str(notes.ending)).inc()
-        _log.info(
+        self._log.info(
             "visit",
             flow=notes.flow,
             ending=notes.ending,

@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import routing, visits
 from crm.database import Database
 from crm.refusals import CrmUnavailable
-from crm.routing import RoutingRow
 from crm.visits import FactsRow, VisitRow
 
 from .visit_notes import VisitNotes, now
@@ -32,41 +31,38 @@ WRITE_WITHIN_S = 20.0  # all rows of a batch may be written again: they are the 
 _log = structlog.get_logger("agi.visits")
 
 
-class Entry(Struct, frozen=True):
-    """One row to write, as it stood when it was entered."""
+class Entry(Struct, frozen=True, eq=False):
+    """What is to be written of a call. Its row is made of the notes as they stand when it is written: nobody could
+    tell it from one that was entered just then."""
 
     what: Literal["begin", "end", "learn"]
-    linkedid: str
-    visit: VisitRow | None = None
-    facts: FactsRow | None = None
-    routing: RoutingRow | None = None
+    notes: VisitNotes
 
 
 def beginning(notes: VisitNotes) -> Entry:
     """The caller is in the flow."""
-    return Entry("begin", notes.linkedid, visit=_visit(notes))
+    return Entry("begin", notes)
 
 
 def finished(notes: VisitNotes) -> Entry:
     """The caller left it, one way or another."""
-    return Entry("end", notes.linkedid, visit=_visit(notes))
+    return Entry("end", notes)
 
 
 def learnt(notes: VisitNotes) -> Entry:
     """What the card must know as the phone rings."""
-    return Entry(
-        "learn",
-        notes.linkedid,
-        facts=FactsRow(
-            node=notes.node,
-            linkedid=notes.linkedid,
-            number_e164=notes.number_e164,
-            customer_id=notes.customer_id,
-            language=notes.language,
-            matter=notes.matter,
-            learnt_at=now(),
-        ),
-        routing=notes.routing,
+    return Entry("learn", notes)
+
+
+def _facts(notes: VisitNotes) -> FactsRow:
+    return FactsRow(
+        node=notes.node,
+        linkedid=notes.linkedid,
+        number_e164=notes.number_e164,
+        customer_id=notes.customer_id,
+        language=notes.language,
+        matter=notes.matter,
+        learnt_at=now(),
     )
 
 
@@ -92,18 +88,17 @@ def _visit(notes: VisitNotes) -> VisitRow:
 
 async def write(session: AsyncSession, entries: Sequence[Entry]) -> None:
     """Write entries, all of one kind in one statement; repeated, the rows are the same."""
-    ended = [entry.visit for entry in entries if entry.what == "end" and entry.visit is not None]
-    over = {visit["id"] for visit in ended}
-    begun = [entry.visit for entry in entries if entry.what == "begin" and entry.visit is not None]
-    learnt_now = [entry.facts for entry in entries if entry.facts is not None]
-    decided = [entry.routing for entry in entries if entry.routing is not None]
-    if open_still := [visit for visit in begun if visit["id"] not in over]:
-        await visits.begin(session, *open_still)
-    if ended:
-        await visits.end(session, *ended)
-    if learnt_now:
-        await visits.learn(session, *learnt_now)
-    if decided:
+    notes: dict[str, list[VisitNotes]] = {"begin": [], "end": [], "learn": []}
+    for entry in entries:
+        notes[entry.what].append(entry.notes)
+    over = {each.id for each in notes["end"]}
+    if begun := [each for each in notes["begin"] if each.id not in over]:
+        await visits.begin(session, *map(_visit, begun))
+    if notes["end"]:
+        await visits.end(session, *map(_visit, notes["end"]))
+    if notes["learn"]:
+        await visits.learn(session, *map(_facts, notes["learn"]))
+    if decided := [each.routing for each in notes["learn"] if each.routing is not None]:
         await routing.write(session, *decided)
 
 
@@ -139,7 +134,9 @@ class VisitBook:
             oldest = self._unwritten.popleft()
             self.lost += 1
             self._tell(oldest, written=False)
-            _log.error("visit lost: the database has been away too long", conversation=oldest.linkedid, lost=self.lost)
+            _log.error(
+                "visit lost: the database has been away too long", conversation=oldest.notes.linkedid, lost=self.lost
+            )
         if not self._unwritten:
             self._empty.clear()
         self._unwritten.append(entry)
@@ -251,4 +248,4 @@ class VisitBook:
             self.lost += 1
             self._tell(batch[0], written=False)
             reason = str(refused).splitlines()[0]  # the rest repeats the whole row
-            _log.error("visit refused by the database", conversation=batch[0].linkedid, why=reason)
+            _log.error("visit refused by the database", conversation=batch[0].notes.linkedid, why=reason)

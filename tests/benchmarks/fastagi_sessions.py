@@ -72,6 +72,7 @@ async def serve_ours(port: int, database_url: str | None) -> None:
 
     from agi.desk import Site
     from agi.server import AgiServer
+    from agi.service import collect_seldom
     from agi.steps import Flow, Goodbye, Play
     from crm.database import Database
     from crm.rules.opening_hours import read_opening_hours
@@ -86,6 +87,7 @@ async def serve_ours(port: int, database_url: str | None) -> None:
     database: Any = Database(database_url) if database_url else _AcceptsAll()
     server = AgiServer(site, database, {"front_desk": one_prompt})
     await server.listen("127.0.0.1", port)
+    collect_seldom()
     await asyncio.Event().wait()
 
 
