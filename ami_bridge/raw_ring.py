@@ -20,7 +20,7 @@ from .scrubbing import Scrubber
 FLUSH_EVERY_S = 0.25
 FILES = 8
 SUFFIX = ".ami"
-_BACKLOG_AT_MOST = 16 * 1024 * 1024
+_BACKLOG_AT_MOST = 8 * 1024 * 1024
 _PIECE = 16 * 1024
 # Between two pieces the thread stands back: else it would hold the interpreter for as long as 5 ms.
 _STAND_BACK_S = 0.0002
@@ -85,10 +85,10 @@ class RawRing:
     # ---- in the thread
 
     def _flush(self, chunks: list[bytes], left_out: int) -> None:
-        gathered = b"".join(chunks)
-        for at in range(0, len(gathered), _PIECE):
-            self._write(self._scrubber.scrub(gathered[at : at + _PIECE]))
-            time.sleep(_STAND_BACK_S)
+        for chunk in chunks:
+            for at in range(0, len(chunk), _PIECE):
+                self._write(self._scrubber.scrub(chunk[at : at + _PIECE]))
+                time.sleep(_STAND_BACK_S)
         if left_out:
             self._write(self._scrubber.rest())
             self._write(b"\r\n\r\nEvent: KefuLeftOut\r\nBytes: %d\r\n\r\n" % left_out)
