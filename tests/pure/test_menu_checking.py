@@ -13,6 +13,7 @@ from agi import shipped
 from agi.menu.checking import check_menu
 from agi.menu.codes import Code
 from agi.menu.known import Known
+from agi.menu.manual import with_tables
 from agi.menu.reading import MOST_BYTES
 from agi.menu.schema import menu_schema
 from agi.menu.tree import BACK, Menu
@@ -159,3 +160,16 @@ def test_every_shipped_menu_names_the_schema_in_its_first_line() -> None:
     for name in shipped.menu_names():
         first = shipped.menu_file(name).read_text("utf-8").splitlines()[0]
         assert first == "# yaml-language-server: $schema=menu.schema.json"
+
+
+def test_the_tables_of_the_engineers_page_are_complete() -> None:
+    """Made anew with `python -m agi.menu.manual docs/ivr.md`."""
+    page = (Path(__file__).parents[2] / "docs" / "ivr.md").read_text("utf-8")
+    assert with_tables(page) == page
+    assert all(f"`{code.name}`" in page for code in Code)
+
+
+def test_the_small_menu_of_the_engineers_page_is_good() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ivr.md").read_text("utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    assert check_menu(text, "small.yaml", shipped.known())[1] == []
