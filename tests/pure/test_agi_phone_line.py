@@ -179,6 +179,14 @@ def test_keys_and_missing_files_are_told() -> None:
     assert line.wait_for_digit(1000) == "*"
 
 
+def test_a_missing_file_is_no_hang_up() -> None:
+    """As Asterisk 16 and 22 really answer: the call goes on."""
+    line, _wire = line_with("200 result=-1 endpos=0", "200 result=1")
+    assert line.stream_file("kefu/gone", "1") == ""
+    assert line.played_nothing
+    line.set_variable("NEXT_STEP", "queue")
+
+
 @given(st.lists(st.text(max_size=60), max_size=12))
 def test_no_reply_does_anything_but_answer_hang_up_or_refuse(replies: list[str]) -> None:
     line, _wire = line_with(*replies)
