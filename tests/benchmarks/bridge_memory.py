@@ -2,7 +2,8 @@
 
 A recorded stream is repeated with fresh ids and times until it holds so many messages. `kefu bridge replay` plays it
 from a file; then a forged Asterisk pours it into `kefu bridge run` as fast as it is read, without and with the raw
-ring; at last while Postgres takes connections and answers nothing, until no more is read, and then all is written.
+ring; at last every message a followed one, while Postgres takes connections and answers nothing, until no more is read,
+and then all is written.
 Peaks are the kernel's own (VmHWM), processor time is user and system, of the bridge alone.
 
     python tests/benchmarks/bridge_memory.py [--trace FILE] [--messages 1000000] [--calls 300]
@@ -28,7 +29,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 from bridge_process import BridgeProcess
-from bridge_replay import _EPOCH, BLANK, _read, recorded
+from bridge_replay import _EPOCH, BLANK, _read, only_followed, recorded
 from cable import Cable
 from forged_asterisk import ForgedAsterisk, Session
 
@@ -53,19 +54,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kefu-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        stream = folder / "stream.ami"
-        messages = write_repeated(chosen.trace or recorded(chosen.calls, anew=False), stream, chosen.messages)
-        print(f"{messages:,} messages, {stream.stat().st_size / 1e6:,.0f} MB")
+        stream, followed = folder / "stream.ami", folder / "followed.ami"
+        trace = _read(chosen.trace or recorded(chosen.calls, anew=False))
+        for data, file in ((trace, stream), (only_followed(trace), followed)):
+            messages = write_repeated(data, file, chosen.messages)
+            print(f"{file.stem}: {messages:,} messages, {file.stat().st_size / 1e6:,.0f} MB")
+        del trace, data
         with EmbeddedPostgres(folder / "postgres") as server:
             upgrade(server.url)
-            highest = max(asyncio.run(measure(server.url, stream, folder)))
+            highest = max(asyncio.run(measure(server.url, stream, followed, folder)))
     print(f"promised: at most {PROMISED_MB} MB")
     sys.exit(highest > PROMISED_MB)
 
 
-def write_repeated(trace: Path, stream: Path, messages: int) -> int:
+def write_repeated(data: bytes, stream: Path, messages: int) -> int:
     """The trace again and again, ids and times of each round later than those of the one before."""
-    data = _read(trace)
     epochs = [int(found) for found in _EPOCH.findall(data)]
     span, each, rounds = max(epochs) - min(epochs) + 60, data.count(BLANK), 0
     back = len(epochs) and (messages // each + 1) * span  # all of it in the past: nothing comes from the future
@@ -77,13 +80,13 @@ def write_repeated(trace: Path, stream: Path, messages: int) -> int:
     return rounds * each
 
 
-async def measure(url: str, stream: Path, folder: Path) -> list[float]:
+async def measure(url: str, stream: Path, followed: Path, folder: Path) -> list[float]:
     """One line a way."""
     print(f"{'':46}{'peak MB':>9}{'seconds':>9}{'cpu s':>8}{'messages/s':>12}")
     peaks = [_print("kefu bridge replay", await replayed(url, stream))]
     for name, ring in (("live, no raw ring", 0), ("live, raw ring of 64 MB", 64)):
         peaks.append(_print(name, await live(url, stream, folder, f"live{ring}", ring)))
-    peaks.append(_print("live, Postgres stands still meanwhile", await stalled(url, stream, folder)))
+    peaks.append(_print("live, all followed, Postgres stands still", await stalled(url, followed, folder)))
     return peaks
 
 

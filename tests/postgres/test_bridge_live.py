@@ -317,3 +317,19 @@ async def test_a_reload_of_the_queues_is_looked_at_within_a_second(peer: ForgedA
         members = "SELECT seat FROM membership WHERE left_at IS NULL ORDER BY 1"
         await seen(database_url, members, [(SEAT,), ("PJSIP/202",)], 5)
         assert peer.heard("QueueStatus").qsize() == 2, "one look for both"
+
+
+async def test_asterisk_11_is_told_in_one_sentence_and_not_taken_for_a_quiet_day(
+    peer: ForgedAsterisk, database_url: str
+) -> None:
+    peer.banner = b"Asterisk Call Manager/1.3\r\n"
+    async with bridging(database_url, settings_for(peer)) as life:
+        session = await peer.session()
+        await until(lambda: life.said)
+        assert "AMI 1.3" in life.said[0]
+        assert "needs Asterisk 16 or newer" in life.said[0]
+        assert life.bridge.not_ready() == life.said[0]
+        session.event("Join", "Queue: support", "Uniqueid: 1.1")
+        await seen(database_url, "SELECT sum(unreadable)::int FROM journal", [(2,)])
+        assert life.bridge.facts()["unknown_events"] == 1
+        assert life.bridge.reader.connected
