@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec import structs
+
 from crm.rules.cel import CelCall, Leg
 from crm.rules.cel_talks import Span as Talked
 from crm.rules.cel_talks import base_of, overlap_s, together
@@ -18,6 +20,7 @@ from .reasons import Difference
 
 SAME_S = 0.5
 TALK_MISSED_S = 1.0
+_TIMES = ("entered", "wait_s", "talk_s")
 
 
 _Differs = Callable[..., Difference]
@@ -49,6 +52,21 @@ def compare(calls: list[LedgerCall], told: Iterable[CelCall], seen: Seen, span: 
             yield from _both(call, evidence[identity], bases, seen, span)
         else:
             yield _only_ledger(call, seen, span)
+
+
+def weighed(differences: list[Difference]) -> list[Difference]:
+    """Where queue_log alone tells a time otherwise, and CEL nothing, Asterisk's own files disagree."""
+    doubted = {each.conversation for each in differences if each.source == "cel"}
+    return [
+        structs.replace(each, reason="files_disagree")
+        if each.reason == "unexplained" and each.what in _TIMES and each.ledger and each.file and _held(each, doubted)
+        else each
+        for each in differences
+    ]
+
+
+def _held(each: Difference, doubted: set[str | None]) -> bool:
+    return each.source == "queue_log" and each.conversation is not None and each.conversation not in doubted
 
 
 def _ledger_calls(told: CelCall, by_uniqueid: dict[str, LedgerCall]) -> set[str]:

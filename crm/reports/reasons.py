@@ -24,6 +24,9 @@ REASONS: dict[str, str] = {
     "blind_window": "nobody looked at this Asterisk for a while during this call, and its files are not back-filled",
     "lost_sight": "the call ended unseen; the ledger says so instead of guessing",
     "reconstructed": "the row was made from Asterisk's files or from a list: its times are as exact as these",
+    "files_disagree": (
+        "queue_log and CEL do not agree about this time, the ledger agrees with CEL: Asterisk was too busy to be exact"
+    ),
     "asterisk_stopped": "Asterisk stopped or was killed in the middle of it, and wrote no end",
     "member_name": "queue_log's agent column holds a member's name here, the ledger the device it stands for",
     "ring_not_placed": "Asterisk gave the seat up before it rang (0 ms), which is no offer to anybody",

@@ -107,6 +107,8 @@ async def reconcile(
         cut_off(told, sorted(event.at for event in events), starts)
         compared["cel"] = sum(cel_span.holds(each.started_at) for each in told)
         differences += against_cel.compare(calls, told, seen, cel_span)
+    if cel_span is not None:
+        differences = against_cel.weighed(differences)
     differences.sort(key=lambda each: (each.reason != "unexplained", each.at, each.call, each.what))
     return Reconciled(node, first, last, compared, differences, faults)
 

@@ -111,12 +111,10 @@ class Story(Struct, frozen=True):
                     "allowed_penalty": one.allowed,
                     "candidates": [
                         {
-                            **{
-                                "seat": who.seat,
-                                "agent": who.agent,
-                                "penalty": who.penalty,
-                                "skills": dict(who.skills),
-                            },
+                            "seat": who.seat,
+                            "agent": who.agent,
+                            "penalty": who.penalty,
+                            "skills": dict(who.skills),
                             **structs.asdict(why),
                         }
                         for who, why in one.others

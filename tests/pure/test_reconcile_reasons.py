@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer, Wait
+from crm.reports.against_cel import weighed
 from crm.reports.against_queue_log import Span, compare
 from crm.reports.ledger_calls import LedgerCall, Seen
 from crm.rules.queue_log import Line, Stay, read_line, stays
@@ -171,3 +173,12 @@ def test_a_call_that_a_colleague_picked_up_is_credited_to_the_member_that_rang()
     ledger = call()
     ledger.offers.append(Offer("o2", "c", "w", "n", "q", "PJSIP/1002", T + 5, T + 10, "taken_elsewhere"))
     assert reasons([ledger], answered(agent="PJSIP/1002")) == [("talk_s", "taken_by_another_phone")]
+
+
+def test_where_cel_holds_with_the_ledger_the_files_disagree() -> None:
+    found = list(compare([call(talk_s=25.0)], told(*answered()), SEEN, SPAN))
+    assert [each.reason for each in weighed(found)] == ["files_disagree"]
+    doubted = structs.replace(found[0], source="cel", what="talk of PJSIP/1001")
+    assert [each.reason for each in weighed([*found, doubted])] == ["unexplained", "unexplained"]
+    lone = list(compare([call("timeout", talk_s=None)], told(*answered()), SEEN, SPAN))
+    assert {each.reason for each in weighed(lone) if each.what == "outcome"} == {"unexplained"}
