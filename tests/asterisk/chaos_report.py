@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 SHOWN = 5
+_OF_ALL_CALLS = ("correction", "rung", "not rung", "queue order")
 SIGHTS = ("in sight", "in the blind", "Asterisk fell")
 
 
@@ -61,6 +62,9 @@ async def print_figures(
     for reason, count in reconciled["by_reason"].items():
         out.print(f"  {count} × {reason}")
     out.print(f"calls played in {played_s:.0f} s, all proved in {whole_s:.0f} s")
+    out.print(f"{len(verdict.not_carried_out)} calls Asterisk itself played otherwise, as its files say, too")
+    for each in verdict.not_carried_out[:SHOWN]:
+        out.print(f"  {each}", markup=False)
     await _print_failures(out, center, verdict)
 
 
@@ -101,7 +105,7 @@ def _explained(center: ChaosCenter, conversation: str) -> str:
     command = [str(KEFU), "conversation", "explain", conversation]
     ran = subprocess.run(command, env=center.environment, capture_output=True, check=False)
     lines = (ran.stdout or ran.stderr).decode("utf-8", "replace").splitlines()
-    return "\n".join(line for line in lines if "\tcorrection\t" not in line)  # those of all calls
+    return "\n".join(line for line in lines if not any(f"\t{word}\t" in line for word in _OF_ALL_CALLS))
 
 
 _CORRECTIONS = """

@@ -30,11 +30,13 @@ OVER_WITHIN_S = 150.0
 
 
 class Street:
-    """One run. `dropped`: number → when its caller rang in; `falls`: from when to when Asterisk was away."""
+    """One run. `dropped`: number → when its caller rang in; `falls`: from when to when Asterisk was away; `handed`:
+    whom Asterisk handed over, by its own word (keys pressed on a busy machine are not always understood)."""
 
     def __init__(self, sandbox: Sandbox, plan: list[Planned]) -> None:
         self.dropped: dict[str, float] = {}
         self.falls: list[tuple[float, float]] = []
+        self.handed: set[str] = set()
         self._sandbox = sandbox
         self._plan = plan
         self._phones = ExitStack()
@@ -110,7 +112,10 @@ class Street:
                 for message in probe.messages(3600.0):
                     if self._stopping.is_set():
                         return
-                    if message.get("Event") == "AgentConnect" and message["CallerIDNum"] in self._hand_over:
+                    event = message.get("Event")
+                    if event in ("BlindTransfer", "AttendedTransfer"):
+                        self.handed |= {number for number in message.values() if number in self.dropped}
+                    elif event == "AgentConnect" and message["CallerIDNum"] in self._hand_over:
                         threading.Thread(target=self._let_go, args=(message,), daemon=True).start()
             self._stopping.wait(0.3)
 

@@ -1,7 +1,8 @@
 """The ledger of a chaos run against its script, and against Asterisk's own files. Called by prove_chaos.py.
 
 A call that Asterisk's own end met may read in any way that closes it; every other one must read as it was played,
-whether the bridge saw it or reconstructed it.
+whether the bridge saw it or reconstructed it. Where Asterisk itself did not carry the script out (a talk lasted longer,
+keys were not understood) its own files must say the same as the ledger; such calls are counted.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Verdict:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     expected: Counter[tuple[str, str]] = field(default_factory=Counter)
     conversations: dict[str, str] = field(default_factory=dict)
+    not_carried_out: list[str] = field(default_factory=list)
 
 
 async def settled(center: ChaosCenter) -> list[str]:
@@ -88,8 +90,8 @@ def _word(paused: str, reason: str, status: str) -> str:
     return {"1": "ready"}.get(status, f"status {status}")
 
 
-async def judged(center: ChaosCenter, street: Street, plan: list[Planned]) -> Verdict:
-    """Each call of the plan against the ledger."""
+async def judged(center: ChaosCenter, street: Street, plan: list[Planned], unexplained: set[str]) -> Verdict:
+    """Each call of the plan against the ledger. unexplained: ids of conversations that Asterisk's files contradict."""
     listed = await center.kefu("conversation", "list")
     windows = await asyncio.to_thread(rows, center.database_url, _WINDOWS)
     found: dict[str, list[dict[str, Any]]] = {}
@@ -105,6 +107,12 @@ async def judged(center: ChaosCenter, street: Street, plan: list[Planned]) -> Ve
         verdict.expected[sight, planned.expected.outcome] += 1
         verdict.outcomes.update((sight, call["outcome"]) for call in calls)
         wrong = [] if sight == "Asterisk fell" else _wrong(planned, calls)
+        late = [] if sight == "Asterisk fell" or wrong else _late(planned, calls[0])
+        unplayed = bool(planned.expected.transfers) and planned.number not in street.handed and len(calls) == 1
+        if (late or (wrong and unplayed)) and calls[0]["id"] not in unexplained:
+            verdict.not_carried_out.append(f"{planned.number} ({planned.kind}): {'; '.join([*wrong, *late])}")
+            wrong, late = [], []
+        wrong += late
         if calls:
             verdict.conversations[planned.number] = calls[0]["id"]
         if sight == "Asterisk fell" and any(call["ended_at"] is None for call in calls):
@@ -151,13 +159,17 @@ def _wrong(planned: Planned, calls: list[dict[str, Any]]) -> list[str]:
         "transfers": (list(expected.transfers), [each["kind"] for each in call["transfers"]]),
         "rings missed": (expected.missed, sum(ring["outcome"] in _MISSED for ring in call["offers"])),
     }
-    wrong = [
+    return [
         f"{what}: {played} was played, the ledger says {told}"
         for what, (played, told) in said.items()
         if played != told
     ]
-    if len(expected.talks) == len(call["segments"]):
-        for planned_s, talk in zip(expected.talks, call["segments"], strict=True):
-            if planned_s is not None and abs((talk["talk_s"] or 0.0) - planned_s) > TALK_S:
-                wrong.append(f"talk of {talk['seat']}: {planned_s:.1f} s were played, the ledger says {talk['talk_s']}")
-    return wrong
+
+
+def _late(planned: Planned, call: dict[str, Any]) -> list[str]:
+    """Talks of another length than the script's. Where queue_log and CEL say the same, it was Asterisk, too busy."""
+    return [
+        f"talk of {talk['seat']}: {planned_s:.1f} s were to be played, the ledger says {talk['talk_s']}"
+        for planned_s, talk in zip(planned.expected.talks, call["segments"], strict=True)
+        if planned_s is not None and abs((talk["talk_s"] or 0.0) - planned_s) > TALK_S
+    ]

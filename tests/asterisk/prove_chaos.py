@@ -61,8 +61,9 @@ async def prove(said: argparse.Namespace, folder: Path) -> bool:
             played_s = time.monotonic() - began
             complaints = await settled(center)
             complaints += await postures(center)
-            verdict = await judged(center, street, plan)
         reconciled = await _reconciled(center)
+        contradicted = {each["conversation"] for each in reconciled["differences"] if each["reason"] == "unexplained"}
+        verdict = await judged(center, street, plan, contradicted)
         verdict.failures += complaints
         verdict.failures += failures(reconciled)
         await print_figures(center, verdict, reconciled, faults.done, agents.asked, played_s, time.monotonic() - began)
