@@ -57,7 +57,9 @@ class VisitNotes:
             self.pressed += pressed
         if len(self.steps) < MOST_STEPS:
             at_s = round((self._clock() - self.started_at).total_seconds(), 3)
-            noted = {"at_s": at_s, "step": name, "prompt": prompt, "pressed": pressed}
+            noted: dict[str, Any] = {"at_s": at_s, "step": name, "prompt": prompt, "pressed": pressed}
+            if self.place is not None:
+                noted["place"] = self.place
             self.steps.append(noted if why is None else {**noted, "why": why})
 
     def close(self, ending: str, served: bool) -> None:

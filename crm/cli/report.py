@@ -10,6 +10,7 @@ import click
 
 from .options import database_option, json_option, node_option, option, with_database
 from .output import print_json, print_table, say
+from .report_ivr import ivr
 from .wait_predictions import wait_predictions
 
 if TYPE_CHECKING:
@@ -91,3 +92,6 @@ def _show(told: Reconciled, zone: Any) -> None:
     compared = ", ".join(f"{count} in {source}" for source, count in told.compared.items())
     verdict = f"{len(told.unexplained)} unexplained" if told.unexplained else "nothing is unexplained"
     say(f"{compared}; {len(told.differences)} differences, {verdict}")
+
+
+report.add_command(ivr)

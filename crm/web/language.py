@@ -65,5 +65,5 @@ def accepted(header: str | None) -> str:
         except ValueError:
             continue
     wanted = [name for _, name in sorted(weighed, key=lambda pair: -pair[0]) if name]
-    found = negotiate_locale([name.split("-")[0] for name in wanted], list(LOCALES), sep="-")
+    found = negotiate_locale([name.split("-")[0].lower() for name in wanted], list(LOCALES), sep="-")
     return found or "en"

@@ -106,6 +106,21 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "system": N_("the system ended it"),
         "unknown": N_("who hung up is not known"),
     },
+    "visit": {
+        "join_queue": N_("to a queue"),
+        "voicemail": N_("voicemail"),
+        "transfer": N_("transferred"),
+        "goodbye": N_("said goodbye"),
+        "hung_up": N_("hung up"),
+        "blocked": N_("turned away"),
+        "failed": N_("failed"),
+    },
+    "ivr_what": {
+        "visits": N_("Visits"),
+        "drop_offs": N_("Hung up in a menu"),
+        "served": N_("Served by the menu"),
+        "repeats_48h": N_("Called again within 48 hours"),
+    },
     "voicemail": {"new": N_("new"), "taken": N_("in hand"), "done": N_("done")},
     "voicemail_list": {
         "open": N_("Open"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import conversations, desk, gate, voicemail, wallboard
+from . import conversations, desk, gate, reports, voicemail, wallboard
 
 router = APIRouter(include_in_schema=False)
-for page in (gate, desk, conversations, voicemail, wallboard):
+for page in (gate, desk, conversations, voicemail, reports, wallboard):
     router.include_router(page.router)
 
 __all__ = ["router"]
