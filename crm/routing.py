@@ -214,6 +214,8 @@ def _numbers(found: Sequence[Any]) -> list[float]:
 
 
 def _ago(seconds: float) -> str:
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} minutes ago"
-    return f"{seconds / 3600:.0f} hours ago" if seconds < 86400 else f"{seconds / 86400:.0f} days ago"
+    for unit_s, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= unit_s:
+            count = round(seconds / unit_s)
+            return f"{count} {unit} ago" if count == 1 else f"{count} {unit}s ago"
+    return "just now"
