@@ -8,9 +8,10 @@ the web uses.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,7 @@ from crm.rules.waiting_credit import CreditRules
 
 from . import http_answers, registered_steps
 from .call_thread import await_
+from .patience import REST_S, Patience
 from .steps import (
     AskHttp,
     Balance,
@@ -72,13 +74,20 @@ class CrmDesk:
         book: VisitBook,
         number: str,
         clock: Callable[[], datetime] = now,
+        patience: Patience | None = None,
     ) -> None:
         self._site = site
         self._database = database
         self._book = book
         self._number = number
         self._clock = clock
+        self._patience = patience or Patience()
         self._shown_as = ""
+
+    @property
+    def budget_s(self) -> float:
+        """How long one question may keep the caller waiting."""
+        return self._site.budget_s
 
     def find_caller(self) -> Caller:
         """Whose number is this, and is it let in? Of two customers with one number neither is taken."""
@@ -95,7 +104,7 @@ class CrmDesk:
             self._shown_as = shown_as(found[0].tier, found[0].name)
             return Caller(number, found[0].id, found[0].language, tier=found[0].tier, code=found[0].code)
 
-        return self._ask("find_caller", look, Caller(number))
+        return self._ask("find_caller", look, Caller(number), about=number)
 
     def is_open(self) -> bool:
         """By the hours in the settings: never a question to the database."""
@@ -110,7 +119,7 @@ class CrmDesk:
                 return "not_found"
             return Caller(None, found.id, found.language, tier=found.tier, code=found.code)
 
-        return self._ask("find_customer", look, "unavailable")
+        return self._ask("find_customer", look, "unavailable", about=code)
 
     def local_time(self) -> datetime:
         """What the site's clock shows."""
@@ -148,21 +157,21 @@ class CrmDesk:
         """Somebody else's answer, if it comes in time and is what the menu says it is."""
 
         async def fetch() -> dict[str, str] | Missing:
-            async with asyncio.timeout(self._site.budget_s), http_answers.new_client() as client:
+            async with http_answers.new_client() as client:
                 return await http_answers.ask(client, question)
 
-        return self._told("http", fetch, "unavailable")
+        host = urlsplit(question.url).hostname
+        return self._told(f"http {host}", lambda: in_time(fetch(), self.budget_s), "unavailable")
 
     def run(self, step: RunStep) -> dict[str, str] | Missing:
         """A registered step, in a thread. Past its limit the caller goes on; the thread's answer is thrown away."""
 
         async def work() -> dict[str, str] | Missing:
-            async with asyncio.timeout(step.within_ms / 1000):
-                function = registered_steps.load(step.step)
-                answer = await asyncio.to_thread(function, step.facts)
-                return {str(name): str(value) for name, value in answer.items()}
+            function = registered_steps.load(step.step)
+            answer = await asyncio.to_thread(function, step.facts)
+            return {str(name): str(value) for name, value in answer.items()}
 
-        return self._told(f"run {step.step}", work, "unavailable")
+        return self._told(f"run {step.step}", lambda: in_time(work(), step.within_ms / 1000), "unavailable")
 
     def book_callback(self, wanted: BookCallback) -> str:
         """Callbacks are kept nowhere yet."""
@@ -206,13 +215,32 @@ class CrmDesk:
         if not await_(self._book.write_now(learnt(notes), self._site.budget_s)):
             _log.warning("caller facts are late")
 
-    def _ask(self, what: str, look: Callable[[AsyncSession], Awaitable[_Answer]], otherwise: _Answer) -> _Answer:
-        return self._told(what, lambda: self._within_budget(look), otherwise)
+    def _ask(
+        self,
+        what: str,
+        look: Callable[[AsyncSession], Coroutine[Any, Any, _Answer]],
+        otherwise: _Answer,
+        about: str | None = None,
+    ) -> _Answer:
+        async def read() -> _Answer:
+            async with self._database.reading() as session:
+                return await look(session)
 
-    def _told(self, what: str, asked: Callable[[], Coroutine[Any, Any, _Answer]], otherwise: _Answer) -> _Answer:
+        return self._told(what, lambda: in_time(read(), self._site.budget_s), otherwise, about)
+
+    def _told(
+        self,
+        what: str,
+        asked: Callable[[], Coroutine[Any, Any, _Answer]],
+        otherwise: _Answer,
+        about: str | None = None,
+    ) -> _Answer:
         """The answer of whoever is asked, or what is safe to say when none comes in time."""
-        counted = metrics.ivr()
+        counted, clock = metrics.ivr(), asyncio.get_running_loop().time
         question = what.partition(" ")[0]
+        if not self._patience.may_ask(what, clock()):
+            counted.desk_spared.labels(question).inc()
+            return self._patience.remembered(what, about, otherwise, clock())
         try:
             with counted.desk_s.labels(question).time():
                 answer: _Answer = await_(asked())
@@ -224,13 +252,28 @@ class CrmDesk:
                 raise
             _log.exception("a registered step broke", question=what)
         else:
+            self._patience.answered(what, about, answer, clock())
             return answer
         counted.desk_late.labels(question).inc()
-        return otherwise
+        if self._patience.failed(what, clock()):
+            _log.warning("not asked for a while: callers would wait for nothing", question=what, seconds=REST_S)
+        return self._patience.remembered(what, about, otherwise, clock())
 
-    async def _within_budget(self, look: Callable[[AsyncSession], Awaitable[_Answer]]) -> _Answer:
-        async with asyncio.timeout(self._site.budget_s), self._database.reading() as session:
-            return await look(session)
+
+async def in_time(asked: Coroutine[Any, Any, _Answer], within_s: float) -> _Answer:
+    """The answer, or TimeoutError exactly when the time is over: not when the question has been cancelled, for which a
+    Postgres that stands still would have to answer."""
+    task: asyncio.Task[_Answer] = asyncio.ensure_future(asked)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=within_s)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        raise TimeoutError
+    return task.result()
 
 
 def _routing_row(notes: VisitNotes, queue: str, decided: routing.Decided, at: datetime) -> routing.RoutingRow:

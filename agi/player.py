@@ -6,6 +6,7 @@ Called by the server (in a call's greenlet) and by the classic script. The dialp
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from .steps import (
     Ask,
     AskDialled,
     AskIfOpen,
+    AskTime,
     At,
     Caller,
     CallerBlocked,
@@ -36,6 +38,7 @@ from .steps import (
     Remember,
     Ring,
     Routed,
+    RunStep,
     SayBalance,
     SayCase,
     SayDate,
@@ -51,10 +54,11 @@ from .steps import (
 from .visit_notes import VisitNotes
 
 SOUNDS = "kefu"
-# Against a frozen server Asterisk takes the call back when the lease runs out; the longest prompt is 12 s.
-LEASE_S = 20
+# Against a frozen server Asterisk takes the call back when the lease runs out: so long after the step should be over.
+LEASE_OVER_S = 4.0
+# The longest prompt is 12 s.
 LONGEST_PROMPT_S = 13.0
-LONGEST_QUESTION_S = 7.0  # a registered step may take five seconds; every other question less
+LONGEST_QUESTION_S = 1.0  # where the desk does not say
 HEARD_SAMPLES = 8_000 * 6  # five seconds of silence end a recording: so long and no more is nothing said
 UNTOLD = "x"
 # Said once for each, not once a caller.
@@ -159,12 +163,14 @@ class _Player:
                 self.hear("say", speaking.spoken(step, self._language))
                 self.served = self.served or isinstance(step, SayOrder | SayCase | SayBalance)
             case _:
-                self.renew_lease(LONGEST_QUESTION_S)
+                if not isinstance(step, AskIfOpen | AskTime):  # known at once
+                    self.renew_lease(step.within_ms / 1000 if isinstance(step, RunStep) else self.question_s)
                 return self.answer(step)
         return None
 
     def meet(self) -> Caller:
         """Who calls; a number that is not let in goes no further."""
+        self.renew_lease(self.question_s)
         caller = self.desk.find_caller()
         self.notes.number_e164, self.notes.customer_id = caller.number_e164, caller.customer_id
         if caller.blocked is not None:
@@ -210,11 +216,19 @@ class _Player:
         samples = int(self.line.reply.get("endpos", ("0", ""))[0] or 0)
         return "recorded" if samples > HEARD_SAMPLES else "nothing"
 
-    def renew_lease(self, needed_s: float) -> None:
-        """Keep the call from being taken back while we are alive, for at least the next command."""
+    @property
+    def question_s(self) -> float:
+        """How long a question to the desk may take."""
+        said: float = getattr(self.desk, "budget_s", LONGEST_QUESTION_S)
+        return said
+
+    def renew_lease(self, needed_s: float, longest_s: float = LEASE_OVER_S + 1.0) -> None:
+        """Keep the call from being taken back while we are alive: for the next command, and little longer, so that a
+        caller is soon with a person when we freeze in it."""
         now = self._monotonic()
-        if self._leased_until - now < needed_s:
-            lease_s = max(LEASE_S, int(needed_s) + 5)
+        left_s = self._leased_until - now
+        if not needed_s + 1.0 <= left_s <= needed_s + longest_s:
+            lease_s = math.ceil(needed_s + LEASE_OVER_S)
             self.line.set_variable("TIMEOUT(absolute)", lease_s)
             self._leased_until = now + lease_s
 
@@ -243,7 +257,7 @@ class _Player:
             ending = JoinQueue(ending.otherwise, last_agent_s=0)
         if not isinstance(ending, JoinQueue):
             return Routed()
-        self.renew_lease(5.0)
+        self.renew_lease(2 * self.question_s)  # and the writing of what was learnt
         return self.desk.route(ending, self.notes)
 
     def announce(self, routed: Routed) -> None:
@@ -268,7 +282,7 @@ class _Player:
 
     def leave(self, ending: Ending, routed: Routed) -> None:
         """Tell the dialplan where the call goes. NEXT_STEP is set last: until then the preset ending stands."""
-        self.renew_lease(5.0)
+        self.renew_lease(1.0, longest_s=math.inf)
         for name, value in _variables(ending, routed):
             self.line.set_variable(name, value)
         self.notes.step(f"leave_{_ENDINGS[type(ending)]}")

@@ -24,6 +24,7 @@ from .call_socket import CallSocket
 from .call_thread import CallThread
 from .desk import CrmDesk, Site
 from .doors import Doors
+from .patience import Patience
 from .phone_line import NoAgiPeer, PhoneLine, read_environment
 from .player import play_out
 from .steps import CallerHungUp, Flow
@@ -71,6 +72,7 @@ class AgiServer:
         self._flows = flows
         self._deadlines = deadlines or Deadlines()
         self._book = VisitBook(database)
+        self._patience = Patience()
         self._calls: set[CallSocket] = set()
         self._emptied = asyncio.Event()
         self._log = _log.bind()  # once: looking one up costs more than a step of a call
@@ -93,6 +95,7 @@ class AgiServer:
             "refused": self.refused,
             "visits_unwritten": self.visits_unwritten,
             "visits_lost": self.visits_lost,
+            "not_asked": self._patience.resting,
         }
 
     @property
@@ -141,7 +144,9 @@ class AgiServer:
             _log.warning("drained", calls_closed=len(left), visits_unwritten=unwritten)
         for chore in self._chores:
             chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
+        # A write that Postgres does not answer cannot even be cancelled.
+        if self._chores:
+            await asyncio.wait(self._chores, timeout=2.0)
 
     async def quiet(self, within_s: float) -> bool:
         """Wait until no connection is open; whether it came to that in time."""
@@ -208,7 +213,7 @@ class AgiServer:
             raise NoAgiPeer(f"it asked for the flow {name[:60]!r}: there are {', '.join(sorted(self._flows))}")
         linkedid = env.get("agi_arg_1") or env["agi_uniqueid"]
         notes = VisitNotes(node=self._site.node, linkedid=linkedid, uniqueid=env["agi_uniqueid"], flow=name)
-        desk = CrmDesk(self._site, self._database, self._book, env.get("agi_callerid", ""))
+        desk = CrmDesk(self._site, self._database, self._book, env.get("agi_callerid", ""), patience=self._patience)
         flow, line = maker(), PhoneLine(socket, env)
         self._book.enter(beginning(notes))
         socket.thread = CallThread(lambda: self._play(socket, flow, line, desk, notes))

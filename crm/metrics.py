@@ -102,6 +102,12 @@ class IvrMetrics:
             ["question"],
             registry=registry,
         )
+        self.desk_spared = Counter(
+            "kefu_ivr_desk_spared",
+            "Questions not asked because the last ones had no answer in time",
+            ["question"],
+            registry=registry,
+        )
 
 
 class WebMetrics:

@@ -70,7 +70,7 @@ class FrontDesk:
             return caller.until(until, timeout_s=45, **fields)["Linkedid"]
 
     async def visit(self, linkedid: str) -> Visit:
-        await asyncio.gather(*self.server._calls.values())
+        assert await self.server.quiet(5)
         assert await self.server._book.written(within_s=5) == 0
         async with self.database.reading() as session:
             return (await session.scalars(select(Visit).where(Visit.linkedid == linkedid))).one()

@@ -111,7 +111,7 @@ async def test_the_card_knows_the_caller_before_the_call_joins_the_queue(desk: D
 
 
 async def test_a_caller_who_hangs_up_in_the_menu_is_recorded_at_the_last_prompt_heard(desk: Desk) -> None:
-    await desk.call("", hang_up_after=4)
+    await desk.call("", hang_up_after=5)
     visit = await desk.visit()
     assert (visit.ending, visit.served) == ("hung_up", False)
     assert visit.last_prompt == "menu-support"
@@ -120,7 +120,7 @@ async def test_a_caller_who_hangs_up_in_the_menu_is_recorded_at_the_last_prompt_
 
 
 async def test_a_caller_who_hangs_up_after_the_answer_was_served(desk: Desk) -> None:
-    await desk.call("1", hang_up_after=23)
+    await desk.call("1", hang_up_after=26)
     visit = await desk.visit()
     assert (visit.ending, visit.served) == ("hung_up", True)
 

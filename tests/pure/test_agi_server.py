@@ -65,7 +65,9 @@ async def test_a_call_goes_to_support_with_the_database_away(running: Running) -
     assert peer.last["CREDIT"] == "0"
     assert peer.last["CHANNEL(language)"] == "en"
     assert peer.variables[-1] == ("NEXT_STEP", "queue"), "the ending is overwritten last"
-    assert int(peer.last["TIMEOUT(absolute)"]) >= 20
+    leases = [int(value) for name, value in peer.variables if name == "TIMEOUT(absolute)"]
+    assert min(leases) >= 5
+    assert max(leases) <= 17, "a caller is not held much longer than the step lasts when we freeze"
     assert peer.played[-1] == "kefu/to-support"
 
 
@@ -212,4 +214,5 @@ async def test_the_doctor_is_answered_and_leaves_no_visit(running: Running) -> N
     await hang_up(writer)
     await quiet(running)
     assert said == b'VERBOSE "Kefu, flows: broken, endless, front_desk" 3\n'
-    assert running.server.facts() == {"calls": 0, "served": 0, "refused": 0, "visits_unwritten": 0, "visits_lost": 0}
+    nothing = {"calls": 0, "served": 0, "refused": 0, "visits_unwritten": 0, "visits_lost": 0, "not_asked": []}
+    assert running.server.facts() == nothing
