@@ -5,11 +5,9 @@ AgentComplete lacks its whole caller or Dest group in some per cent of cases, so
 
 from __future__ import annotations
 
-from .channels import CALLER, CALLER_NAME, CHANNEL, DEST_CHANNEL, DEST_UNIQUEID, LINKEDID, UNIQUEID
-from .headers import Event, name, need, number, value, whole
-from .queues import QUEUE
-
-_INTERFACE = "\r\nInterface: "
+from .channels import LEG
+from .headers import Event, escaped_name, filled, need, number, sent, whole
+from .shapes import Reader
 
 
 class AgentCalled(Event, frozen=True, gc=False):
@@ -80,44 +78,21 @@ class AgentDump(Event, frozen=True, gc=False):
     interface: str
 
 
-def agent_called(text: str, at: float | None) -> AgentCalled:
-    return AgentCalled(at, *_parties(text), number(text, CALLER), name(text, CALLER_NAME))
+_PARTIES = (*LEG, need("DestChannel"), need("DestUniqueid"), need("Queue"), need("Interface"))
 
-
-def agent_connect(text: str, at: float | None) -> AgentConnect:
-    return AgentConnect(at, *_parties(text), whole(text, "\r\nRingTime: "), whole(text, "\r\nHoldTime: "))
-
-
-def agent_complete(text: str, at: float | None) -> AgentComplete:
-    return AgentComplete(
-        at,
-        value(text, CHANNEL) or None,
-        value(text, UNIQUEID) or None,
-        value(text, LINKEDID) or None,
-        value(text, DEST_CHANNEL) or None,
-        value(text, DEST_UNIQUEID) or None,
-        need(text, QUEUE),
-        need(text, _INTERFACE),
-        whole(text, "\r\nTalkTime: "),
-        value(text, "\r\nReason: "),
-    )
-
-
-def agent_ring_no_answer(text: str, at: float | None) -> AgentRingNoAnswer:
-    return AgentRingNoAnswer(at, *_parties(text), whole(text, "\r\nRingTime: "))
-
-
-def agent_dump(text: str, at: float | None) -> AgentDump:
-    return AgentDump(at, *_parties(text))
-
-
-def _parties(text: str) -> tuple[str, str, str, str, str, str, str]:
-    return (
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        need(text, LINKEDID),
-        need(text, DEST_CHANNEL),
-        need(text, DEST_UNIQUEID),
-        need(text, QUEUE),
-        need(text, _INTERFACE),
-    )
+agent_called = Reader(AgentCalled, *_PARTIES, number("CallerIDNum"), escaped_name("CallerIDName"))
+agent_connect = Reader(AgentConnect, *_PARTIES, whole("RingTime"), whole("HoldTime"))
+agent_complete = Reader(
+    AgentComplete,
+    filled("Channel"),
+    filled("Uniqueid"),
+    filled("Linkedid"),
+    filled("DestChannel"),
+    filled("DestUniqueid"),
+    need("Queue"),
+    need("Interface"),
+    whole("TalkTime"),
+    sent("Reason"),
+)
+agent_ring_no_answer = Reader(AgentRingNoAnswer, *_PARTIES, whole("RingTime"))
+agent_dump = Reader(AgentDump, *_PARTIES)

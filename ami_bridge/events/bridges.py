@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from .channels import CHANNEL, LINKEDID, UNIQUEID
-from .headers import Event, known, need, value
-
-_BRIDGE = "\r\nBridgeUniqueid: "
+from .channels import LEG
+from .headers import Event, known, need, says
+from .shapes import Reader
 
 
 class BridgeEnter(Event, frozen=True, gc=False):
@@ -47,33 +46,11 @@ class LocalOptimizationEnd(Event, frozen=True, gc=False):
     two_uniqueid: str
 
 
-def bridge_enter(text: str, at: float | None) -> BridgeEnter:
-    return BridgeEnter(
-        at,
-        need(text, _BRIDGE),
-        value(text, "\r\nBridgeTechnology: ") == "holding_bridge",
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        need(text, LINKEDID),
-        known(text, "\r\nSwapUniqueid: "),
-    )
+_BRIDGE = need("BridgeUniqueid")
+_HALVES = (need("LocalOneUniqueid"), need("LocalTwoUniqueid"))
 
-
-def bridge_leave(text: str, at: float | None) -> BridgeLeave:
-    return BridgeLeave(at, need(text, _BRIDGE), need(text, CHANNEL), need(text, UNIQUEID), need(text, LINKEDID))
-
-
-def bridge_merge(text: str, at: float | None) -> BridgeMerge:
-    return BridgeMerge(at, need(text, "\r\nToBridgeUniqueid: "), need(text, "\r\nFromBridgeUniqueid: "))
-
-
-def optimization_begin(text: str, at: float | None) -> LocalOptimizationBegin:
-    return LocalOptimizationBegin(at, *_halves(text))
-
-
-def optimization_end(text: str, at: float | None) -> LocalOptimizationEnd:
-    return LocalOptimizationEnd(at, *_halves(text))
-
-
-def _halves(text: str) -> tuple[str, str]:
-    return need(text, "\r\nLocalOneUniqueid: "), need(text, "\r\nLocalTwoUniqueid: ")
+bridge_enter = Reader(BridgeEnter, _BRIDGE, says("BridgeTechnology", "holding_bridge"), *LEG, known("SwapUniqueid"))
+bridge_leave = Reader(BridgeLeave, _BRIDGE, *LEG)
+bridge_merge = Reader(BridgeMerge, need("ToBridgeUniqueid"), need("FromBridgeUniqueid"))
+optimization_begin = Reader(LocalOptimizationBegin, *_HALVES)
+optimization_end = Reader(LocalOptimizationEnd, *_HALVES)

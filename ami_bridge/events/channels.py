@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .headers import Event, known, name, need, number, value, whole
+from .headers import Event, escaped_name, known, need, number, sent, whole, words
+from .shapes import Reader
 
-CHANNEL, UNIQUEID, LINKEDID = "\r\nChannel: ", "\r\nUniqueid: ", "\r\nLinkedid: "
-DEST_CHANNEL, DEST_UNIQUEID, DEST_LINKEDID = "\r\nDestChannel: ", "\r\nDestUniqueid: ", "\r\nDestLinkedid: "
-CALLER, CALLER_NAME = "\r\nCallerIDNum: ", "\r\nCallerIDName: "
+LEG = (need("Channel"), need("Uniqueid"), need("Linkedid"))
 
 
 class Newchannel(Event, frozen=True, gc=False):
@@ -87,66 +86,29 @@ class Pickup(Event, frozen=True, gc=False):
     target_uniqueid: str
 
 
-def newchannel(text: str, at: float | None) -> Newchannel:
-    return Newchannel(
-        at,
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        need(text, LINKEDID),
-        whole(text, "\r\nChannelState: "),
-        value(text, "\r\nContext: ") or "",
-        known(text, "\r\nExten: "),
-        number(text, CALLER),
-        name(text, CALLER_NAME),
-    )
-
-
-def hangup(text: str, at: float | None) -> Hangup:
-    return Hangup(at, need(text, CHANNEL), need(text, UNIQUEID), need(text, LINKEDID), whole(text, "\r\nCause: "))
-
-
-def hangup_request(text: str, at: float | None) -> HangupRequest:
-    return HangupRequest(at, need(text, CHANNEL), need(text, UNIQUEID), need(text, LINKEDID))
-
-
-def hold(text: str, at: float | None) -> Hold:
-    return Hold(at, need(text, CHANNEL), need(text, UNIQUEID), need(text, LINKEDID))
-
-
-def unhold(text: str, at: float | None) -> Unhold:
-    return Unhold(at, need(text, CHANNEL), need(text, UNIQUEID), need(text, LINKEDID))
-
-
-def dial_begin(text: str, at: float | None) -> DialBegin:
-    return DialBegin(
-        at,
-        value(text, CHANNEL),
-        value(text, UNIQUEID),
-        value(text, LINKEDID),
-        known(text, "\r\nExten: "),
-        need(text, DEST_CHANNEL),
-        need(text, DEST_UNIQUEID),
-        need(text, DEST_LINKEDID),
-        value(text, "\r\nDestContext: ") or "",
-    )
-
-
-def dial_end(text: str, at: float | None) -> DialEnd:
-    return DialEnd(
-        at,
-        value(text, UNIQUEID),
-        need(text, DEST_UNIQUEID),
-        need(text, "\r\nDialStatus: "),
-        known(text, "\r\nForward: "),
-    )
-
-
-def pickup(text: str, at: float | None) -> Pickup:
-    return Pickup(
-        at,
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        need(text, LINKEDID),
-        need(text, "\r\nTargetChannel: "),
-        need(text, "\r\nTargetUniqueid: "),
-    )
+newchannel = Reader(
+    Newchannel,
+    *LEG,
+    whole("ChannelState"),
+    words("Context"),
+    known("Exten"),
+    number("CallerIDNum"),
+    escaped_name("CallerIDName"),
+)
+hangup = Reader(Hangup, *LEG, whole("Cause"))
+hangup_request = Reader(HangupRequest, *LEG)
+hold = Reader(Hold, *LEG)
+unhold = Reader(Unhold, *LEG)
+dial_begin = Reader(
+    DialBegin,
+    sent("Channel"),
+    sent("Uniqueid"),
+    sent("Linkedid"),
+    known("Exten"),
+    need("DestChannel"),
+    need("DestUniqueid"),
+    need("DestLinkedid"),
+    words("DestContext"),
+)
+dial_end = Reader(DialEnd, sent("Uniqueid"), need("DestUniqueid"), need("DialStatus"), known("Forward"))
+pickup = Reader(Pickup, *LEG, need("TargetChannel"), need("TargetUniqueid"))

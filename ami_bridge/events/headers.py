@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import math
 import unicodedata
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -76,36 +77,94 @@ def value(text: str, mark: str) -> str | None:
     return text[start : text.find("\r\n", start)]
 
 
-def need(text: str, mark: str) -> str:
-    """Like `value`; raises Missing when it is absent or empty."""
-    start = text.find(mark) + len(mark)  # `value` said in place: half of all headers are needed ones
-    if start < len(mark) or not (found := text[start : text.find("\r\n", start)]):
-        raise Missing(f"without {mark[2:-2]}")
-    return found
+class Header(Struct, frozen=True):
+    """A header that an event is made of. `of` makes the fact of what was found, None when it is absent; without it the
+    text stands as it was sent. `needed`: never absent or empty.
+
+    `usual`: an expression for what mostly stands there, without line end; of such a text `quick` makes the same fact.
+    """
+
+    name: str
+    of: Callable[[str | None], object] | None = None
+    needed: bool = False
+    usual: str = r"[^\r]*+"
+    quick: Callable[[str], object] | None = None
+
+    def found_in(self, text: str) -> object:
+        """Raises Missing when the event cannot do without it, or when it is nonsense."""
+        found = value(text, f"\r\n{self.name}: ")
+        if self.needed and not found:
+            raise Missing(f"without {self.name}")
+        return found if self.of is None else self.of(found)
 
 
-def known(text: str, mark: str) -> str | None:
-    """Like `value`; None also for what Asterisk writes where it knows nothing."""
-    found = value(text, mark)
-    return None if found in _ABSENT else found
+def need(name: str) -> Header:
+    """As sent; raises Missing when it is absent or empty."""
+    return Header(name, needed=True, usual=r"[^\r]++")
 
 
-def whole(text: str, mark: str, default: int = 0) -> int:
-    """A whole number; `default` when the header is absent or empty. Raises Missing for anything else."""
-    found = value(text, mark)
-    if not found:
-        return default
-    if len(found) < 16 and found.lstrip("-").isdecimal():
-        try:
-            return int(found)
-        except ValueError:
-            pass
-    raise Missing(f"with {mark[2:-2]} {found:.40}, which is no number")
+def sent(name: str) -> Header:
+    """As sent, or None."""
+    return Header(name)
 
 
-def timestamp(text: str) -> float | None:
-    """Asterisk's own clock: seconds.microseconds. Raises Missing when it is no time."""
-    found = value(text, "\r\nTimestamp: ")
+def filled(name: str) -> Header:
+    """As sent; None also when it is empty."""
+    return Header(name, lambda found: found or None)
+
+
+def words(name: str) -> Header:
+    """As sent; empty when it is absent."""
+    return Header(name, lambda found: found or "")
+
+
+def says(name: str, word: str) -> Header:
+    """Whether it is this word."""
+    return Header(name, lambda found: found == word)
+
+
+def always(fact: object) -> Header:
+    """No header: the kind of the event says it."""
+    return Header("", lambda _: fact)
+
+
+def known(name: str) -> Header:
+    """As sent; None also for what Asterisk writes where it knows nothing."""
+    return Header(name, _known)
+
+
+def whole(name: str) -> Header:
+    """A whole number; 0 when it is absent or empty. Raises Missing for anything else."""
+
+    def of(found: str | None) -> int:
+        if not found:
+            return 0
+        if len(found) < 16 and found.lstrip("-").isdecimal():
+            try:
+                return int(found)
+            except ValueError:
+                pass
+        raise Missing(f"with {name} {found:.40}, which is no number")
+
+    return Header(name, of, usual="[0-9]{1,15}+", quick=int)
+
+
+def number(name: str) -> Header:
+    """A caller's number as sent: hostile text, shortened, without control characters."""
+    return Header(name, _number)
+
+
+def escaped_name(name: str) -> Header:
+    """A caller's name from a channel snapshot, where Asterisk has escaped it."""
+    return Header(name, _escaped_name)
+
+
+def raw_name(name: str) -> Header:
+    """A caller's name from QueueEntry and OriginateResponse, where Asterisk has not escaped it."""
+    return Header(name, _raw_name)
+
+
+def _timestamp(found: str | None) -> float | None:
     if not found:
         return None
     try:
@@ -118,33 +177,30 @@ def timestamp(text: str) -> float | None:
     return at
 
 
-def number(text: str, mark: str) -> str | None:
-    """A caller's number as sent: hostile text, shortened, without control characters."""
-    found = known(text, mark)
-    return None if found is None else _printable(found)[:NUMBER_AT_MOST] or None
+TIMESTAMP = Header("Timestamp", _timestamp, usual="[1-9][0-9]{9}[.][0-9]{1,9}+", quick=float)
+"""Asterisk's own clock: seconds.microseconds. Raises Missing when it is no time."""
 
 
-def name(text: str, mark: str) -> str | None:
-    """A caller's name from a channel snapshot, where Asterisk has escaped it."""
-    found = known(text, mark)
-    if found is None:
+def _known(found: str | None) -> str | None:
+    return None if found in _ABSENT else found
+
+
+def _number(found: str | None) -> str | None:
+    if found is None or found in _ABSENT:
         return None
-    if "\\" in found:
-        found = _unescape(found)
-    return own_name(_printable(found)[:NAME_AT_MOST])
+    return _printable(found)[:NUMBER_AT_MOST] or None
 
 
-def raw_name(text: str, mark: str) -> str | None:
-    """A caller's name from QueueEntry and OriginateResponse, where Asterisk has not escaped it."""
-    found = known(text, mark)
-    return None if found is None else own_name(_printable(found)[:NAME_AT_MOST])
+def _escaped_name(found: str | None) -> str | None:
+    return _raw_name(found) if found is None or "\\" not in found else own_name(_shown_name(_unescape(found)))
 
 
-def once(text: str, *marks: str) -> None:
-    """Raise Missing when a header stands twice: an unescaped name with a line end in it can forge one."""
-    for mark in marks:
-        if text.count(mark) > 1:
-            raise Missing(f"with {mark[2:-2]} twice")
+def _raw_name(found: str | None) -> str | None:
+    return None if found is None or found in _ABSENT else own_name(_shown_name(found))
+
+
+def _shown_name(found: str) -> str:
+    return _printable(found)[:NAME_AT_MOST]
 
 
 def _unescape(escaped: str) -> str:

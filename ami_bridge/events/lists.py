@@ -6,11 +6,9 @@ DeviceStateChange. Each ends with a ListComplete.
 
 from __future__ import annotations
 
-from .channels import CALLER, CALLER_NAME, CHANNEL, LINKEDID, UNIQUEID
-from .headers import Event, known, name, need, number, once, raw_name, value, whole
-from .queues import QUEUE
-
-_ACTION_ID = "\r\nActionID: "
+from .channels import LEG
+from .headers import Event, Header, always, escaped_name, known, need, number, raw_name, whole, words
+from .shapes import Reader
 
 
 class QueueParams(Event, frozen=True, gc=False):
@@ -58,58 +56,42 @@ class ListComplete(Event, frozen=True, gc=False):
     items: int
 
 
-def queue_params(text: str, at: float | None) -> QueueParams:
-    return QueueParams(at, known(text, _ACTION_ID), need(text, QUEUE), whole(text, "\r\nCalls: "))
-
-
-def queue_entry(text: str, at: float | None) -> QueueEntry:
-    once(text, QUEUE, UNIQUEID, CHANNEL, "\r\nWait: ", _ACTION_ID)
-    return QueueEntry(
-        at,
-        known(text, _ACTION_ID),
-        need(text, QUEUE),
-        whole(text, "\r\nPosition: "),
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        number(text, CALLER),
-        raw_name(text, CALLER_NAME),
-        whole(text, "\r\nWait: "),
-    )
-
-
-def core_show_channel(text: str, at: float | None) -> CoreShowChannel:
-    return CoreShowChannel(
-        at,
-        known(text, _ACTION_ID),
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        need(text, LINKEDID),
-        whole(text, "\r\nChannelState: "),
-        value(text, "\r\nContext: ") or "",
-        known(text, "\r\nExten: "),
-        number(text, CALLER),
-        name(text, CALLER_NAME),
-        known(text, "\r\nBridgeId: "),
-        _seconds(value(text, "\r\nDuration: ") or ""),
-    )
-
-
-def queues_complete(text: str, at: float | None) -> ListComplete:
-    return ListComplete(at, known(text, _ACTION_ID), "queues", whole(text, "\r\nListItems: "))
-
-
-def channels_complete(text: str, at: float | None) -> ListComplete:
-    return ListComplete(at, known(text, _ACTION_ID), "channels", whole(text, "\r\nListItems: "))
-
-
-def devices_complete(text: str, at: float | None) -> ListComplete:
-    return ListComplete(at, known(text, _ACTION_ID), "devices", whole(text, "\r\nListItems: "))
-
-
-def _seconds(clock: str) -> int:
+def _seconds(clock: str | None) -> int:
     """HH:MM:SS as seconds; 0 for anything else."""
-    parts = clock.split(":")
+    parts = (clock or "").split(":")
     if len(parts) != 3 or not all(part.isdecimal() and len(part) < 6 for part in parts):
         return 0
     hours, minutes, seconds = map(int, parts)
     return hours * 3600 + minutes * 60 + seconds
+
+
+_ACTION = known("ActionID")
+
+queue_params = Reader(QueueParams, _ACTION, need("Queue"), whole("Calls"))
+queue_entry = Reader(
+    QueueEntry,
+    _ACTION,
+    need("Queue"),
+    whole("Position"),
+    need("Channel"),
+    need("Uniqueid"),
+    number("CallerIDNum"),
+    raw_name("CallerIDName"),
+    whole("Wait"),
+    once=("Queue", "Uniqueid", "Channel", "Wait", "ActionID"),
+)
+core_show_channel = Reader(
+    CoreShowChannel,
+    _ACTION,
+    *LEG,
+    whole("ChannelState"),
+    words("Context"),
+    known("Exten"),
+    number("CallerIDNum"),
+    escaped_name("CallerIDName"),
+    known("BridgeId"),
+    Header("Duration", _seconds),
+)
+queues_complete = Reader(ListComplete, _ACTION, always("queues"), whole("ListItems"))
+channels_complete = Reader(ListComplete, _ACTION, always("channels"), whole("ListItems"))
+devices_complete = Reader(ListComplete, _ACTION, always("devices"), whole("ListItems"))

@@ -6,11 +6,9 @@ ended. Other UserEvents are not followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from .channels import CHANNEL, LINKEDID, UNIQUEID
-from .headers import Event, need, value
-from .queues import QUEUE
+from .channels import LEG
+from .headers import Event, filled, need, says, value, words
+from .shapes import Reader, time_of
 
 
 class QueueLeft(Event, frozen=True, gc=False):
@@ -53,36 +51,19 @@ class VoicemailLeft(Event, frozen=True, gc=False):
     box: str | None = None
 
 
-def user_event(text: str, at: float | None) -> Event | None:
-    reader = _READERS.get(value(text, "\r\nUserEvent: ") or "")
-    return reader(text, at) if reader else None
-
-
-def _queue_left(text: str, at: float | None) -> QueueLeft:
-    return QueueLeft(at, *_caller(text), need(text, QUEUE), value(text, "\r\nStatus: ") or "")
-
-
-def _queue_hangup(text: str, at: float | None) -> QueueHangup:
-    abandoned = value(text, "\r\nAbandoned: ") == "TRUE"
-    return QueueHangup(at, *_caller(text), need(text, QUEUE), value(text, "\r\nStatus: ") or "", abandoned)
-
-
-def _ivr_left(text: str, at: float | None) -> IvrLeft:
-    return IvrLeft(at, *_caller(text), value(text, "\r\nNextStep: ") or "")
-
-
-def _voicemail_left(text: str, at: float | None) -> VoicemailLeft:
-    status, box = value(text, "\r\nStatus: ") or "", value(text, "\r\nBox: ") or None
-    return VoicemailLeft(at, *_caller(text), status, box)
-
-
-def _caller(text: str) -> tuple[str, str, str]:
-    return need(text, CHANNEL), need(text, UNIQUEID), need(text, LINKEDID)
-
-
-_READERS: dict[str, Callable[[str, float | None], Event]] = {
-    "QueueLeft": _queue_left,
-    "QueueHangup": _queue_hangup,
-    "IvrLeft": _ivr_left,
-    "VoicemailLeft": _voicemail_left,
+_STATUS = words("Status")
+_READERS = {
+    "QueueLeft": Reader(QueueLeft, *LEG, need("Queue"), _STATUS),
+    "QueueHangup": Reader(QueueHangup, *LEG, need("Queue"), _STATUS, says("Abandoned", "TRUE")),
+    "IvrLeft": Reader(IvrLeft, *LEG, words("NextStep")),
+    "VoicemailLeft": Reader(VoicemailLeft, *LEG, _STATUS, filled("Box")),
 }
+
+
+def user_event(text: str) -> Event | None:
+    lines = f"\r\n{text}\r\n"
+    reader = _READERS.get(value(lines, "\r\nUserEvent: ") or "")
+    if reader is None:
+        time_of(lines)
+        return None
+    return reader(text)

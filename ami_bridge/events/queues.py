@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from .channels import CALLER, CALLER_NAME, CHANNEL, LINKEDID, UNIQUEID
-from .headers import Event, known, name, need, number, value, whole
-
-QUEUE = "\r\nQueue: "
+from .channels import LEG
+from .headers import Event, always, escaped_name, filled, known, need, number, says, whole
+from .shapes import Reader
 
 
 class QueueCallerJoin(Event, frozen=True, gc=False):
@@ -56,75 +55,35 @@ class MemberState(Event, frozen=True, gc=False):
     action_id: str | None = None
 
 
-def caller_join(text: str, at: float | None) -> QueueCallerJoin:
-    return QueueCallerJoin(
-        at,
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        need(text, LINKEDID),
-        number(text, CALLER),
-        name(text, CALLER_NAME),
-        need(text, QUEUE),
-        whole(text, "\r\nPosition: "),
+caller_join = Reader(
+    QueueCallerJoin, *LEG, number("CallerIDNum"), escaped_name("CallerIDName"), need("Queue"), whole("Position")
+)
+caller_leave = Reader(QueueCallerLeave, *LEG, need("Queue"))
+caller_abandon = Reader(QueueCallerAbandon, *LEG, need("Queue"), whole("HoldTime"))
+
+
+def _member_row(news: str, interface: str = "Interface") -> Reader:
+    return Reader(
+        MemberState,
+        always(news),
+        need("Queue"),
+        need(interface),
+        known("StateInterface"),
+        whole("Penalty"),
+        whole("Status"),
+        says("Paused", "1"),
+        filled("PausedReason"),
+        whole("LastPause"),
+        whole("LoginTime"),
+        known("ActionID"),
     )
 
 
-def caller_leave(text: str, at: float | None) -> QueueCallerLeave:
-    return QueueCallerLeave(at, need(text, CHANNEL), need(text, UNIQUEID), need(text, LINKEDID), need(text, QUEUE))
-
-
-def caller_abandon(text: str, at: float | None) -> QueueCallerAbandon:
-    return QueueCallerAbandon(
-        at,
-        need(text, CHANNEL),
-        need(text, UNIQUEID),
-        need(text, LINKEDID),
-        need(text, QUEUE),
-        whole(text, "\r\nHoldTime: "),
-    )
-
-
-def member_row(text: str, at: float | None, news: str, interface_mark: str = "\r\nInterface: ") -> MemberState:
-    return MemberState(
-        at,
-        news,
-        need(text, QUEUE),
-        need(text, interface_mark),
-        known(text, "\r\nStateInterface: "),
-        whole(text, "\r\nPenalty: "),
-        whole(text, "\r\nStatus: "),
-        value(text, "\r\nPaused: ") == "1",
-        value(text, "\r\nPausedReason: ") or None,
-        whole(text, "\r\nLastPause: "),
-        whole(text, "\r\nLoginTime: "),
-        known(text, "\r\nActionID: "),
-    )
-
-
-def member_added(text: str, at: float | None) -> MemberState:
-    return member_row(text, at, "added")
-
-
-def member_removed(text: str, at: float | None) -> MemberState:
-    return member_row(text, at, "removed")
-
-
-def member_status(text: str, at: float | None) -> MemberState:
-    return member_row(text, at, "status")
-
-
-def member_pause(text: str, at: float | None) -> MemberState:
-    return member_row(text, at, "pause")
-
-
-def member_penalty(text: str, at: float | None) -> MemberState:
-    return member_row(text, at, "penalty")
-
-
-def member_ringinuse(text: str, at: float | None) -> MemberState:
-    return member_row(text, at, "ringinuse")
-
-
-def member_listed(text: str, at: float | None) -> MemberState:
-    """A QueueMember row of a list says Location where events say Interface, and Name where they say MemberName."""
-    return member_row(text, at, "listed", "\r\nLocation: ")
+member_added = _member_row("added")
+member_removed = _member_row("removed")
+member_status = _member_row("status")
+member_pause = _member_row("pause")
+member_penalty = _member_row("penalty")
+member_ringinuse = _member_row("ringinuse")
+# A QueueMember row of a list says Location where events say Interface, and Name where they say MemberName.
+member_listed = _member_row("listed", "Location")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from . import agents, bridges, channels, lists, ours, queues, system, transfers
-from .headers import Event, Missing, Unreadable, decode, timestamp
+from .headers import Event, Missing, Unreadable, decode
 from .names import KNOWN_NAMES, of_unknown_name
 
-Reader = Callable[[str, float | None], Event | None]
+Reader = Callable[[str], Event | None]
 
 READERS: Mapping[bytes, Reader] = {
     b"Newchannel": channels.newchannel,
@@ -92,11 +92,8 @@ def read(block: bytes) -> Event | Unreadable | None:
 
 
 def _read_with(reader: Reader, kind: bytes, block: bytes) -> Event | Unreadable | None:
-    text = "\r\n" + decode(block) + "\r\n"
-    if text.find("\r\nEvent: ", 2) >= 0:
-        return Unreadable(f"{_shortly(kind)} with another Event line inside")
     try:
-        event = reader(text, timestamp(text))
+        event = reader(decode(block))
     except Missing as fault:
         return Unreadable(f"{_shortly(kind)} {fault}")
     if len(block) > _PLAIN_BLOCK and event is not None and (name := _too_long(event)):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from .channels import CALLER, CHANNEL, UNIQUEID
-from .headers import Event, known, need, number, once, value, whole
-
-_ACTION_ID = "\r\nActionID: "
+from .headers import Event, known, need, number, says, value, whole, words
+from .shapes import Reader, time_of
 
 
 class DeviceStateChange(Event, frozen=True, gc=False):
@@ -58,48 +56,31 @@ class Response(Event, frozen=True, gc=False):
     list_follows: bool
 
 
-def device_state(text: str, at: float | None) -> DeviceStateChange | None:
-    device = need(text, "\r\nDevice: ")
-    # A queue's own pseudo devices (waiting, available, paused) say nothing about a seat.
-    if device.startswith("Queue:"):
-        return None
-    return DeviceStateChange(at, device, need(text, "\r\nState: "), known(text, _ACTION_ID))
+_device_state = Reader(DeviceStateChange, need("Device"), need("State"), known("ActionID"))
+contact_status = Reader(ContactStatus, words("EndpointName"), words("ContactStatus"))
+fully_booted = Reader(FullyBooted, whole("Uptime"))
+shutdown = Reader(Shutdown, says("Restart", "True"))
+reload = Reader(Reload, words("Module"))
+originate_response = Reader(
+    OriginateResponse,
+    known("ActionID"),
+    says("Response", "Success"),
+    whole("Reason"),
+    known("Channel"),
+    known("Uniqueid"),
+    number("CallerIDNum"),
+    once=("ActionID", "Uniqueid", "Response"),
+)
+response = Reader(
+    Response, known("ActionID"), says("Response", "Success"), words("Message"), says("EventList", "start")
+)
 
 
-def contact_status(text: str, at: float | None) -> ContactStatus:
-    return ContactStatus(at, value(text, "\r\nEndpointName: ") or "", value(text, "\r\nContactStatus: ") or "")
-
-
-def fully_booted(text: str, at: float | None) -> FullyBooted:
-    return FullyBooted(at, whole(text, "\r\nUptime: "))
-
-
-def shutdown(text: str, at: float | None) -> Shutdown:
-    return Shutdown(at, value(text, "\r\nRestart: ") == "True")
-
-
-def reload(text: str, at: float | None) -> Reload:
-    return Reload(at, value(text, "\r\nModule: ") or "")
-
-
-def originate_response(text: str, at: float | None) -> OriginateResponse:
-    once(text, _ACTION_ID, UNIQUEID, "\r\nResponse: ")
-    return OriginateResponse(
-        at,
-        known(text, _ACTION_ID),
-        value(text, "\r\nResponse: ") == "Success",
-        whole(text, "\r\nReason: "),
-        known(text, CHANNEL),
-        known(text, UNIQUEID),
-        number(text, CALLER),
-    )
-
-
-def response(text: str, at: float | None) -> Response:
-    return Response(
-        at,
-        known(text, _ACTION_ID),
-        text.startswith("\r\nResponse: Success\r\n"),
-        value(text, "\r\nMessage: ") or "",
-        value(text, "\r\nEventList: ") == "start",
-    )
+def device_state(text: str) -> Event | None:
+    """A queue's own pseudo devices (waiting, available, paused) say nothing about a seat."""
+    if "\r\nDevice: Queue:" in text:
+        lines = f"\r\n{text}\r\n"
+        if (value(lines, "\r\nDevice: ") or "").startswith("Queue:"):
+            time_of(lines)
+            return None
+    return _device_state(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .headers import Event, known, need, value
+from .headers import Event, known, need, words
+from .shapes import Reader
 
 
 class BlindTransfer(Event, frozen=True, gc=False):
@@ -51,48 +52,31 @@ class UnParkedCall(Event, frozen=True, gc=False):
     retriever_uniqueid: str | None
 
 
-def blind_transfer(text: str, at: float | None) -> BlindTransfer:
-    return BlindTransfer(
-        at,
-        need(text, "\r\nResult: "),
-        need(text, "\r\nTransfererChannel: "),
-        need(text, "\r\nTransfererUniqueid: "),
-        known(text, "\r\nTransfereeUniqueid: "),
-        known(text, "\r\nBridgeUniqueid: "),
-        value(text, "\r\nExtension: ") or "",
-    )
-
-
-def attended_transfer(text: str, at: float | None) -> AttendedTransfer:
-    return AttendedTransfer(
-        at,
-        need(text, "\r\nResult: "),
-        need(text, "\r\nOrigTransfererChannel: "),
-        need(text, "\r\nOrigTransfererUniqueid: "),
-        need(text, "\r\nSecondTransfererChannel: "),
-        need(text, "\r\nSecondTransfererUniqueid: "),
-        known(text, "\r\nSecondTransfererExten: "),
-        known(text, "\r\nSecondTransfererConnectedLineNum: "),
-        value(text, "\r\nDestType: ") or "",
-        known(text, "\r\nDestApp: "),
-        known(text, "\r\nDestBridgeUniqueid: "),
-        known(text, "\r\nTransfereeUniqueid: "),
-        known(text, "\r\nTransferTargetChannel: "),
-        known(text, "\r\nTransferTargetUniqueid: "),
-    )
-
-
-def parked_call(text: str, at: float | None) -> ParkedCall:
-    return ParkedCall(at, *_parkee(text), known(text, "\r\nParkingSpace: "))
-
-
-def unparked_call(text: str, at: float | None) -> UnParkedCall:
-    return UnParkedCall(at, *_parkee(text), known(text, "\r\nRetrieverUniqueid: "))
-
-
-def _parkee(text: str) -> tuple[str, str, str]:
-    return (
-        need(text, "\r\nParkeeChannel: "),
-        need(text, "\r\nParkeeUniqueid: "),
-        need(text, "\r\nParkeeLinkedid: "),
-    )
+blind_transfer = Reader(
+    BlindTransfer,
+    need("Result"),
+    need("TransfererChannel"),
+    need("TransfererUniqueid"),
+    known("TransfereeUniqueid"),
+    known("BridgeUniqueid"),
+    words("Extension"),
+)
+attended_transfer = Reader(
+    AttendedTransfer,
+    need("Result"),
+    need("OrigTransfererChannel"),
+    need("OrigTransfererUniqueid"),
+    need("SecondTransfererChannel"),
+    need("SecondTransfererUniqueid"),
+    known("SecondTransfererExten"),
+    known("SecondTransfererConnectedLineNum"),
+    words("DestType"),
+    known("DestApp"),
+    known("DestBridgeUniqueid"),
+    known("TransfereeUniqueid"),
+    known("TransferTargetChannel"),
+    known("TransferTargetUniqueid"),
+)
+_PARKEE = (need("ParkeeChannel"), need("ParkeeUniqueid"), need("ParkeeLinkedid"))
+parked_call = Reader(ParkedCall, *_PARKEE, known("ParkingSpace"))
+unparked_call = Reader(UnParkedCall, *_PARKEE, known("RetrieverUniqueid"))
