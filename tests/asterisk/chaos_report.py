@@ -19,6 +19,13 @@ _OF_ALL_CALLS = ("correction", "rung", "not rung", "queue order")
 SIGHTS = ("in sight", "in the blind", "Asterisk fell")
 
 
+def errors_of(center: ChaosCenter) -> list[str]:
+    """What the bridge itself called an error: ours, whatever fell."""
+    lines = center.bridge.log.read_text("utf-8", "replace").splitlines()
+    errors = [line for line in lines if '"level": "error"' in line or line.startswith("Traceback")]
+    return [f"{len(errors)} errors of the bridge, the first: {errors[0][:1500]}"] if errors else []
+
+
 def failures(reconciled: dict[str, Any]) -> list[str]:
     """What reconcile could not explain, in sentences."""
     unexplained = [each for each in reconciled["differences"] if each["reason"] == "unexplained"]

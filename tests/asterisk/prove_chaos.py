@@ -25,7 +25,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from center import KEFU  # noqa: E402 - run as a script, it finds by itself what tests share
 from chaos_faults import CRASHED, CUT, KILLED, POSTGRES, RESTARTED, Agents, ChaosCenter, Faults  # noqa: E402
-from chaos_report import failures, print_figures  # noqa: E402
+from chaos_report import errors_of, failures, print_figures  # noqa: E402
 from chaos_script import written  # noqa: E402
 from chaos_street import Street  # noqa: E402
 from chaos_truth import judged, postures, settled  # noqa: E402
@@ -65,7 +65,7 @@ async def prove(said: argparse.Namespace, folder: Path) -> bool:
         contradicted = {each["conversation"] for each in reconciled["differences"] if each["reason"] == "unexplained"}
         verdict = await judged(center, street, plan, contradicted)
         verdict.failures += complaints
-        verdict.failures += failures(reconciled)
+        verdict.failures += [*failures(reconciled), *errors_of(center)]
         await print_figures(center, verdict, reconciled, faults.done, agents.asked, played_s, time.monotonic() - began)
         return not verdict.failures and not verdict.wrong
 
