@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from floor_watch import Watch
 from forged_asterisk import until
 
 from ami_bridge.bridge import Bridge
+from ami_bridge.changes import Change, PostureChanged
 from crm import wishes
 from crm.database import Database
 from crm.pbx.sandbox import Sandbox
@@ -85,11 +86,25 @@ async def seated(url: str, seat: str, queue: str = "reception") -> AsyncIterator
         await wish(url, "remove_member", seat, queue)
 
 
+def words_shown(bridge: Bridge) -> list[str]:
+    """Every posture that the floor ever shows from now on, one after another."""
+    words: list[str] = []
+    note = bridge.watch._note
+
+    def listen(changes: Iterable[Change], now: float) -> None:
+        changes = list(changes)
+        words.extend(change.posture.word for change in changes if isinstance(change, PostureChanged))
+        note(changes, now)
+
+    bridge.watch._note = listen  # type: ignore[method-assign]
+    return words
+
+
 async def test_a_call_through_the_queue_becomes_rows_with_the_right_times(sandbox: Sandbox, database_url: str) -> None:
     seat = "Local/71@sandbox-agents/n"
     async with bridging(database_url, sandbox) as bridge, seated(database_url, seat):
         await seen(database_url, "SELECT word FROM posture", [("ready",)])
-        began = time.time()
+        began, words = time.time(), words_shown(bridge)
         sandbox.originate_local(CallFile(number="13800138000", name="王芳", variables=QUICK))
         await seen(database_url, "SELECT word FROM posture", [("ringing",)])
         await seen(database_url, "SELECT seat, taken_at IS NULL FROM pop", [(seat, True)])
@@ -113,6 +128,7 @@ async def test_a_call_through_the_queue_becomes_rows_with_the_right_times(sandbo
         acw = "SELECT kind, reason, state FROM pbx_request WHERE asked_by = 'bridge'"
         await seen(database_url, acw, [("pause", "ACW", "confirmed")])
         await seen(database_url, "SELECT word FROM posture", [("wrapping_up",)])
+        assert set(words[words.index("talking") :]) == {"talking", "wrapping_up"}, "not even for a moment ready"
         await wish(database_url, "unpause", seat)
         await seen(database_url, "SELECT word FROM posture", [("ready",)])
         assert bridge.watch.unreadable == bridge.watch.faults == bridge.watch.drift == 0
