@@ -24,7 +24,8 @@ class CallSocket(asyncio.Protocol):
     """What Asterisk's connection has sent and not yet been read.
 
     `due_at`: by when (loop time) it must speak; infinity while it owes us nothing. `fault`: what was wrong with the
-    peer. `on_connect` is told of the connection, `on_call` once of its environment, `on_end` that the peer is gone.
+    peer; `counted`: the server has told of it. `on_connect` is told of the connection, `on_call` once of its
+    environment, `on_end` that the peer is gone.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class CallSocket(asyncio.Protocol):
         self._gone = False
         self.thread: CallThread | None = None
         self.fault: str | None = None
+        self.counted = False
         self.peer = "?"
         self.due_at = math.inf
 

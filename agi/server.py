@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import structlog
 from msgspec import Struct
@@ -65,6 +66,7 @@ class AgiServer:
         flows: Mapping[str, FlowMaker],
         deadlines: Deadlines | None = None,
         doors: Doors | None = None,
+        allowed: Sequence[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._site = site
         self._doors = doors or Doors(Openings(site.hours, {}))
@@ -73,6 +75,7 @@ class AgiServer:
         self._deadlines = deadlines or Deadlines()
         self._book = VisitBook(database)
         self._patience = Patience()
+        self._allowed = allowed
         self._calls: set[CallSocket] = set()
         self._emptied = asyncio.Event()
         self._log = _log.bind()  # once: looking one up costs more than a step of a call
@@ -160,10 +163,20 @@ class AgiServer:
     def _connected(self, socket: CallSocket) -> None:
         socket.due_at = asyncio.get_running_loop().time() + self._deadlines.begin_within_s
         self._calls.add(socket)
+        if not self._may_call(socket.peer):
+            self._refused(socket, "it is not on the list of who may call (fastagi_allowed)")
+
+    def _may_call(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or any(address in network for network in self._allowed)
 
     def _ended(self, socket: CallSocket) -> None:
         """The peer is gone. A call that is being played ends by itself, the next time it speaks or listens."""
-        if not socket.told_its_call:
+        if not socket.told_its_call and not socket.counted:
             self._refused(socket, "it closed the connection before its call was told")
         if socket.thread is None:
             self._forget(socket)
@@ -196,6 +209,7 @@ class AgiServer:
             socket.refuse("our own fault")
 
     def _refused(self, socket: CallSocket, why: str) -> None:
+        socket.counted = True
         self.refused += 1
         metrics.ivr().refused.inc()
         _log.warning("connection refused", peer=socket.peer, why=socket.fault or why)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import structlog
 
@@ -26,6 +27,7 @@ from .desk import Site
 from .doors import Doors
 from .menu_shelf import MenuShelf
 from .server import AgiServer
+from .watchman import Watchman
 
 DRAIN_S = 30.0
 _log = structlog.get_logger("agi.service")
@@ -43,7 +45,9 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(wanted, stop.set)
     database = Database(settings.database_url, application_name="kefu-ivr")
     doors = Doors(by_settings(settings))
-    server = AgiServer(site, database, flows, doors=doors)
+    server = AgiServer(site, database, flows, doors=doors, allowed=allowed_networks(settings.fastagi_allowed))
+    watchman = Watchman()
+    following = [asyncio.create_task(watchman.tell())]
     try:
         port = await server.listen(settings.fastagi_host, settings.fastagi_port)
         health = await _health(settings, server, stop)
@@ -51,10 +55,11 @@ async def serve(settings: Settings) -> None:
             await database.ping()
         except CrmUnavailable as away:
             _log.warning("callers are served without their records until the database answers", why=str(away))
-        following = [asyncio.create_task(each.follow(database)) for each in (flows, doors)]
+        following += [asyncio.create_task(each.follow(database)) for each in (flows, doors)]
         collect_seldom()
         _log.info("answering", address=f"{settings.fastagi_host}:{port}", flows=sorted(flows))
         await stop.wait()
+        watchman.dismiss()
         _log.info("draining", calls=server.calls_now)
         await server.drain(DRAIN_S)
         for task in following:
@@ -62,6 +67,7 @@ async def serve(settings: Settings) -> None:
         if health is not None:
             await health.stop()
     finally:
+        watchman.dismiss()
         await database.close()
 
 
@@ -70,6 +76,11 @@ def collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def allowed_networks(said: str) -> list[IPv4Network | IPv6Network]:
+    """From whom beside this machine itself calls may come."""
+    return [ip_network(each) for each in said.replace(",", " ").split()]
 
 
 def site_of(settings: Settings) -> Site:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -105,6 +106,10 @@ class Settings(BaseSettings):
     # The voice menus.
     fastagi_host: Word = "127.0.0.1"
     fastagi_port: Port = 4573
+    # A second server that the dialplan asks when the first is not reached: agi://host:port.
+    fastagi_other_url: Word | None = None
+    # Addresses and networks beside this machine's own that calls may come from: 10.0.0.5, 10.0.0.0/24.
+    fastagi_allowed: Annotated[str, Field(description="addresses and networks")] = ""
     step_budget_ms: Milliseconds = 800
     prompts_folder: Annotated[Path | None, Field(description="a folder")] = None
 
@@ -141,6 +146,16 @@ class Settings(BaseSettings):
         int, Field(ge=0, le=100000, description="whole megabytes from 0 (keep none) to 100000")
     ] = 64
     journal_days: Annotated[int, Field(ge=1, le=3650, description="whole days from 1 to 3650")] = 14
+
+    @field_validator("fastagi_allowed")
+    @classmethod
+    def _known_networks(cls, allowed: str) -> str:
+        for each in allowed.replace(",", " ").split():
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each!r} is no address or network, such as 10.0.0.5 or 10.0.0.0/24") from None
+        return allowed
 
     @field_validator("timezone")
     @classmethod

@@ -175,6 +175,7 @@ def _changes(
         reader_secret=settings.ami_secret.get_secret_value() if settings.ami_secret else site.reader_secret,
         actor_secret=settings.ami_actor_secret.get_secret_value() if settings.ami_actor_secret else site.actor_secret,
         agi_url=agi_url or f"agi://{host}:{settings.fastagi_port}",
+        agi_other_url=settings.fastagi_other_url or "none",
         etc_folder=str(etc),
     )
     parts = [part for part in PARTS if part not in without]

@@ -48,6 +48,7 @@ class SiteValues:
     ami_port: int = 5038
     http_port: int = 8088
     agi_url: str = "agi://127.0.0.1:4573"
+    agi_other_url: str = "none"
     sip_address: str = "0.0.0.0"  # noqa: S104 - phones and the trunk come from outside; narrowed by a site
     sip_port: int = 5060
     media_address: str = "; media_address: Asterisk finds its own address"

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_network
 
 import pytest
 from forged_caller import AgiPeer, environment, hang_up
@@ -14,10 +15,13 @@ from structlog.testing import capture_logs
 from agi.desk import Site
 from agi.flows.front_desk import front_desk
 from agi.server import AgiServer, CannotListen, Deadlines
+from agi.service import allowed_networks
 from agi.shipped import load_menu
 from agi.steps import Flow, Play
 from crm.database import Database
+from crm.refusals import Refusal
 from crm.rules.opening_hours import read_opening_hours
+from crm.settings import read_settings
 
 SITE = Site("node1", "CN", read_opening_hours("mon-sun 00:00-24:00", "Asia/Shanghai"), budget_s=0.8)
 IMPATIENT = Deadlines(begin_within_s=0.6, answer_within_s=2.0, write_within_s=0.01)
@@ -108,7 +112,14 @@ async def test_hanging_up_anywhere_is_one_quiet_line(running: Running, farewell:
 
 
 # The command that the farewell answers may itself have been the next prompt.
-TAKEN_BY_FAREWELL = ("choose-english", "choose-chinese", "menu-order-status", "menu-support", "welcome")
+TAKEN_BY_FAREWELL = (
+    "choose-english",
+    "choose-chinese",
+    "menu-other-language",
+    "menu-order-status",
+    "menu-support",
+    "welcome",
+)
 
 
 async def test_a_bug_in_a_flow_leaves_the_preset_ending(running: Running) -> None:
@@ -216,3 +227,37 @@ async def test_the_doctor_is_answered_and_leaves_no_visit(running: Running) -> N
     assert said == b'VERBOSE "Kefu, flows: broken, endless, front_desk" 3\n'
     nothing = {"calls": 0, "served": 0, "refused": 0, "visits_unwritten": 0, "visits_lost": 0, "not_asked": []}
     assert running.server.facts() == nothing
+
+
+async def test_a_stranger_who_is_not_on_the_list_is_refused_with_one_line() -> None:
+    """Whoever listens on more than this machine says who may call."""
+    database = Database("postgresql://nobody@127.0.0.1:1/none")
+    here = {"203.0.113.9": False, "127.0.0.1": True, "::1": True, "10.0.0.5": True, "::ffff:10.0.0.5": True, "?": False}
+    server = AgiServer(SITE, database, {}, allowed=[ip_network("10.0.0.0/24")])
+    assert {peer: server._may_call(peer) for peer in here} == here
+    port = await server.listen("127.0.0.1", 0)
+    server._may_call = lambda peer: False  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 2) == b""
+        await hang_up(writer)
+        assert await server.quiet(2)
+    await server.drain(0)
+    await database.close()
+    assert [entry["why"] for entry in logs if entry["event"] == "connection refused"] == [
+        "it is not on the list of who may call (fastagi_allowed)"
+    ]
+    assert server.refused == 1
+
+
+def test_the_list_of_who_may_call_is_checked() -> None:
+    assert allowed_networks("10.0.0.5, 10.0.1.0/24") == [ip_network("10.0.0.5"), ip_network("10.0.1.0/24")]
+    with pytest.raises(Refusal, match=r"fastagi.allowed.*'pbx' is no address or network"):
+        read_settings(fastagi_allowed="10.0.0.5 pbx")
+
+
+async def test_a_flood_of_keys_leads_no_further_than_one_key(running: Running) -> None:
+    """Asterisk hands over one digit a command; a hundred in a row are a hundred wrong keys at most, never a crash."""
+    peer = await AgiPeer("1" + "9876543*#" * 30).call(running.port)
+    assert peer.last["NEXT_STEP"] in ("queue", "goodbye")

@@ -89,7 +89,7 @@ def test_each_queue_needs_all_eight_endings(tree: Path, status: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("preset", ["NEXT_STEP=queue", "QUEUE=reception", "TIMEOUT(absolute)=8", "AGIEXITONHANGUP=yes"])
+@pytest.mark.parametrize("preset", ["NEXT_STEP=queue", "QUEUE=reception", "TIMEOUT(absolute)=5", "AGIEXITONHANGUP=yes"])
 def test_python_is_never_asked_before_the_safe_ending_is_set(tree: Path, preset: str) -> None:
     break_it(tree, "dialplan/front_desk.conf", f"Set({preset})", "NoOp()")
     assert "E_AGI_UNSAFE" in {each.code for each in lint.check(tree)}
