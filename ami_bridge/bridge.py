@@ -22,7 +22,7 @@ from .backfill.places import Places
 from .batch import Pending
 from .events import FOLLOWED, KNOWN_NAMES, SKIPPED_INSIDE
 from .framing import Framing
-from .inbox import Inbox
+from .inbox import Inbox, News
 from .journal_days import keep_days
 from .lease import Lease, take_lease
 from .listener import Listener
@@ -43,16 +43,17 @@ class AnotherBridge(Refusal):
 
 
 class Bridge:
-    """`await Bridge(settings, database, say).run(stopping)`. tap: is given all bytes that Asterisk sends, at once."""
+    """`await Bridge(settings, database, say).run(stopping)`. heard: is given all news of the reader, too, at once."""
 
     def __init__(
-        self, settings: Settings, database: Database, say: Say, *, tap: Callable[[bytes], None] | None = None
+        self, settings: Settings, database: Database, say: Say, *, heard: Callable[[News], None] | None = None
     ) -> None:
         self._settings = settings
         self._database = database
         self._say = say
         self._inbox = Inbox()
-        self.reader = listener_of(settings, "ami", self._inbox, say, tap=tap)
+        self._heard = heard
+        self.reader = listener_of(settings, "ami", self._inbox, say)
         # Without an account of its own for wishes, the reader's connection carries them, too.
         self.actor = listener_of(settings, "ami_actor", None, say) if settings.ami_actor_username else self.reader
         self.pending = Pending(settings.node)
@@ -124,7 +125,7 @@ class Bridge:
         settings = self._settings
         limits = Limits(settings.write_linger_ms, settings.batch_messages, settings.batch_messages_behind)
         self.writer = Writer(self._database, lease, self.pending, limits, say=self._say)
-        self.mirror = Mirror(self._inbox, self.reader, self.watch, self.writer, say=self._say)
+        self.mirror = Mirror(self._inbox, self.reader, self.watch, self.writer, say=self._say, heard=self._heard)
         self.outbox = Outbox(
             self._database,
             lease,

@@ -155,7 +155,7 @@ async def _run(settings: Settings, address: str) -> None:
     async with AsyncExitStack() as until_the_end:
         until_the_end.push_async_callback(database.close)
         ring = await _ring(settings, until_the_end) if settings.raw_ring_megabytes else None
-        watching = Bridge(settings, database, _log, tap=ring.tap if ring else None)
+        watching = Bridge(settings, database, _log, heard=ring.hear if ring else None)
         if settings.bridge_health_port:
             metrics.bridge().facts = watching.facts
             health = HealthServer(

@@ -48,6 +48,7 @@ class Mirror:
         writer: Writer,
         *,
         say: Callable[[str], None],
+        heard: Callable[[News], None] | None = None,
     ) -> None:
         self.rights: Rights | None = None
         self.ticked: Ticked = lambda now: ()
@@ -56,6 +57,7 @@ class Mirror:
         self._watch = watch
         self._writer = writer
         self._say = say
+        self._heard = heard
         self._booted = False
         self._look_at = 0.0
         self._looks = 0
@@ -100,6 +102,8 @@ class Mirror:
 
     def _take(self, news: News) -> None:
         self._watch.take(news)
+        if self._heard is not None:
+            self._heard(news)
         if isinstance(news, Heard):
             self._look_closer(news)
         elif isinstance(news, Connected):

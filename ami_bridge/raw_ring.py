@@ -1,8 +1,9 @@
-"""The raw ring: the last megabytes of what Asterisk sent, on disk, numbers and names replaced.
+"""The raw ring: the last megabytes of what Asterisk said, message by message, on disk, numbers and names replaced.
 
-The reader's tap only appends; a task hands what has gathered to a thread, which scrubs and writes it in small pieces,
-so that neither a slow disk nor the scrubbing holds the reader. Files are whole messages, replayable, named by the time
-of their beginning; the oldest goes when the ring is full. `kefu bridge tail` reads them (ring_reading.py).
+What framing skips (VarSet, Newexten, …) is left out: scrubbing it would cost more than following the calls. The mirror
+only hands over what it takes in; a task gives what has gathered to a thread, which scrubs and writes it in small
+pieces, so that neither a slow disk nor the scrubbing holds the mirror. Files are whole messages, replayable, named by
+the time of their beginning; the oldest goes when the ring is full. `kefu bridge tail` reads them (ring_reading.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NoReturn
 
+from .framing import Torn
+from .inbox import Connected, Heard, News
 from .scrubbing import Scrubber
 
 FLUSH_EVERY_S = 0.25
@@ -22,6 +25,7 @@ FILES = 8
 SUFFIX = ".ami"
 _BACKLOG_AT_MOST = 8 * 1024 * 1024
 _PIECE = 16 * 1024
+_BLANK_LINE = b"\r\n\r\n"
 # Between two pieces the thread stands back: else it would hold the interpreter for as long as 5 ms.
 _STAND_BACK_S = 0.0002
 _AGAIN_S = 60.0
@@ -40,14 +44,14 @@ def ring_files(folder: Path) -> list[Path]:
 
 
 class RawRing:
-    """`tap` goes to the listener; `run` is a task; `close` writes what is left."""
+    """`hear` goes to the mirror; `run` is a task; `close` writes what is left."""
 
     def __init__(self, folder: Path, megabytes: int, *, say: Say) -> None:
         self._folder = folder
         self._bytes_at_most = megabytes * 1_000_000
         self._say = say
         self._scrubber = Scrubber()
-        self._chunks: list[bytes] = []
+        self._blocks: list[bytes] = []
         self._gathered = 0
         self._left_out = 0
         self._file: IO[bytes] | None = None
@@ -55,19 +59,25 @@ class RawRing:
         self._tried_at = 0.0
         self._said: str | None = None
 
-    def tap(self, data: bytes) -> None:
-        """What was read from Asterisk. Never waits; what the disk cannot take in time is left out, and said so."""
-        if self._gathered < _BACKLOG_AT_MOST:
-            self._chunks.append(data)
-            self._gathered += len(data)
-        else:
-            self._left_out += len(data)
+    def hear(self, news: News) -> None:
+        """What came from Asterisk. Never waits; what the disk cannot take in time is left out, and said so."""
+        if isinstance(news, Heard):
+            if self._gathered < _BACKLOG_AT_MOST:
+                whole = (block.head if isinstance(block, Torn) else block for block in news.blocks)
+                self._blocks += [block for block in whole if isinstance(block, bytes)]
+                self._gathered += news.size
+            else:
+                self._left_out += news.size
+        elif isinstance(news, Connected):
+            # The banner and the login's answer, by which a replay knows where another life of the stream begins.
+            banner = f"Asterisk Call Manager/{news.version or '?'}\r\nResponse: Success\r\nMessage: Connected"
+            self._blocks.append(banner.encode())
 
     async def run(self) -> NoReturn:
         """Write what gathers, until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_EVERY_S)
-            if self._chunks:
+            if self._blocks:
                 await asyncio.shield(asyncio.to_thread(self._flush, *self._take()))
 
     async def close(self) -> None:
@@ -78,27 +88,35 @@ class RawRing:
             self._file = None
 
     def _take(self) -> tuple[list[bytes], int]:
-        chunks, self._chunks, self._gathered = self._chunks, [], 0
+        blocks, self._blocks, self._gathered = self._blocks, [], 0
         left_out, self._left_out = self._left_out, 0
-        return chunks, left_out
+        return blocks, left_out
 
     # ---- in the thread
 
-    def _flush(self, chunks: list[bytes], left_out: int) -> None:
-        for chunk in chunks:
-            for at in range(0, len(chunk), _PIECE):
-                self._write(self._scrubber.scrub(chunk[at : at + _PIECE]))
+    def _flush(self, blocks: list[bytes], left_out: int) -> None:
+        piece: list[bytes] = []
+        size = 0
+        for block in blocks:
+            piece.append(block)
+            size += len(block)
+            if size >= _PIECE:
+                self._write_piece(piece)
+                piece, size = [], 0
                 time.sleep(_STAND_BACK_S)
         if left_out:
-            self._write(self._scrubber.rest())
-            self._write(b"\r\n\r\nEvent: KefuLeftOut\r\nBytes: %d\r\n\r\n" % left_out)
+            piece.append(b"Event: KefuLeftOut\r\nBytes: %d" % left_out)
+        self._write_piece(piece)
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.flush()
 
+    def _write_piece(self, piece: list[bytes]) -> None:
+        if piece:
+            whole = _BLANK_LINE.join(block.replace(_BLANK_LINE, b"\r\n") for block in piece) + _BLANK_LINE
+            self._write(self._scrubber.scrub(whole) + self._scrubber.rest())
+
     def _write(self, data: bytes) -> None:
-        if not data:
-            return
         try:
             if self._file is None or self._file_bytes >= self._bytes_at_most // FILES:
                 if not self._begin_file():

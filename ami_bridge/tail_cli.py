@@ -38,10 +38,11 @@ def tail(
 ) -> None:
     """What Asterisk says to the running bridge, one line a message, like `tail -f`.
 
-    It reads the raw ring: the bridge keeps the last raw_ring_megabytes (64; 0 keeps none) of what Asterisk sent it in
-    raw/NODE under data_folder, with other phone numbers and names in the place of the true ones. So it asks nothing of
-    Asterisk, and shows what was heard before, too. Its files can be played: `kefu bridge replay FILE`. To write down a
-    stretch from now on, over a login of your own and if need be with the true numbers, use `kefu bridge record`.
+    It reads the raw ring: the bridge keeps the last raw_ring_megabytes (64; 0 keeps none) of what it heard, all but the
+    events that nobody follows (VarSet, Newexten, …), in raw/NODE under data_folder, with other phone numbers and names
+    in the place of the true ones. So it asks nothing of Asterisk, and shows what was heard before, too. Its files can
+    be played: `kefu bridge replay FILE`. To write down everything from now on, over a login of its own and if need be
+    with the true numbers, use `kefu bridge record`.
     """
     from crm.refusals import Refusal
     from crm.settings import read_settings

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from ami_bridge import raw_ring
 from ami_bridge.cli import bridge
-from ami_bridge.framing import Framing
+from ami_bridge.framing import Banner, Framing, Torn
+from ami_bridge.inbox import Connected, Heard
 from ami_bridge.raw_ring import RawRing, ring_files, ring_folder
 from ami_bridge.ring_reading import RingReader, Wanted, understood
 from ami_bridge.scrubbing import TAIL_AT_MOST, Scrubber, scrub
@@ -39,9 +40,14 @@ def called(number: int) -> bytes:
     )
 
 
+def heard(data: bytes) -> Heard:
+    blocks = data.split(END)[:-1]
+    return Heard(T0, list(blocks), len(data))
+
+
 async def written(ring: RawRing, *chunks: bytes) -> None:
     for chunk in chunks:
-        ring.tap(chunk)
+        ring.hear(heard(chunk))
     await ring.close()
 
 
@@ -53,9 +59,8 @@ async def test_what_was_heard_is_on_disk_without_the_people(tmp_path: Path) -> N
     folder = ring_folder(tmp_path, "asterisk1")
     ring = RawRing(folder, 64, say=print)
     running = asyncio.ensure_future(ring.run())
-    data = b"".join(called(number) + END for number in range(50))
-    for at in range(0, len(data), 777):
-        ring.tap(data[at : at + 777])
+    for number in range(50):
+        ring.hear(heard(called(number) + END))
     async with asyncio.timeout(5):
         while whole(folder).count(END) < 50:  # noqa: ASYNC110 - a file gives no event
             await asyncio.sleep(0.01)
@@ -97,7 +102,7 @@ async def test_a_folder_that_cannot_be_written_is_told_once_and_the_reader_goes_
     said: list[str] = []
     ring = RawRing(tmp_path / "raw" / "n", 64, say=said.append)
     for number in range(3):
-        ring.tap(called(number) + END)
+        ring.hear(heard(called(number) + END))
         await ring.close()
     assert len(said) == 1
     assert "raw_ring_megabytes = 0" in said[0]
@@ -110,7 +115,7 @@ async def test_a_disk_that_stands_still_costs_no_more_than_a_bounded_backlog(
     ring = RawRing(tmp_path, 64, say=print)
     chunk = called(1) + END
     for _ in range(1000):
-        ring.tap(chunk)
+        ring.hear(heard(chunk))
     assert ring._gathered < 11_000
     await ring.close()
     assert b"Event: KefuLeftOut\r\nBytes: " in whole(tmp_path)
@@ -156,10 +161,11 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KEFU_TIMEZONE", "UTC")
     folder = ring_folder(tmp_path, "asterisk1")
     paused = block("QueueMemberPause", at=9, Queue="support", Interface="PJSIP/201", Paused=1, PausedReason="ACW")
-    data = b"Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nMessage: Authentication accepted" + END
-    data += b"".join(each + END for each in (*(called(number) for number in range(30)), paused))
+    data = b"".join(each + END for each in (*(called(number) for number in range(30)), paused))
     data += block("UserEvent", at=10, UserEvent="\x1b[2J\x07evil", Linkedid="1700000000.5") + END
-    asyncio.run(written(RawRing(folder, 64, say=print), data))
+    ring = RawRing(folder, 64, say=print)
+    ring.hear(Connected(T0, "11.0.0"))
+    asyncio.run(written(ring, data))
     return folder
 
 
@@ -185,7 +191,7 @@ def test_tail_picks_by_event_and_by_call(kept: Path) -> None:
     assert [line.split()[1] for line in of_a_call] == ["AgentCalled", "UserEvent"]
     assert tail("--call", "1700000000.5", "--event", "AgentCalled").stdout.count("\n") == 1
     assert len(tail().stdout.splitlines()) == 20
-    assert "Authentication accepted" in tail("--last", "999").stdout.splitlines()[0]
+    assert "Connected" in tail("--last", "999").stdout.splitlines()[0]
 
 
 def test_tail_as_json_and_with_all_headers(kept: Path) -> None:
@@ -245,3 +251,16 @@ def test_a_message_of_any_bytes_can_be_shown() -> None:
     for raw in (b"\xff\xfe", b"Event: X\r\nTimestamp: 9e99", b"Event: \x1b]0;x\x07", b"\r\n: ", os.urandom(500)):
         line = understood(raw).line(ZoneInfo("UTC"))
         assert all(sign.isprintable() for sign in line), line
+
+
+async def test_a_replay_of_the_ring_begins_a_life_where_the_bridge_connected(tmp_path: Path) -> None:
+    ring = RawRing(tmp_path, 64, say=print)
+    for _ in range(2):
+        ring.hear(Connected(T0, "11.0.0"))
+        torn = Torn("a line above 65536 bytes", b"Event: X\r\n\r\n13800138000")
+        ring.hear(Heard(T0, [called(1), torn], 10))
+    await ring.close()
+    blocks = Framing(frozenset({b"AgentCalled"})).feed(whole(tmp_path))
+    assert [block for block in blocks if isinstance(block, Banner)] == [Banner("11.0.0")] * 2
+    assert whole(tmp_path).count(END) == 6, "a torn piece is one block, whatever it holds"
+    assert b"13800138000" not in whole(tmp_path)
