@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .rules.number_spellings import spellings
 from .rules.personal_queues import LIKE, personal_queue
+from .rules.skills import step_of
 from .rules.wait_prediction import Prediction, SeatNow, place, predict
 from .rules.waiting_credit import Credit, CreditRules, Standing, waiting_credit
 from .tables.customers import Customer, CustomerPhone
@@ -60,7 +61,7 @@ SELECT coalesce((SELECT lost_at IS NULL AND heard_at > clock_timestamp() - inter
                               ORDER BY r.decided_at DESC LIMIT 1), 0) AS came
             FROM wait JOIN conversation c ON c.id = wait.conversation_id
            WHERE wait.node = :node AND wait.left_at IS NULL AND wait.queue = :queue) AS waiting) AS waiting,
-       (SELECT coalesce(json_agg(json_build_object('word', p.word, 'shared_by', 1 + (
+       (SELECT coalesce(json_agg(json_build_object('word', p.word, 'penalty', m.penalty, 'shared_by', 1 + (
                    SELECT count(DISTINCT o.queue) FROM membership o
                      JOIN wait w ON w.node = o.node AND w.queue = o.queue AND w.left_at IS NULL
                     WHERE o.node = m.node AND o.seat = m.seat AND o.left_at IS NULL
@@ -205,7 +206,10 @@ async def foretell(session: AsyncSession, node: str, queue: str, credit_s: int) 
     if not floor.live:
         return Prediction(position, None, None, "the floor is not in sight")
     # A ringing seat takes the caller it rings, who stands in the queue still: it is as good as free.
-    seats = [SeatNow(seat["word"] in ("ready", "ringing"), seat["shared_by"]) for seat in floor.seats]
+    seats = [
+        SeatNow(seat["word"] in ("ready", "ringing"), seat["shared_by"], step_of(seat["penalty"]) > 0)
+        for seat in floor.seats
+    ]
     return predict(position, seats, _numbers(floor.handled))
 
 

@@ -95,7 +95,7 @@ def _lines(queue: str, rows: list[Row]) -> list[dict[str, object]]:
             "waited": f"{row.from_s} s on" if row.until_s is None else f"{row.from_s} to {row.until_s} s",
             "needs": [f"{skill} {level}" for skill, level in sorted(row.needed.items())],
             "may be rung": [f"{login} ({penalty})" for login, penalty in row.rung.items()],
-            "not yet": "; ".join(f"{login}: {why}" for login, why in row.held_back.items()),
+            "not yet": "; ".join(f"{login} {why}" for login, why in row.held_back.items()),
         }
         for row in rows
     ]

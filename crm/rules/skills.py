@@ -127,7 +127,7 @@ def truth_table(of: Sequence[Step], agents: Sequence[Fit]) -> list[Row]:
                 rung[agent.login] = at
             else:
                 when = "never" if at is None else f"from {moments[step_of(at)].after_s} s on"
-                held[agent.login] = f"{', '.join(missing(agent.skills, step))}: {when}"
+                held[agent.login] = f"{when} ({'; '.join(missing(agent.skills, step))})"
         ordered = dict(sorted(rung.items(), key=lambda each: (each[1], each[0])))
         table.append(Row(step.after_s, then.after_s if then else None, step.levels, ordered, held))
     return table

@@ -21,10 +21,13 @@ Z_10_90 = 1.2816
 
 
 class SeatNow(Struct, frozen=True):
-    """A seat that works now. `shared_by`: how many queues with waiting callers ring it, this one included."""
+    """A seat that works now. `shared_by`: how many queues with waiting callers ring it, this one included.
+
+    `held_back`: by skill it is rung only for callers who have waited a while."""
 
     free: bool
     shared_by: int = 1
+    held_back: bool = False
 
 
 class Prediction(Struct, frozen=True):
@@ -55,12 +58,24 @@ def place(mine: float, others: Sequence[float]) -> int:
 
 
 def predict(position: int, seats: Sequence[SeatNow], handled_s: Sequence[float]) -> Prediction:
-    """The range for the caller at `position` (1: next). handled_s: talk with after-call work of calls lately served."""
+    """The range for the caller at `position` (1: next). handled_s: talk with after-call work of calls lately served.
+
+    Seats held back by skill may shorten the wait, so they count for its lower end alone.
+    """
+    sure = _range(position, [seat for seat in seats if not seat.held_back], handled_s)
+    held = sum(1 for seat in seats if seat.held_back)
+    if not held or sure.low_s is None:
+        return sure
+    soon = _range(position, seats, handled_s)
+    return Prediction(position, min(sure.low_s, soon.low_s or 0), sure.high_s, f"{sure.why}, {held} more later")
+
+
+def _range(position: int, seats: Sequence[SeatNow], handled_s: Sequence[float]) -> Prediction:
     free = sum(1 for seat in seats if seat.free)
     if position <= free and all(seat.shared_by <= 1 for seat in seats if seat.free):
         return Prediction(position, 0, AT_ONCE_S, f"{free} free")
     if not seats:
-        return Prediction(position, None, None, "nobody works in this queue now")
+        return Prediction(position, None, None, "nobody works in this queue who may be rung at once")
     if len(handled_s) < FEWEST_OBSERVED:
         return Prediction(position, None, None, f"only {len(handled_s)} calls were observed lately")
     mean = sum(handled_s) / len(handled_s)

@@ -188,7 +188,7 @@ async def test_the_truth_table_and_the_rule_by_command(database: Database, datab
     first, second = json.loads(shown.stdout)["support"]
     assert (first["from_s"], first["until_s"], first["rung"]) == (0, 30, {"amy": 0})
     assert (second["from_s"], second["until_s"]) == (30, None)
-    assert all(why == "english 0, needs 4: never" for why in first["held_back"].values())
+    assert all(why == "never (english 0, needs 4)" for why in first["held_back"].values())
     assert "[support]\npenaltychange => 30,199\n" in (tmp_path / "queuerules_needs.conf").read_text()
     async with database.reading() as session:
         kinds = select(PbxRequest.kind).where(PbxRequest.kind == "reload_rules")

@@ -99,7 +99,7 @@ def test_the_truth_table_says_who_and_why_not() -> None:
         (60, 90, {"amy": 0, "bo": 202}),
         (90, None, {"amy": 0, "bo": 202}),
     ]
-    assert table[0].held_back == {"bo": "english 3, needs 4, refunds 0, needs 2: from 60 s on"}
+    assert table[0].held_back == {"bo": "from 60 s on (english 3, needs 4; refunds 0, needs 2)"}
     (always,) = truth_table([], [Fit("amy", {}, 1), Fit("bo", {})])
     assert dict(always.rung) == {"bo": 0, "amy": 1}
 
@@ -167,6 +167,15 @@ def test_a_free_seat_needs_no_announcement() -> None:
 def test_nothing_is_foretold_without_seats_or_without_observed_calls() -> None:
     assert predict(1, [], [100.0] * 20).low_s is None
     assert predict(3, [SeatNow(False)], [100.0] * 7).low_s is None
+
+
+def test_seats_held_back_by_skill_may_only_shorten_the_wait() -> None:
+    alone = predict(3, [SeatNow(False)], [100.0] * 20)
+    helped = predict(3, [SeatNow(False), SeatNow(True, held_back=True)], [100.0] * 20)
+    assert alone.low_s is not None
+    assert helped.low_s is not None
+    assert (helped.high_s, helped.low_s < alone.low_s) == (alone.high_s, True)
+    assert predict(1, [SeatNow(True, held_back=True)], [100.0] * 20).low_s is None, "free, but not for this caller yet"
 
 
 def test_a_range_too_far_away_is_not_said() -> None:
