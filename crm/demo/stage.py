@@ -88,6 +88,7 @@ class Stage:
             "ami_secret": sandbox.reader.secret,
             "ami_actor_username": sandbox.actor.username,
             "ami_actor_secret": sandbox.actor.secret,
+            "voicemail_folder": sandbox.spool_folder / "kefu-voicemail",
             "fastagi_host": "127.0.0.1",
             "fastagi_port": sandbox.agi_port,
             "web_host": self.settings.web_host,
