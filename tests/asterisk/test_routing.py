@@ -166,6 +166,21 @@ async def test_a_last_agent_who_stays_busy_is_waited_for_no_longer_and_the_place
     assert abs(datetime.fromisoformat(mine["joined"]) - joined) < timedelta(seconds=1), "the place of the first join"
 
 
+async def test_a_last_agents_caller_overtakes_nobody_who_waits(room: Room) -> None:
+    await _last_agent_in_support(room, 30)
+    seat = await room.sit("lily", LILY)
+    await room.talked_before("lily", ANN)
+    room.ring_in(CAT, talk_s=4)
+    await room.answered(CAT, seat)
+    room.ring_in(BEN, talk_s=0.3)
+    await room.waits(BEN)
+    room.ring_in(ANN)
+    await room.waits(ANN, "seat-1001")
+    await room.answered(BEN, seat)
+    assert room.rows("SELECT count(*) FROM offer WHERE queue = 'seat-1001'") == [(0,)]
+    await room.answered(ANN, seat)
+
+
 async def test_a_last_agent_who_is_away_costs_no_second(room: Room) -> None:
     await _last_agent_in_support(room, 20)
     await room.sit("lily", LILY)
