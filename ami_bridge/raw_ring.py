@@ -114,7 +114,7 @@ class RawRing:
     def _write_piece(self, piece: list[bytes]) -> None:
         if piece:
             whole = _BLANK_LINE.join(block.replace(_BLANK_LINE, b"\r\n") for block in piece) + _BLANK_LINE
-            self._write(self._scrubber.scrub(whole) + self._scrubber.rest())
+            self._write(self._scrubber.scrub(whole))
 
     def _write(self, data: bytes) -> None:
         try:

@@ -50,7 +50,7 @@ class Scrubber:
     def _scrubbed(self, text: bytes) -> bytes:
         for name in {name for names in _NAMES for name in names.findall(text)}:
             text = text.replace(b"Name: " + name + b"\r", b"Name: " + self._other_name(name) + b"\r")
-        runs = {run.strip(b".") for run in text.translate(_DIGITS_ALONE).split() if len(run) >= _SHORTEST}
+        runs = {run.strip(b".") for run in set(text.translate(_DIGITS_ALONE).split()) if len(run) >= _SHORTEST}
         ids = b" ".join(run for run in runs if b"." in run)
         for number in sorted((run for run in runs if _is_number(run)), key=lambda run: (-len(run), run)):
             other = self._others.get(number) or self._remembered(number, self._another(number))
