@@ -20,8 +20,8 @@ LOOKED_BACK = (timedelta(minutes=10), timedelta(hours=2), timedelta(hours=12), t
 # Who sat where, what they can, and which seats the mirror knows in this queue at the moment.
 _SEATS = text(
     """
-SELECT m.seat, a.login, coalesce((SELECT json_object_agg(skill, level) FROM agent_skill s WHERE s.agent_id = a.id), '{}')
-       AS skills
+SELECT m.seat, a.login,
+       coalesce((SELECT json_object_agg(skill, level) FROM agent_skill s WHERE s.agent_id = a.id), '{}') AS skills
   FROM membership m
   LEFT JOIN LATERAL (SELECT agent.id, agent.login FROM seat_session s JOIN agent ON agent.id = s.agent_id
                       WHERE s.node = m.node AND s.seat = m.seat AND s.signed_in_at <= :at

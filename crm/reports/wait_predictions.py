@@ -29,7 +29,7 @@ SELECT r.queue, r.decided_at, c.id::text AS conversation_id, c.caller, r.positio
 
 
 class Kept(Struct, frozen=True):
-    """One queue's predictions. `inside`, `shorter`, `longer`: how many answered waits were in the range, below, above."""
+    """One queue's predictions. `inside`, `shorter`, `longer`: answered waits in the range, below, above."""
 
     queue: str
     predicted: int

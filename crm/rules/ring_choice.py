@@ -1,7 +1,7 @@
 """Why Asterisk rang this seat and not that one, told afterwards from what it said of its members.
 
-app_queue passes over members who are paused, away, in a call or resting, then those whose penalty is above the limit of
-the waiting caller, rings among the lowest penalty left, and there lets the queue's strategy choose. The same order here.
+app_queue passes over members who are paused, away, in a call or resting, then those whose penalty is above the limit
+of the waiting caller, rings among the lowest penalty left, and there lets the queue's strategy choose. So does this.
 Called by explanations. Pure.
 """
 

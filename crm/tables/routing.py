@@ -1,7 +1,7 @@
 """Who may be rung for what, who is let in at all, and how each caller was sent into a queue.
 
-Skills, needs and number lists are written by the web and the command line; `routing` by agi, and its credit once more by
-whoever changes it while the caller waits.
+Skills, needs and number lists are written by the web and the command line; `routing` by agi, and its credit once more
+by whoever changes it while the caller waits.
 """
 
 from __future__ import annotations

@@ -101,7 +101,8 @@ async def test_a_caller_who_leaves_while_it_rings_takes_the_card_away(
     assert _at(offer["started_at"]) == pytest.approx(rang_at, abs=NEAR_S)
     pops = await _rows(database, "SELECT ending, taken_at IS NULL FROM pop WHERE conversation_id = :id", id=call["id"])
     assert pops == [("ring_ended", False)]
-    assert await _wishes(database, "PJSIP/1002") == ["add_member confirmed"] * 2, "nobody wraps up a call they never had"
+    joined = ["add_member confirmed"] * 2
+    assert await _wishes(database, "PJSIP/1002") == joined, "nobody wraps up a call they never had"
 
 
 # ---- what an agent sees
