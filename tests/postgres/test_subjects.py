@@ -296,6 +296,7 @@ class TestConversations:
                 ],
                 "transfers": [{"kind": "blind", "from_seat": SEAT, "to": "102", "outcome": "success"}],
                 "reconstructed": False,
+                "after_hours": False,
             }
         ]
 
