@@ -28,7 +28,7 @@ from .lease import Lease, take_lease
 from .listener import Listener
 from .mirror import Mirror
 from .outbox import Outbox
-from .recall import Found, read_blind_windows, read_open_rows, recall
+from .recall import Found, read_blind_windows, read_just_ended, read_open_rows, recall
 from .sending import Account
 from .watch import Watch
 from .write import Limits, Writer
@@ -116,8 +116,9 @@ class Bridge:
     async def _begin(self) -> None:
         node = self._settings.node
         self.lease = lease = await take_lease(self._database, node, say=self._say)
-        found, blind = await self._left_behind()
+        found, blind, ended = await self._left_behind()
         recall(self.watch, found, lease.last_heard_at or time.time())
+        self.watch.floor.bury(ended)
         for window in blind:
             self.watch.blindness.resume(window)
         if lease.last_heard_at is not None:
@@ -149,12 +150,14 @@ class Bridge:
         self.watch.reactions = self.outbox.reactions
         self.mirror.ticked = self.outbox.expire
 
-    async def _left_behind(self) -> tuple[Found, list[BlindWindow]]:
+    async def _left_behind(self) -> tuple[Found, list[BlindWindow], list[tuple[str, float]]]:
         """What an earlier life left open: rows of calls, and the window in which nobody looked."""
         node = self._settings.node
         while True:
             try:
-                return await read_open_rows(self._database, node), await read_blind_windows(self._database, node)
+                ended = await read_just_ended(self._database, node)
+                found = await read_open_rows(self._database, node)
+                return found, await read_blind_windows(self._database, node), ended
             except CrmUnavailable:
                 await asyncio.sleep(0.5)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from crm.database import Database
 from crm.ledger.conversations import Conversation, Offer, Segment, Wait
-from crm.ledger.open_rows import OPEN_ROWS
+from crm.ledger.open_rows import JUST_ENDED, OPEN_ROWS
 from crm.ledger.pops import Pop
 from crm.ledger.postures import Membership, Posture
 from crm.ledger.sight import STILL_BLIND, BlindWindow
@@ -33,6 +33,14 @@ async def read_open_rows(database: Database, node: str) -> Found:
             text = (await connection.exec_driver_sql(query, (node,))).scalar_one()
             found[kind] = msgspec.json.decode(text, type=list[kind])  # type: ignore[valid-type]
     return found
+
+
+async def read_just_ended(database: Database, node: str) -> list[tuple[str, float]]:
+    """Linkedids of conversations that are over, and when they ended."""
+    async with database.reading() as session:
+        connection = await session.connection()
+        text = (await connection.exec_driver_sql(JUST_ENDED, (node,))).scalar_one()
+    return msgspec.json.decode(text, type=list[tuple[str, float]])
 
 
 async def read_blind_windows(database: Database, node: str) -> list[BlindWindow]:

@@ -124,6 +124,11 @@ class Floor:
         recall.load(self.facts, conversations, waits, offers, segments, memberships, postures)
         self.facts.lost_at = heard_at
 
+    def bury(self, ended: list[tuple[str, float]]) -> None:
+        """Linkedids of conversations that the ledger knows to be over, with when: no look raises them again."""
+        for linkedid, at in sorted(ended, key=lambda each: each[1]):
+            self.facts.bury(linkedid, at)
+
     def apply(self, event: Event, now: float) -> list[Change]:
         """Take in one event; what it changed, in order. Never raises for what a peer may send in whatever order."""
         at = self._time_of(event, now)

@@ -26,3 +26,10 @@ OPEN_ROWS: Mapping[type[Row], str] = {
     Pop: select_rows("pop", Pop, "node = %s AND taken_at IS NULL", "rung_at"),
 }
 """Row type → SQL with the node as its one parameter, yielding one JSON array of such rows."""
+
+JUST_ENDED = (
+    "SELECT coalesce(json_agg(json_build_array(linkedid, extract(epoch FROM ended_at))), '[]')::text FROM ("
+    "SELECT linkedid, ended_at FROM conversation WHERE node = %s AND started_at > clock_timestamp() - interval '12 h' "
+    "AND ended_at IS NOT NULL ORDER BY started_at DESC LIMIT 4096) AS over"
+)
+"""Linkedids that are used up, with when: colleagues may talk on under one when the caller is gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ami_stream import T0, Room, seat_leg
+from ami_stream import T0, Leg, Room, seat_leg
 from forged_looks import CALLER, FIRST, IN_USE, MEMBER, look, ringing, talking
 
 from ami_bridge.changes import Corrected, SightChanged
@@ -153,3 +153,15 @@ def test_colleagues_who_talk_on_when_the_caller_is_gone_do_not_change_what_was_w
         look(room, members=[IN_USE], channels=[(FIRST, "c", 6), (second, "c", 6)], devices={"PJSIP/1001": "INUSE"})
         room.wait(5)
         assert room.ledger() == before
+
+
+def test_a_bridge_started_anew_does_not_begin_again_what_the_ledger_knows_to_be_over() -> None:
+    """The seat sent the caller's leg's number on to somebody outside, the caller left: his Linkedid lives on."""
+    room = Room()
+    room.floor.bury([(CALLER.linkedid, T0 - 5)])
+    room.finds_sight()
+    outside = Leg("PJSIP/trunk-9", "1.9", "1.1", context="from-trunk")
+    look(room, members=[IN_USE], channels=[(FIRST, "c", 6), (outside, "c", 6)], devices={"PJSIP/1001": "INUSE"})
+    room.wait(3)
+    assert not room.of(Conversation)
+    assert room.words() == {"PJSIP/1001": "talking"}
