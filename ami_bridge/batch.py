@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from sys import getsizeof
 from typing import Any
@@ -130,7 +131,7 @@ class Pending:
         self.urgent = False
         self._first_at = 0.0
         self._last_at = 0.0
-        self._dirty: dict[type[Row], dict[Row, None]] = {}
+        self._dirty: defaultdict[type[Row], dict[Row, None]] = defaultdict(dict)
 
     def __bool__(self) -> bool:
         return bool(self.blocks or self._dirty)
@@ -154,11 +155,7 @@ class Pending:
 
     def touch(self, row: Row) -> None:
         """`row` was changed."""
-        kind = type(row)
-        rows = self._dirty.get(kind)
-        if rows is None:
-            rows = self._dirty[kind] = {}
-        rows[row] = None
+        self._dirty[type(row)][row] = None
 
     def seal(self) -> Batch:
         """All of it as text and bytes; a new pending begins empty."""

@@ -133,12 +133,21 @@ class Floor:
         """Take in one event; what it changed, in order. Never raises for what a peer may send in whatever order."""
         at = self._time_of(event, now)
         facts = self.facts
-        if facts.partings or facts.doubts or facts.endings or facts.dues:
-            self._settle(max(at, self._clock))
+        clock = at if at > self._clock else self._clock
+        # Said here what each settles for itself: at most events nothing is due, and to ask costs less than to call.
+        if (
+            (facts.endings and facts.endings[0][0] <= clock)
+            or (facts.partings and facts.partings[0][0] <= clock)
+            or (facts.dues and facts.dues[0][0] <= clock)
+            or (facts.doubts and facts.doubts[0].due <= clock)
+        ):
+            self._settle(clock)
         rule = RULES.get(type(event))
         if rule is not None:
             rule(facts, event, at)
-        return self._conclude(at)
+        if facts.touched or facts.changes or facts.revised:
+            return self._conclude(at)
+        return []
 
     def tick(self, now: float) -> list[Change]:
         """Call each second: settles what waits for silence. Never changes what is written, only when."""

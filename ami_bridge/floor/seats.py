@@ -82,8 +82,8 @@ def refresh(facts: Facts, seat: Seat, at: float) -> None:
         _note_end_of_talk(facts, seat)
     word = posture_word(seat)
     paused = is_paused(seat)
-    ring = next(reversed(seat.rings.values()), None)
-    talk = next(reversed(seat.talks.values()), None)
+    ring = next(reversed(seat.rings.values())) if seat.rings else None
+    talk = next(reversed(seat.talks.values())) if seat.talks else None
     conversation = talk.row.conversation_id if talk else ring.row.conversation_id if ring else None
     if conversation is None:
         wrapped = seat.handled if seat.due_until is None else seat.due_about
@@ -180,7 +180,10 @@ def _due(facts: Facts, seat: Seat, about: str | None, at: float) -> None:
 
 def is_paused(seat: Seat) -> bool:
     """Paused is who no queue rings: a seat paused in one of two queues still gets calls."""
-    return bool(seat.members) and all(member.row.paused for member in seat.members.values())
+    for place in seat.members.values():  # a loop costs a third of all(…): it is asked after every event of a seat
+        if not place.row.paused:
+            return False
+    return bool(seat.members)
 
 
 def _stand(facts: Facts, seat: Seat, known: Member | None, event: MemberState, at: float) -> None:

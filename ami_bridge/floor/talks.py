@@ -8,7 +8,6 @@ taken out, legs are for a moment nowhere: a talk that parted may meet again with
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ami_bridge.changes import SeatLetGo, TalkBegan, TalkChanged, TalkEnded
 from ami_bridge.events.channels import Hold, Unhold
@@ -31,27 +30,32 @@ class Meeting(Struct, frozen=True, eq=False):
 
 def hang_together(start: Channel) -> list[Channel]:
     """All legs that hear this one, itself first."""
+    if start.partner is None and (start.bridge is None or start.bridge.holding):
+        return [start]
     found = {start.uniqueid: start}
     todo = [start]
     while todo:
         leg = todo.pop()
-        if leg.bridge is not None and not leg.bridge.holding:
-            for uniqueid, other in leg.bridge.members.items():
+        bridge, partner = leg.bridge, leg.partner
+        if bridge is not None and not bridge.holding:
+            for uniqueid, other in bridge.members.items():
                 if uniqueid not in found:
                     found[uniqueid] = other
                     todo.append(other)
-        if leg.partner is not None and leg.partner.uniqueid not in found:
-            found[leg.partner.uniqueid] = leg.partner
-            todo.append(leg.partner)
+        if partner is not None and partner.uniqueid not in found:
+            found[partner.uniqueid] = partner
+            todo.append(partner)
     return list(found.values())
 
 
 def affected(channel: Channel) -> dict[str, Call]:
     """The conversations whose talks may change when this leg moves."""
     found: dict[str, Call] = {}
+    last: Call | None = None
     for leg in hang_together(channel):
-        if leg.call is not None:
-            found[leg.call.row.id] = leg.call
+        call = leg.call
+        if call is not None and call is not last:  # nearly always they are all of one conversation
+            found[call.row.id] = last = call
     return found
 
 
@@ -149,23 +153,19 @@ def _together(call: Call) -> dict[str, Meeting]:
         if party.bridge is None and party.partner is None:
             continue
         legs = hang_together(party)
-        meeting: Meeting | None = None
         for leg in legs:
-            if leg is not party and (seat := _speaks_for(leg)) is not None and seat != party.seat:
-                if meeting is None:
-                    since = max(each.bridge_at for each in legs)
-                    meeting = Meeting(party, leg, frozenset([each.uniqueid for each in legs]), since)
-                found.setdefault(seat, replace(meeting, leg=leg))
+            if leg.seat is None or leg is party or leg.seat == party.seat or leg.seat in found or not _is_person(leg):
+                continue
+            since = max([each.bridge_at for each in legs])
+            found[leg.seat] = Meeting(party, leg, frozenset([each.uniqueid for each in legs]), since)
     return found
 
 
-def _speaks_for(leg: Channel) -> str | None:
-    """The seat whose person is at this leg. A Local pair is one only when no phone was rung behind it."""
-    if leg.seat is None or leg.bridge is None:
-        return None
-    if leg.half and (leg.phone_behind or (leg.partner is not None and leg.partner.bridge is not None)):
-        return None
-    return leg.seat
+def _is_person(leg: Channel) -> bool:
+    """Whether somebody is at this leg of a seat. A Local pair is one only when no phone was rung behind it."""
+    if leg.bridge is None:
+        return False
+    return not leg.half or not (leg.phone_behind or (leg.partner is not None and leg.partner.bridge is not None))
 
 
 def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float, *, guessed: bool) -> None:
