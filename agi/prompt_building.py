@@ -23,6 +23,8 @@ from agi.prompt_texts import PromptTexts
 from crm.refusals import Refusal
 
 MANIFEST = "kefu-prompts.json"
+EARLIER = "earlier"
+RECORDED = "recorded by a person"
 RECIPE = "espeak-ng, sox 8 kHz mono 16 bit, norm -3 dB"
 LONGEST_S = 12.0
 _WORDS_A_MINUTE = {"cmn": "210", "en-gb": "160"}
@@ -93,7 +95,7 @@ def _build(texts: PromptTexts, folder: Path, again: bool, on_progress: Callable[
 
 def missing_sounds(texts: PromptTexts, folder: Path) -> list[str]:
     """What would be silence on a call: files that are missing, unreadable, empty or longer than LONGEST_S."""
-    return [fault for name, _text in sounds(texts) if (fault := _sound_fault(folder / name, name))]
+    return [fault for name, _text in sounds(texts) if (fault := sound_fault(folder / name, name))]
 
 
 def sound_faults(texts: PromptTexts, folder: Path) -> dict[tuple[str, str], str]:
@@ -102,12 +104,13 @@ def sound_faults(texts: PromptTexts, folder: Path) -> dict[tuple[str, str], str]
     for key, by_language in texts.items():
         for language in by_language:
             name = f"{language}/{key}.wav"
-            if why := _sound_fault(folder / name, name):
+            if why := sound_fault(folder / name, name):
                 found[key, language] = why
     return found
 
 
-def _sound_fault(path: Path, name: str) -> str | None:
+def sound_fault(path: Path, name: str) -> str | None:
+    """Why Asterisk cannot play this file, in one sentence."""
     recordings = [path, *(path.with_suffix(end) for end in (".gsm", ".sln16", ".ulaw", ".alaw", ".g722"))]
     if not any(recording.is_file() for recording in recordings):
         return f"{name} is missing: run `kefu prompts build --to {path.parents[1]}`"
@@ -148,6 +151,14 @@ def _run(command: list[str], sound: _Sound, text: str | None = None) -> None:
         raise CannotBuild(f"{command[0]} could not make {sound.name}: {said[-1] if said else 'no reason given'}")
 
 
+def lay_recording(folder: Path, name: str, wav: Path) -> Path | None:
+    """Put a person's recording in place; from now on it is theirs. Returns where the file before it lies now."""
+    try:
+        return _Manifest(folder).lay(name, wav)
+    except OSError as refused:
+        raise CannotBuild(f"cannot write {name} into {folder}: {refused.strerror or refused}") from None
+
+
 class _Manifest:
     """Which of the files are ours: recipe and content of each, beside them in one file."""
 
@@ -160,6 +171,7 @@ class _Manifest:
             self.ours = {str(name): [str(mark) for mark in marks] for name, marks in loaded.items()}
         except (OSError, ValueError, AttributeError, TypeError):
             self.ours = {}
+        self._spoken = {marks[-1] for marks in self.ours.values() if marks and marks[0] != RECORDED}
 
     def state(self, sound: _Sound) -> str:
         path = self.folder / sound.name
@@ -168,7 +180,7 @@ class _Manifest:
         recipe, content = self.ours.get(sound.name, [None, None])
         if content is None:
             return "missing"
-        if content != _content(path):
+        if content != _content(path) or recipe == RECORDED:
             return "theirs"
         return "same" if recipe == sound.recipe else "missing"
 
@@ -179,11 +191,36 @@ class _Manifest:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self.ours.pop(sound.name, None):
             self._save()
+        self._keep_earlier(sound.name, but=self._spoken)
+        self._put(target, wav)
+        self.ours[sound.name] = [sound.recipe, _content(target)]
+        self._spoken.add(self.ours[sound.name][1])
+        self._save()
+
+    def lay(self, name: str, wav: Path) -> Path | None:
+        """Put in a recording. It is known as theirs before it is there, so a kill in between loses neither."""
+        earlier = self._keep_earlier(name, but=set())
+        self.ours[name] = [RECORDED, _content(wav)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._save()
+        self._put(self.folder / name, wav)
+        return earlier
+
+    def _put(self, target: Path, wav: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_suffix(".new")
         shutil.copyfile(wav, beside)
         beside.replace(target)
-        self.ours[sound.name] = [sound.recipe, _content(target)]
-        self._save()
+
+    def _keep_earlier(self, name: str, but: set[str]) -> Path | None:
+        """A copy of the file that is there, unless it is among `but`: what we can speak again at any time."""
+        target = self.folder / name
+        if not target.is_file() or (content := _content(target)) in but:
+            return None
+        kept = self.folder / EARLIER / f"{name.removesuffix('.wav')}.{content[:8]}.wav"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(target, kept)
+        return kept
 
     def _save(self) -> None:
         beside = self.path.with_suffix(".new")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agi.menu_commands import report
 from crm.cli.options import json_option, option
 from crm.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from agi.prompt_recordings import Taken
 
 
 @click.group()
@@ -80,19 +84,70 @@ def check_prompts(folder: Path | None, as_json: bool) -> None:
     report(found, as_json, f"{len(texts)} prompts without fault" + (f", all sounds in {folder}" if spoken else ""))
 
 
-@prompts.command(short_help="Print the texts for a recording studio.")
+@prompts.command(short_help="Print what a voice actor speaks.")
 @option("--language", type=click.Choice(["en", "zh"]), help="One language only.")
+@option("--format", "form", type=click.Choice(["text", "markdown", "csv"]), default="text", help="How to print it.")
 @json_option
-def script(language: str | None, as_json: bool) -> None:
-    """The texts for the person who records them: file name and sentence."""
-    from agi.prompt_building import sounds
+def script(language: str | None, form: str, as_json: bool) -> None:
+    """What a voice actor speaks: every file and its sentence, a language after the other."""
+    from agi.prompt_script import WRITERS, rows_of
 
-    rows = [(name, text) for name, text in sounds(_texts()) if not language or name.startswith(f"{language}/")]
+    rows = rows_of(_texts(), language)
     if as_json:
-        print_json([{"file": name, "text": text} for name, text in rows])
+        print_json([{"file": row.file, "text": row.text} for row in rows])
     else:
-        for name, text in sorted(rows):
-            click.echo(f"{name}\t{text}")
+        click.echo(WRITERS[form](rows), nl=False)
+
+
+language_option = option(
+    "--language", type=click.Choice(["en", "zh"]), required=True, help="Of which language this is the sentence."
+)
+to_option = option(
+    "--to", "folder", type=click.Path(path_type=Path), envvar="KEFU_PROMPTS_FOLDER", help="Where en/ and zh/ are."
+)
+
+
+@prompts.command("import", short_help="Take in a recording of a prompt.")
+@click.argument("key")
+@click.argument("recording", type=click.Path(path_type=Path))
+@language_option
+@to_option
+@json_option
+def take_in_recording(key: str, recording: Path, language: str, folder: Path | None, as_json: bool) -> None:
+    """Put a recording (wav, flac, ogg, mp3, aiff) in place of a prompt: made playable, made even in loudness, the file
+    before it kept, and left alone by build."""
+    from agi.prompt_recordings import prompt_name, take_in
+
+    _told(take_in(recording, _folder(folder), prompt_name(_texts(), key, language)), as_json)
+
+
+@prompts.command(short_help="Speak a prompt into a seat's phone.")
+@click.argument("key")
+@language_option
+@option("--seat", required=True, metavar="NUMBER", help="Whose phone rings: 1001.")
+@to_option
+@json_option
+def record(key: str, language: str, seat: str, folder: Path | None, as_json: bool) -> None:
+    """Ring a seat and put what is spoken there in place of a prompt. Run it where Asterisk's files can be read."""
+    from agi.prompt_recordings import prompt_name, speak, take_in
+    from crm.doctor.probe_pbx import as_actor, as_reader
+    from crm.settings import read_settings
+
+    texts = _texts()
+    name, settings = prompt_name(texts, key, language), read_settings()
+    say(f"{name}: {texts[key][language]}")
+    with as_reader(settings) as ear, as_actor(settings) as hand:
+        spoken = speak(ear, hand, seat, say)
+    _told(take_in(spoken, _folder(folder), name), as_json)
+    spoken.unlink(missing_ok=True)
+
+
+def _told(taken: Taken, as_json: bool) -> None:
+    if as_json:
+        print_json({"file": taken.file, "seconds": taken.seconds, "earlier": taken.earlier})
+    else:
+        kept = f"; the one before is {taken.earlier}" if taken.earlier else ""
+        say(f"{taken.file} is a recording of {taken.seconds} s now{kept}")
 
 
 def _texts() -> dict[str, dict[str, str]]:
