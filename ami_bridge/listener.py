@@ -37,6 +37,7 @@ from .sending import (
 BACKOFF_AT_MOST_S = 10.0
 CONNECT_DEADLINE_S = 5.0
 LOGIN_DEADLINE_S = 5.0
+_SHUTTING_DOWN = "shutting down"
 Say = Callable[[str], None]
 
 # panoramisk would print a whole action, the secret of a Login included, when a write fails.
@@ -241,6 +242,8 @@ class Listener:
         except AnswerLost:
             allowed = "see ami_port (--ami-port), and deny/permit of the user in manager.conf"
             raise _Away(f"it closed the connection before the login: {allowed}") from None
+        if _SHUTTING_DOWN in answer.message.lower():
+            raise _Away("it is shutting down")  # no word about this user: the next Asterisk may take him
         if not answer.ok:
             raise LoginRefused(why_no_login(self.account, answer))
 

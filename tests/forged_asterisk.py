@@ -78,6 +78,10 @@ class Session:
             self.answer(action, "Success", "Message: done")
 
     def _log_in(self, action: Action) -> None:
+        if self.peer.shutting_down:
+            self.answer(action, "Error", "Message: Asterisk is shutting down")
+            self._writer.close()
+            return
         if action["Secret"] != self.peer.secret:
             self.answer(action, "Error", "Message: Authentication failed")
             self._writer.close()
@@ -97,6 +101,7 @@ class ForgedAsterisk:
         self.banner = BANNER
         self.booted = True
         self.frozen = False
+        self.shutting_down = False
         self.port = 0
         self.actions: list[Action] = []
         self.lines: list[str] = []

@@ -240,6 +240,16 @@ async def test_N8_a_refused_login_stops_with_the_settings_name(peer: ForgedAster
     assert len([action for action in peer.actions if action["Action"] == "Login"]) == 1
 
 
+async def test_an_asterisk_that_is_shutting_down_refuses_nobody_for_good(peer: ForgedAsterisk) -> None:
+    said: list[str] = []
+    peer.shutting_down = True
+    async with listening(listener := listener_of(peer, say=said.append)):
+        await peer.action("Login")
+        peer.shutting_down = False
+        await live(listener, peer)
+    assert "it is shutting down" in said[0]
+
+
 async def test_N9_our_framing_replaces_panoramisks_parsing(
     peer: ForgedAsterisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
