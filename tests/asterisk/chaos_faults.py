@@ -68,9 +68,15 @@ class ChaosCenter(Center):
 
     async def bridge_killed(self, away_s: float) -> None:
         """kill -9, and another one after a while."""
+        self.bridge_lives()
         await asyncio.to_thread(self.bridge.kill)
         await asyncio.sleep(away_s)
         self.bridge.start()
+
+    def bridge_lives(self) -> None:
+        """Raise when the bridge has ended by itself: nothing that falls is a reason."""
+        code = self.bridge.process.poll()
+        assert code is None, f"the bridge ended by itself with {code}: {self.bridge.said()[-600:]}"
 
     async def postgres_killed(self, away_s: float) -> None:
         """kill -9 of the whole server, and another start after a while."""

@@ -105,7 +105,7 @@ async def judged(center: ChaosCenter, street: Street, plan: list[Planned], unexp
         sight = _sight(planned, calls, street, windows)
         verdict.by_kind[sight, planned.kind] += 1
         verdict.expected[sight, planned.expected.outcome] += 1
-        verdict.outcomes.update((sight, call["outcome"]) for call in calls)
+        verdict.outcomes.update((sight, call["outcome"] or "open") for call in calls)
         wrong = [] if sight == "Asterisk fell" else _wrong(planned, calls)
         late = [] if sight == "Asterisk fell" or wrong else _late(planned, calls[0])
         unplayed = bool(planned.expected.transfers) and planned.number not in street.handed and len(calls) == 1

@@ -58,6 +58,7 @@ async def prove(said: argparse.Namespace, folder: Path) -> bool:
                 finally:
                     working.cancel()
                     await asyncio.gather(working, return_exceptions=True)
+            center.bridge_lives()
             played_s = time.monotonic() - began
             complaints = await settled(center)
             complaints += await postures(center)
