@@ -35,7 +35,7 @@ from .tree import (
 )
 from .words import BY_NAME, PLACES, Kind
 
-MOST_NODES = 20_000
+MOST_NODES = 10_000
 TRIES = 3
 TIMEOUT_S = 5.0
 NOWHERE = ""

@@ -8,11 +8,13 @@ the outcomes alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from .codes import Code, Faults
 from .tree import BACK, QUESTIONS, Node, Pass, Retry
 
 CHOSEN = ("key ", "done")
+MOST_TOLD = 50
 
 
 def check_ways(
@@ -20,10 +22,11 @@ def check_ways(
 ) -> None:
     """Note parts that are not reached, and rounds without a key."""
     reached = _reached(nodes, start)
+    parts_reached = {nodes[id_].part for id_ in reached}
     for part, line in lines.items():
-        if begins.get(part) and not any(node.part == part for id_, node in nodes.items() if id_ in reached):
+        if begins.get(part) and part not in parts_reached:
             faults.add(Code.W_UNREACHED, line, word=part)
-    for closing, round_ in _rounds(nodes, start, reached):
+    for closing, round_ in islice(_rounds(nodes, start, reached), MOST_TOLD):
         bad = any(isinstance(nodes[id_].act, (Retry, *QUESTIONS)) for id_ in round_)
         parts = ", ".join(dict.fromkeys(nodes[id_].part for id_ in round_))
         code = Code.E_RETRY if bad else Code.E_LOOP
@@ -41,21 +44,22 @@ def _reached(nodes: Mapping[str, Node], start: str) -> set[str]:
     return reached
 
 
-def _by_itself(nodes: Mapping[str, Node], id_: str, start: str, questions: list[str]) -> Iterator[str]:
+def _by_itself(nodes: Mapping[str, Node], id_: str, start: str, questions: tuple[str, ...]) -> Iterator[str]:
     """Where this step leads without a key of the caller's."""
     node = nodes[id_]
     for way, target in node.ways.items():
         if way.startswith(CHOSEN) or (isinstance(node.act, Retry) and way == "again"):
             continue  # the tries bound the second
         if target == BACK:
-            yield from [*questions, start]
+            yield from questions
+            yield start
         elif target in nodes:
             yield target
 
 
 def _rounds(nodes: Mapping[str, Node], start: str, reached: set[str]) -> Iterator[tuple[str, list[str]]]:
     """Each round that closes: the step that leads back, and all steps of the round."""
-    questions = [id_ for id_ in nodes if id_ in reached and isinstance(nodes[id_].act, QUESTIONS)]
+    questions = tuple(id_ for id_ in nodes if id_ in reached and isinstance(nodes[id_].act, QUESTIONS))
     done: set[str] = set()
     for root in [start, *questions, *(id_ for id_ in nodes if id_ in reached)]:
         if root in done or root not in nodes:
