@@ -26,7 +26,8 @@ def load(
     by_wait: dict[str, Stay] = {}
     for wait in waits:
         if call := calls.get(wait.conversation_id):
-            by_wait[wait.id] = stay = Stay(wait, call)
+            final = wait.outcome not in (None, "abandoned", "lost_sight")
+            by_wait[wait.id] = stay = Stay(wait, call, settled=final)
             call.stays.append(stay)
             if wait.left_at is None:
                 facts.stays[wait.caller_uniqueid, wait.queue] = stay

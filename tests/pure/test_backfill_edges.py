@@ -11,6 +11,7 @@ from ami_bridge.backfill.merging import merge
 from ami_bridge.backfill.retelling import Story
 from ami_bridge.batch import Pending
 from ami_bridge.changes import ConversationEnded
+from ami_bridge.events.queues import QueueCallerJoin
 from ami_bridge.floor import Floor
 from ami_bridge.watch import Watch
 from crm.ledger.conversations import Conversation, Offer, Transfer, Wait
@@ -129,6 +130,16 @@ def test_a_bridge_that_was_killed_in_a_consult_knows_who_had_answered() -> None:
     floor.recall([replace(story.call, ended_at=None)], story.waits, [ring], [], [], [])
     (call,) = floor.facts.calls.values()
     assert [(each.picked_up, each.settled) for each in call.rings] == [(True, True)]
+
+
+def test_a_wait_that_was_answered_before_the_kill_stays_so_when_the_caller_joins_again() -> None:
+    story = answered()
+    (wait,) = story.waits
+    floor = Floor("n")
+    floor.recall([replace(story.call, ended_at=None)], [wait], story.offers, [], [], [])
+    caller = (PAIR[1], wait.caller_uniqueid, story.call.linkedid)
+    floor.apply(QueueCallerJoin(T + 40, *caller, None, None, "support", 1), T + 40)
+    assert wait.outcome == "answered"
 
 
 def test_with_a_conversation_all_its_cards_go() -> None:
