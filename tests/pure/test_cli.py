@@ -57,7 +57,7 @@ def test_a_refusal_of_several_lines_is_told_in_one(monkeypatch) -> None:  # type
 
 def test_options_name_their_environment_variable() -> None:
     told = CliRunner().invoke(main, ["conversation", "list", "--help"]).stdout
-    assert " ".join(told.split()).count("[env var:") == 8
+    assert " ".join(told.split()).count("[env var:") == 9
 
 
 def test_control_characters_of_a_caller_never_reach_a_terminal(capsys) -> None:  # type: ignore[no-untyped-def]
