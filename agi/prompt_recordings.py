@@ -138,7 +138,7 @@ def speak(ear: AmiProbe, hand: AmiProbe, seat: str, tell: Callable[[str], None])
                 raise CannotBuild(f"{seat} did not answer: nothing was changed")
     except TimeoutError:
         pass
-    raise CannotBuild("nothing was kept (1 keeps it): the prompt is as it was")
+    raise CannotBuild("nothing was kept, nobody answered or nobody pressed 1: the prompt is as it was")
 
 
 def _not_answered(message: Message, call: str, channel: str) -> bool:

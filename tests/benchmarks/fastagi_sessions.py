@@ -71,9 +71,9 @@ async def serve_ours(port: int, database_url: str | None) -> None:
     import structlog
 
     from agi.desk import Site
-    from agi.server import AgiServer
+    from agi.server import AgiServer, Deadlines
     from agi.service import collect_seldom
-    from agi.steps import Flow, Goodbye, Play
+    from agi.steps import Ask, Flow, Goodbye, Play
     from crm.database import Database
     from crm.rules.opening_hours import read_opening_hours
 
@@ -83,9 +83,13 @@ async def serve_ours(port: int, database_url: str | None) -> None:
         yield Play(("welcome",))
         return Goodbye(served=True)
 
+    def held() -> Flow:
+        yield Ask(("welcome",), "1", timeout_s=3600)
+        return Goodbye(served=True)
+
     site = Site("bench", "CN", read_opening_hours("mon-sun 00:00-24:00", "UTC"), budget_s=5.0)
     database: Any = Database(database_url) if database_url else _AcceptsAll()
-    server = AgiServer(site, database, {"front_desk": one_prompt})
+    server = AgiServer(site, database, {"front_desk": one_prompt, "held": held}, Deadlines(answer_within_s=7200))
     await server.listen("127.0.0.1", port)
     collect_seldom()
     await asyncio.Event().wait()
