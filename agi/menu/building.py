@@ -11,27 +11,21 @@ from typing import Any
 
 from msgspec import Struct
 
-from agi.steps import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from agi.steps import Goodbye
 
+from .acts import collect_of, ending_of, fork_of
 from .codes import Code, Faults
 from .step_reading import BROKEN, Raw, Route
 from .tree import (
     BACK,
     Act,
     Choose,
-    Collect,
     Leave,
-    LookUp,
     Node,
     Note,
     Pass,
-    Promise,
-    RecordVoice,
     Retry,
-    Run,
     Say,
-    Survey,
-    When,
 )
 from .words import BY_NAME, PLACES, Kind
 
@@ -176,21 +170,7 @@ class Builder:
             self.node(said, raw, place, Leave(Goodbye(served=False)), {})
             self.node(id_, raw, place, Say(what), {"next": said})
             return
-        ending: Ending
-        match raw.act:
-            case "queue":
-                ending = JoinQueue(what, credit_s=raw.values.get("credit_s", 0))
-            case "ring":
-                queue, for_s = raw.values.get("otherwise", ""), int(raw.values.get("for_s", 20))
-                last = what == "last_agent"
-                ending = JoinQueue(queue, last_agent_s=for_s) if last else Ring(what, queue, for_s)
-            case "transfer":
-                ending = Transfer(what)
-            case "voicemail":
-                ending = Voicemail(what)
-            case _:
-                ending = Goodbye(served=False)
-        self.node(id_, raw, place, Leave(ending), {})
+        self.node(id_, raw, place, Leave(ending_of(raw)), {})
 
     def _lead(self, raw: Raw, id_: str, place: Place) -> None:
         """A word that leads elsewhere."""
@@ -238,19 +218,7 @@ class Builder:
         tries = int(raw.values.get("tries", self.defaults.get("tries", TRIES)))
         timeout_s = float(raw.values.get("timeout_s", self.defaults.get("timeout_s", TIMEOUT_S)))
         if raw.act == "collect":
-            least, most = raw.values.get("digits", (1, 1))
-            act: Act = Collect(
-                ask=raw.values["collect"],
-                into=raw.values.get("into", ""),
-                least=least,
-                most=most,
-                tries=tries,
-                timeout_s=timeout_s,
-                read_back=raw.values.get("read_back", ()),
-                confirm=raw.values.get("confirm", ()),
-                secret=raw.values.get("secret", False),
-            )
-            self.node(id_, raw, place, act, {"done": place.after, **bad, "key *": BACK})
+            self.node(id_, raw, place, collect_of(raw, tries, timeout_s), {"done": place.after, **bad, "key *": BACK})
             return
         keys = self._keys(raw, id_, place)
         act = Choose(raw.values[raw.act], tries, timeout_s, yes_no=raw.act == "ask")
@@ -281,27 +249,9 @@ class Builder:
         return ways
 
     def _fork(self, raw: Raw, id_: str, place: Place) -> None:
-        value = raw.values[raw.act]
-        ways = ["next"]
-        act: Act
-        match raw.act:
-            case "lookup":
-                more = {name: raw.values[name] for name in ("by", "whose", "url", "answer") if name in raw.values}
-                act, ways = LookUp(value, **more), ["found", "not_found", "unavailable"]
-                self._lookup_words(raw)
-            case "when":
-                values = value.get("is", {})
-                conditions = {name: words for name, words in value.items() if name != "is"}
-                act, ways = When(conditions, values), ["then", "else"]
-            case "run":
-                act = Run(value, raw.values.get("sets", ()), int(raw.values.get("within_ms", 800)))
-                ways = ["next", "unavailable"]
-            case "record":
-                act, ways = RecordVoice(value, int(raw.values.get("most_s", 60))), ["next", "nothing"]
-            case "callback":
-                act, ways = Promise(value, raw.values.get("number")), ["booked", "not_offered"]
-            case _:
-                act, ways = Survey(value), ["next", "not_offered"]
+        act, ways = fork_of(raw)
+        if raw.act == "lookup":
+            self._lookup_words(raw)
         options = {word.name: word for word in BY_NAME[raw.act].options}
         targets = {}
         for way in ways:
