@@ -56,6 +56,7 @@ class Framing:
         "_tail",
         "_unwanted_heads",
         "_wanted",
+        "_wanted_heads",
         "messages",
         "skipped_inside",
     )
@@ -71,6 +72,7 @@ class Framing:
         self._ignored = ignored
         self._inside = dict(skipped_inside or {})
         self._unwanted_heads: set[bytes] = set()
+        self._wanted_heads: set[bytes] = set()
         self._drowned = False
         self._tail = bytearray()
         self._searched = 0
@@ -98,25 +100,36 @@ class Framing:
         return found
 
     def _choose(self, parts: list[bytes], found: list[Block]) -> None:
-        unwanted, head = self._unwanted_heads, _HEAD
+        unwanted, sure, head = self._unwanted_heads, self._wanted_heads, _HEAD
         if parts and max(map(len, parts)) <= LINE_AT_MOST:
             # Three of four blocks end here, at a tenth of a microsecond each.
             parts = [block for block in parts if block[:head] not in unwanted]
-        wanted, inside = self._wanted, self._inside
+        wanted = self._wanted
         for block in parts:
             if len(block) > LINE_AT_MOST and (torn := _too_long(block)):
                 found.append(torn)
+            elif block[:head] in sure:
+                found.append(block)
             elif block[:7] != b"Event: ":
                 self._not_an_event(block, found)
             elif (name := block[7 : block.find(b"\r")]) in wanted:
-                if name in inside and any(piece in block for piece in inside[name]):
-                    self.skipped_inside += 1
-                else:
-                    found.append(block)
+                if name in self._inside:
+                    self._look_inside(name, block, found)
+                    continue
+                found.append(block)
+                if len(name) + 9 <= head and len(sure) < _HEADS_AT_MOST:
+                    sure.add(block[:head])
             elif self._ignored is not None and name not in self._ignored:
                 found.append(block)
             elif len(name) + 9 <= head and len(unwanted) < _HEADS_AT_MOST:
                 unwanted.add(block[:head])
+
+    def _look_inside(self, name: bytes, block: bytes, found: list[Block]) -> None:
+        for piece in self._inside[name]:
+            if piece in block:
+                self.skipped_inside += 1
+                return
+        found.append(block)
 
     def _not_an_event(self, block: bytes, found: list[Block]) -> None:
         rest = block.lstrip(b"\r\n")

@@ -149,6 +149,7 @@ class Watch:
 
     def _hear(self, blocks: list[Block], at: float | None) -> None:
         journal: list[bytes] = []
+        apply, note = self.floor.apply, self._note
         latest = self._latest if at is None else at + AHEAD_AT_MOST_S
         for block in blocks:
             if not isinstance(block, bytes):
@@ -164,14 +165,14 @@ class Watch:
             journal.append(block)
             now = at if at is not None else self._recorded_now(event.at)
             try:
-                changes = self.floor.apply(event, now)
+                changes = apply(event, now)
             except Exception:  # noqa: BLE001 - our bug must not stop the mirror
                 self.faults += 1
                 about = {"conversation": getattr(event, "linkedid", None)}
                 _LOG.exception("the floor could not take %s", type(event).__name__, extra=about)
                 continue
             if changes:
-                self._note(changes, now)
+                note(changes, now)
         self._journal(journal, self._clock if at is None else at)
 
     def _journal(self, blocks: list[bytes], at: float) -> None:

@@ -88,10 +88,6 @@ def read(block: bytes) -> Event | Unreadable | None:
         return Unreadable(f"begins with neither Event nor Response, but {_shortly(first)}")
     if len(block) > _BLOCK_AT_MOST:
         return Unreadable(f"{_shortly(kind)} of {len(block)} bytes: longer than anything that Asterisk sends")
-    return _read_with(reader, kind, block)
-
-
-def _read_with(reader: Reader, kind: bytes, block: bytes) -> Event | Unreadable | None:
     try:
         event = reader(decode(block))
     except Missing as fault:

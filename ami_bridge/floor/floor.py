@@ -131,8 +131,11 @@ class Floor:
 
     def apply(self, event: Event, now: float) -> list[Change]:
         """Take in one event; what it changed, in order. Never raises for what a peer may send in whatever order."""
-        at = self._time_of(event, now)
-        facts = self.facts
+        facts, at = self.facts, event.at
+        if at is not None and at > self._clock:
+            self._clock, self._heard_at = at, now
+        else:
+            at = self._time_of(at, now)
         clock = at if at > self._clock else self._clock
         # Said here what each settles for itself: at most events nothing is due, and to ask costs less than to call.
         if (
@@ -193,8 +196,8 @@ class Floor:
         """Whether nothing goes on: no channel, conversation, wait or ring."""
         return next(self.facts.all_open(), None) is None
 
-    def _time_of(self, event: Event, now: float) -> float:
-        at = event.at
+    def _time_of(self, at: float | None, now: float) -> float:
+        """Of an event that carries no time, or none that is newer than all before it."""
         if at is None:
             return self._estimate(now)
         if at < self._clock - SET_BACK_S:

@@ -68,6 +68,8 @@ def review(
     """
     for call in moved.values():
         together = _together(call)
+        if not (together or call.talks or call.past_talks):
+            continue  # on the way to a talk
         for seat, talk in call.talks.items():
             if seat in together:
                 talk.parted_at = None
@@ -103,6 +105,8 @@ def leg_gone(facts: Facts, channel: Channel, at: float) -> None:
     if call is None:
         return
     let_go(facts, channel, at)
+    if not call.talks:
+        return
     for talk in [talk for talk in call.talks.values() if channel.uniqueid in (talk.party, talk.row.seat_uniqueid)]:
         if talk.parted_at is not None or talk.row.seat not in _together(call):
             _end(facts, talk, at if talk.parted_at is None else talk.parted_at)

@@ -5,6 +5,7 @@ Called by the floor, and by whoever reconstructs a call from Asterisk's own file
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha1
 
 _KEFU = bytes.fromhex("7b0a3d0e2f0b5d539d6f6b1f5f1f4b0c")
@@ -37,6 +38,7 @@ def voicemail_id(node: str, caller_uniqueid: str) -> str:
     return _id(node, "voicemail", caller_uniqueid)
 
 
+@lru_cache(maxsize=1024)  # asked when the card is put, when the ring ends, and when the talk begins
 def pop_id(offer: str) -> str:
     return _id("", "pop", offer)
 
