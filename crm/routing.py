@@ -167,13 +167,14 @@ async def decide(session: AsyncSession, asked: Asked, rules: Rules) -> Decided:
     wanted_s = asked.last_agent_s if asked.last_agent_s is not None else queue.last_agent_s if queue else 0
     wait_s = max(0, min(wanted_s, LONGEST_LAST_AGENT_S))
     last = await last_agent(session, asked, rules.last_agent_days) if wait_s else None
-    prediction = await foretell(session, asked.node, asked.queue, credit.seconds)
+    # A queue that nobody has named here is only passed through.
+    prediction = await foretell(session, asked.node, asked.queue, credit.seconds) if queue else None
     return Decided(
         credit,
         last,
         wait_s if last and last.seat else 0,
         prediction,
-        announce=bool(queue and queue.announce_wait and prediction.minutes),
+        announce=bool(queue and queue.announce_wait and prediction and prediction.minutes),
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from crm.pbx.ami_probe import AmiProbe, AmiRefused, Message
 from crm.pbx.render import source_folder
+from crm.rules.personal_queues import is_personal
 from crm.settings import Settings
 
 from . import CONTEXT, PROBE_ID, judging
@@ -203,7 +204,7 @@ def _dialplan(settings: Settings, expected: list[str]) -> tuple[list[str], str]:
 def _queues(settings: Settings) -> tuple[list[str], list[tuple[str, str, str]]]:
     with as_reader(settings) as probe:
         rows = probe.ask_list({"Action": "QueueStatus"})
-    names = [row["Queue"] for row in rows if row.get("Event") == "QueueParams"]
+    names = [row["Queue"] for row in rows if row.get("Event") == "QueueParams" and not is_personal(row["Queue"])]
     seats = [(row["Queue"], row["Location"], row["Penalty"]) for row in rows if row.get("Event") == "QueueMember"]
     return names, seats
 
