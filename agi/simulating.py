@@ -41,8 +41,10 @@ class Simulated(Struct, frozen=True):
 
 def simulate_call(wanted: Simulated, press: Press, show: Callable[[Line], object]) -> None:
     """Play the call, showing each line as it happens."""
-    from crm.rules.opening_hours import is_open, read_opening_hours
+    from crm.rules.opening_hours import is_open
     from crm.settings import read_settings
+
+    from .service import site_of
 
     settings = read_settings(database_url=wanted.database_url)
     try:
@@ -53,7 +55,7 @@ def simulate_call(wanted: Simulated, press: Press, show: Callable[[Line], object
     if wanted.live_crm:
         _live(wanted, press, show, at)
         return
-    hours = read_opening_hours(settings.opening_hours, settings.timezone)
+    hours = site_of(settings).hours
     caller = (
         Caller(wanted.number, UUID(int=1), wanted.language, tier=wanted.tier or "ordinary", code="K-1")
         if wanted.number

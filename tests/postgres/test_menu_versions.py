@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from agi.desk import Site
 from agi.menu_shelf import MenuShelf
 from agi.server import AgiServer, Deadlines
 from agi.shipped import menu_file
-from crm import menus
+from crm import customers, menus, orders
 from crm.cli import main
 from crm.database import Database
 from crm.refusals import Refusal
@@ -120,6 +122,44 @@ async def test_a_name_that_is_none_is_refused(database: Database, name: str) -> 
     with pytest.raises(Refusal, match="no name of a menu"):
         async with database.transaction() as session:
             await menus.publish(session, menu=name, text=SHORT, who="li")
+
+
+def test_a_simulation_asks_the_real_crm_and_writes_nothing(database_url: str) -> None:
+    asyncio.run(_add_order(database_url))
+    arguments = ("simulate", "--live-crm", "--from", "13800138000", "--keys", "1", "--json")
+    lines = json.loads(kefu(database_url, *arguments).stdout)
+    heard = [prompt for line in lines for prompt in line["prompts"]]
+    assert {"letter-b", "digit-7", "order-state-shipped"} <= set(heard)
+    assert lines[-1]["text"] == "goodbye, served"
+    stranger = json.loads(kefu(database_url, "simulate", "--live-crm", "--from", "13900139000", "--json").stdout)
+    assert "choose-english" in [prompt for line in stranger for prompt in line["prompts"]]
+    assert asyncio.run(_visits(database_url)) == 0
+
+
+async def _add_order(database_url: str) -> None:
+    database = Database(database_url)
+    async with database.transaction() as session:
+        li = await customers.create(
+            session, code="K-1", name="李伟", phones=["13800138000"], country="CN", language="zh"
+        )
+        await orders.place(
+            session,
+            customer_id=li.id,
+            number="B-7",
+            state="shipped",
+            item="tea",
+            amount=Decimal("88.00"),
+            placed_at=datetime(2026, 3, 1, tzinfo=UTC),
+        )
+    await database.close()
+
+
+async def _visits(database_url: str) -> int:
+    database = Database(database_url)
+    async with database.reading() as session:
+        count = len(list(await session.scalars(select(Visit))))
+    await database.close()
+    return count
 
 
 class Running:
