@@ -15,6 +15,7 @@ import structlog
 
 from . import speaking
 from .doors import Doors
+from .leaving import ENDINGS, variables
 from .phone_line import NoAgiPeer, PhoneLine
 from .questions import Desk, answer_of
 from .steps import (
@@ -95,17 +96,8 @@ def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes, doors: 
         return None
     finally:
         flow.close()
-    notes.close(_ENDINGS[type(ending)], served=isinstance(ending, Goodbye) and ending.served)
+    notes.close(ENDINGS[type(ending)], served=isinstance(ending, Goodbye) and ending.served)
     return ending
-
-
-_ENDINGS: dict[type, str] = {
-    JoinQueue: "join_queue",
-    Ring: "join_queue",
-    Voicemail: "voicemail",
-    Transfer: "transfer",
-    Goodbye: "goodbye",
-}
 
 
 class _Player:
@@ -192,9 +184,12 @@ class _Player:
             key: str = self.line.stream_file(f"{SOUNDS}/{prompt}", keys)
             if key:
                 return key
-            if self.line.played_nothing and (prompt, self._language) not in _MISSING:
-                _MISSING.add((prompt, self._language))
-                _log.warning("a prompt is missing in Asterisk", prompt=prompt, language=self._language)
+            if self.line.played_nothing:
+                # The call goes on without it.
+                self.notes.missing_prompts += 1
+                if (prompt, self._language) not in _MISSING:
+                    _MISSING.add((prompt, self._language))
+                    _log.warning("a prompt is missing in Asterisk", prompt=prompt, language=self._language)
         return ""
 
     def ask(self, step: Ask) -> str:
@@ -283,29 +278,6 @@ class _Player:
     def leave(self, ending: Ending, routed: Routed) -> None:
         """Tell the dialplan where the call goes. NEXT_STEP is set last: until then the preset ending stands."""
         self.renew_lease(1.0, longest_s=math.inf)
-        for name, value in _variables(ending, routed):
+        for name, value in variables(ending, routed):
             self.line.set_variable(name, value)
-        self.notes.step(f"leave_{_ENDINGS[type(ending)]}")
-
-
-def _variables(ending: Ending, routed: Routed) -> list[tuple[str, object]]:
-    match ending:
-        case JoinQueue(queue=queue):
-            first = [("LAST_AGENT", routed.last_agent)] if routed.last_agent else []
-            shown = [("DISPLAY", routed.display)] if routed.display else []
-            return [("QUEUE", queue), ("CREDIT", routed.credit_s), *first, *shown, ("NEXT_STEP", "queue")]
-        case Ring(to=to, otherwise=otherwise, for_s=for_s):
-            # A seat's own queue of one, as for the agent who served the caller last.
-            seat = f"{to}/{for_s}"
-            return [
-                ("QUEUE", otherwise),
-                ("CREDIT", routed.credit_s),
-                ("LAST_AGENT", seat),
-                ("NEXT_STEP", "queue"),
-            ]
-        case Voicemail(box=box):
-            return [("QUEUE", box), ("NEXT_STEP", "voicemail")]
-        case Transfer(to=to):
-            return [("TRANSFER_TO", to), ("NEXT_STEP", "transfer")]
-        case Goodbye():
-            return [("NEXT_STEP", "goodbye")]
+        self.notes.step(f"leave_{ENDINGS[type(ending)]}")

@@ -1,0 +1,34 @@
+"""Where a call goes next, as the channel variables that the dialplan branches by. Called by the player. Pure."""
+
+from __future__ import annotations
+
+from .steps import Ending, Goodbye, JoinQueue, Ring, Routed, Transfer, Voicemail
+
+ENDINGS: dict[type, str] = {
+    JoinQueue: "join_queue",
+    Ring: "join_queue",
+    Voicemail: "voicemail",
+    Transfer: "transfer",
+    Goodbye: "goodbye",
+}
+
+
+def variables(ending: Ending, routed: Routed) -> list[tuple[str, object]]:
+    """The variables in the order they are set; NEXT_STEP is the last."""
+    match ending:
+        case JoinQueue(queue=queue):
+            first = [("LAST_AGENT", routed.last_agent)] if routed.last_agent else []
+            shown = [("DISPLAY", routed.display)] if routed.display else []
+            return [("QUEUE", queue), ("CREDIT", routed.credit_s), *first, *shown, ("NEXT_STEP", "queue")]
+        case Ring(to=to, otherwise=otherwise, for_s=for_s):
+            # A seat's own queue of one, as for the agent who served the caller last.
+            seat = f"{to}/{for_s}"
+            shown = [("DISPLAY", routed.display)] if routed.display else []
+            credit = ("CREDIT", routed.credit_s)
+            return [("QUEUE", otherwise), credit, ("LAST_AGENT", seat), *shown, ("NEXT_STEP", "queue")]
+        case Voicemail(box=box):
+            return [("QUEUE", box), ("NEXT_STEP", "voicemail")]
+        case Transfer(to=to):
+            return [("TRANSFER_TO", to), ("NEXT_STEP", "transfer")]
+        case Goodbye():
+            return [("NEXT_STEP", "goodbye")]
