@@ -273,6 +273,28 @@ async def test_time_waited_in_one_queue_counts_in_the_next(room: Room) -> None:
     assert has((await room.told(ANN))[0], "left queue: support: timeout after")
 
 
+async def test_after_a_talk_the_clock_begins_anew_and_the_place_is_kept(room: Room) -> None:
+    await room.sit("lily", LILY, "support", "reception")
+    room.sandbox.cli("dialplan set global RECEPTION_WAIT_S 3")
+    try:
+        with Watch(room.sandbox, ANN) as caller:
+            room.ring_in(ANN, talk_s=30)
+            joined = await asyncio.to_thread(caller.until, "AgentConnect")
+            began = time.monotonic()
+            await room.pause(LILY, "meeting")
+            await asyncio.sleep(max(0.0, 3.5 - (time.monotonic() - began)))  # longer than reception's whole limit
+            with room.sandbox.ami(room.sandbox.actor) as actor:
+                there = {"Context": "internal", "Exten": "2001", "Priority": "1"}
+                assert actor.ask({"Action": "Redirect", "Channel": joined["Channel"], **there})["Response"] == "Success"
+            await heard(caller, "QueueLeft", Queue="reception", Status="TIMEOUT")
+        await room.stayed(ANN, ("support", "answered"), ("reception", "timeout"))
+        assert room.stay_s(ANN)[1] == pytest.approx(3, abs=1.2)
+    finally:
+        room.sandbox.cli("dialplan set global RECEPTION_WAIT_S 300")
+    (first, again) = (await room.told(ANN))[1]["joined"]
+    assert first["order"][0]["joined"] == again["order"][0]["joined"]
+
+
 # ---- who is let in
 
 
