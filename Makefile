@@ -104,6 +104,7 @@ prove: ## Kill and freeze everything under running calls, again and again; a mil
 	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
 	$(BIN)/python tests/traces/prove_floor.py
 	KEFU_TEST_STALL_SECONDS=60 $(BIN)/python -m pytest -q -s tests/postgres/test_stalled_database.py
+	KEFU_TEST_FALLS=7 $(BIN)/python -m pytest -q -s tests/asterisk/test_ivr_fails_open.py
 	$(MAKE) chaos
 
 chaos: ## 2 000 real calls while the bridge, AMI, Postgres and Asterisk fall, then ledger against truth (make chaos CHAOS="--calls 100 --kills 2")

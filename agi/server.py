@@ -261,6 +261,8 @@ class AgiServer:
             self._book.enter(learnt(notes))
         self._book.enter(finished(notes))
         self.served += 1
+        if notes.missing_prompts:
+            metrics.ivr().prompts_missing.inc(notes.missing_prompts)
         self._counted(notes.flow, str(notes.ending)).inc()
         self._log.info(
             "visit",

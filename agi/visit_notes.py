@@ -48,6 +48,7 @@ class VisitNotes:
         self.menu_version: int | None = None
         self.place: str | None = None
         self.learnt = False
+        self.missing_prompts = 0
 
     def step(self, name: str, prompt: str | None = None, pressed: str | None = None, why: str | None = None) -> None:
         """Note one step; a prompt counts as heard from its first moment."""

@@ -102,6 +102,11 @@ class IvrMetrics:
             ["question"],
             registry=registry,
         )
+        self.prompts_missing = Counter(
+            "kefu_ivr_prompts_missing",
+            "Prompts that Asterisk did not have when a caller was to hear them",
+            registry=registry,
+        )
         self.desk_spared = Counter(
             "kefu_ivr_desk_spared",
             "Questions not asked because the last ones had no answer in time",
