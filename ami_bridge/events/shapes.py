@@ -2,8 +2,8 @@
 
 For one version and setting of Asterisk all events of a kind have the same lines in the same order, or one of a few
 orders: a shape. It is learnt from the first event that has it, as one expression that tells in a single pass both that
-the lines are these and what stands in the needed ones: three times faster than to look for each. Whatever does not fit
-to the letter (a line more, a forged header) is read header by header; both ways give the same event. Used by the family
+the lines are these and what stands in the needed ones: twice as fast as to look for each. Whatever does not fit to the
+letter (a line more, a forged header) is read header by header; both ways give the same event. Used by the family
 modules beside it. May not import the floor.
 """
 
@@ -19,7 +19,7 @@ from .headers import TIMESTAMP, Event, Header, Missing
 _SHAPES_AT_MOST = 8
 """Of one kind. Whoever can forge lines may fill them, and gains only that this kind is read the longer way."""
 _LESSONS_AT_MOST = 32
-"""From so many events a shape is sought, found or not: an expression takes as long as a thousand events."""
+"""From so many events a shape is sought, found or not: to make an expression takes as long as some hundred events."""
 _LEARNT_FROM_AT_MOST = 4_096
 
 
