@@ -84,8 +84,14 @@ SELECT (SELECT coalesce(json_agg(found), '[]') FROM found) AS customers,
              ORDER BY placed_at DESC LIMIT :shown) AS o) AS orders,
        (SELECT coalesce(json_agg(k), '[]') FROM (
             SELECT c.started_at, c.direction, c.outcome, said.outcome AS wrap_up, said.note, said.agent,
-                   (SELECT coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END, wait.queue)
-                      FROM wait LEFT JOIN queue ON queue.name = wait.queue
+                   (SELECT coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END,
+                                    meant.queue, wait.queue)
+                      FROM wait
+                      LEFT JOIN LATERAL (SELECT r.queue FROM routing r
+                                          WHERE wait.queue LIKE 'seat-%' AND r.node = c.node
+                                            AND r.linkedid = c.linkedid
+                                          ORDER BY r.decided_at DESC LIMIT 1) AS meant ON true
+                      LEFT JOIN queue ON queue.name = coalesce(meant.queue, wait.queue)
                      WHERE wait.conversation_id = c.id ORDER BY entered_at DESC LIMIT 1) AS queue
               FROM conversation c
               LEFT JOIN LATERAL (

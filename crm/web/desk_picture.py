@@ -26,12 +26,16 @@ RECENT_SHOWN = 8
 _RECENT = text(
     """
 SELECT segment.started_at, c.caller, coalesce(customer.name, c.caller_name) AS who,
-       coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END, segment.queue) AS queue,
+       coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END,
+                meant.queue, segment.queue) AS queue,
        extract(epoch FROM segment.ended_at - segment.started_at)::float8 - segment.hold_s AS talk_s,
        wrap_up.outcome AS wrap_up
   FROM segment
   JOIN conversation c ON c.id = segment.conversation_id
-  LEFT JOIN queue ON queue.name = segment.queue
+  LEFT JOIN LATERAL (SELECT routing.queue FROM routing
+                      WHERE segment.queue LIKE 'seat-%' AND routing.node = c.node AND routing.linkedid = c.linkedid
+                      ORDER BY routing.decided_at DESC LIMIT 1) AS meant ON true
+  LEFT JOIN queue ON queue.name = coalesce(meant.queue, segment.queue)
   LEFT JOIN caller_facts ON caller_facts.node = c.node AND caller_facts.linkedid = c.linkedid
   LEFT JOIN customer ON customer.id = caller_facts.customer_id
   LEFT JOIN wrap_up ON wrap_up.conversation_id = c.id AND wrap_up.agent_id = segment.agent_id
