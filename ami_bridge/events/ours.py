@@ -7,7 +7,7 @@ ended. Other UserEvents are not followed.
 from __future__ import annotations
 
 from .channels import LEG
-from .headers import Event, filled, need, says, value, words
+from .headers import Event, escaped_name, filled, need, number, says, value, words
 from .shapes import Reader, time_of
 
 
@@ -33,12 +33,15 @@ class QueueHangup(Event, frozen=True, gc=False):
 
 
 class IvrLeft(Event, frozen=True, gc=False):
-    """`next_step`: queue, voicemail, transfer, goodbye, callback."""
+    """`next_step`: queue, voicemail, transfer, goodbye, callback. The last event with the caller's own name: from the
+    first queue on the channel carries what the agent's phone shows."""
 
     channel: str
     uniqueid: str
     linkedid: str
     next_step: str
+    caller: str | None = None
+    caller_name: str | None = None
 
 
 class VoicemailLeft(Event, frozen=True, gc=False):
@@ -55,7 +58,7 @@ _STATUS = words("Status")
 _READERS = {
     "QueueLeft": Reader(QueueLeft, *LEG, need("Queue"), _STATUS),
     "QueueHangup": Reader(QueueHangup, *LEG, need("Queue"), _STATUS, says("Abandoned", "TRUE")),
-    "IvrLeft": Reader(IvrLeft, *LEG, words("NextStep")),
+    "IvrLeft": Reader(IvrLeft, *LEG, words("NextStep"), number("CallerIDNum"), escaped_name("CallerIDName")),
     "VoicemailLeft": Reader(VoicemailLeft, *LEG, _STATUS, filled("Box")),
 }
 

@@ -157,7 +157,9 @@ def _went(facts: Facts, stay: Stay, outcome: str, at: float) -> None:
 def ivr_left(facts: Facts, event: IvrLeft, at: float) -> None:
     channel = legs.learn(facts, event.channel, event.uniqueid, event.linkedid, at)
     if channel is not None:
-        calls.of_caller(facts, channel, at).next_step = event.next_step
+        call = calls.of_caller(facts, channel, at)
+        call.next_step = event.next_step
+        calls.learn_caller(facts, call, event.caller, event.caller_name)
 
 
 def voicemail_left(facts: Facts, event: VoicemailLeft, at: float) -> None:

@@ -283,3 +283,12 @@ def test_a_caller_whose_connect_was_not_heard_is_known_as_answered_by_the_talk()
     room.wait(5)
     assert (room.one(Wait).outcome, room.one(Wait).left_at) == ("answered", T0 + 4.001)
     assert room.one(Conversation).outcome == "answered"
+
+
+def test_the_callers_own_name_is_learnt_before_the_phones_display_takes_its_place() -> None:
+    """A trunk says no name when its channel is born; before the queue the dialplan writes what the phone shows."""
+    room = Room()
+    room.says("Newchannel", CALLER, ChannelState=4, at=0)
+    room.says("UserEvent", CALLER, UserEvent="IvrLeft", NextStep="queue", CallerIDName="Wang Fang", at=0.9)
+    room.says("QueueCallerJoin", CALLER, Queue="support", Position=1, CallerIDName="VIP Wang Fang · support", at=1)
+    assert room.one(Conversation).caller_name == "Wang Fang"
