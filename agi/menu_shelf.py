@@ -45,13 +45,13 @@ class MenuShelf(Mapping[str, Callable[[], Flow]]):
     """Name → a maker of flows. Refuses to begin when a shipped menu is faulty."""
 
     def __init__(self, kept_in: Path | None = None) -> None:
-        self._known = shipped.known()
+        known = shipped.known()
         self._kept_in = kept_in
         self._menus: dict[str, Menu] = {name: shipped.load_menu(name) for name in shipped.menu_names()}
         self._refused: set[tuple[str, int, str]] = set()
         self._look = asyncio.Event()
         for kept in self._kept():
-            self._take(kept.menu, kept.version, kept.text, self._known)
+            self._take(kept.menu, kept.version, kept.text, known)
 
     def __getitem__(self, name: str) -> Callable[[], Flow]:
         return partial(walk, self._menus[name])
@@ -95,7 +95,8 @@ class MenuShelf(Mapping[str, Callable[[], Flow]]):
         new = [version for version in newest if self._is_new(version)]
         if not new:
             return
-        known = Known(self._known.prompts, {*(self._known.queues or ()), *more_queues}, self._known.steps)
+        # Read anew: prompts may have been added since the server began.
+        known = await asyncio.to_thread(shipped.known, more_queues)
         for version in new:
             # Checking a large menu takes a while, and callers are being served on this loop.
             taken = await asyncio.to_thread(check_menu, version.text, f"{version.menu}.yaml", known)
