@@ -10,14 +10,16 @@ P7 its manager breaks on Python 3 (nothing here imports it).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Protocol
 
-from asterisk.agi import AGI, AGIAppError, AGIInvalidCommand, AGIUsageError
+from asterisk.agi import AGI, AGIAppError, AGIError, AGIInvalidCommand, AGIUsageError
 
 from .steps import CallerHungUp
 
 MOST_RUBBISH_LINES = 8
 MOST_USAGE_LINES = 64
+KEYS_OF_A_PHONE = frozenset("0123456789*#ABCD")
 _REPLY = re.compile(r"(\d{3})(?:[ -](.*))?$", re.DOTALL)
 _PAIR = re.compile(r"(\w+)=(\S*)(?: \((.*)\))?")
 # A line break would begin a command of the caller's own choosing; other control characters have no use in a value.
@@ -61,6 +63,24 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
     def played_nothing(self) -> bool:
         """Whether the last STREAM FILE ended where it began: Asterisk says so when the file is missing."""
         return self.reply.get("endpos", ("", ""))[0] == "0" and self.reply["result"][0] == "0"
+
+    def stream_file(self, filename: str, escape_digits: str = "", sample_offset: int = 0) -> str:
+        return self._key(lambda: super(PhoneLine, self).stream_file(filename, escape_digits, sample_offset))
+
+    def wait_for_digit(self, timeout: int = -1) -> str:
+        return self._key(lambda: super(PhoneLine, self).wait_for_digit(timeout))
+
+    def _key(self, press: Callable[[], str]) -> str:
+        """The key that a command reports, if a phone has such a key."""
+        try:
+            key = press()
+        except (AGIError, OverflowError) as lie:
+            if isinstance(lie, AGIInvalidCommand | AGIUsageError):
+                raise
+            raise NoAgiPeer("it reported a key that is none") from None
+        if key and key not in KEYS_OF_A_PHONE:
+            raise NoAgiPeer("it reported a key that no phone has")
+        return key
 
     def send_command(self, command: str, *args: object) -> None:
         """Write one command as exactly one line, whatever its arguments hold."""

@@ -142,6 +142,8 @@ BAD_PEERS = {
     "asks for an unknown flow": environment(network_script="../../etc/passwd"),
     "names no call": b"agi_network: yes\n\n",
     "answers rubbish": environment() + b"??\n" * 20,
+    "lies about a key": environment() + b"200 result=1\n" * 2 + b"200 result=34 endpos=8\n" * 9,
+    "lies beyond all numbers": environment() + b"200 result=1\n" * 2 + b"200 result=99999999999999999999\n" * 9,
     "floods": environment() + b"200 result=1\n" * 5000,
 }
 

@@ -1,0 +1,147 @@
+"""The real menu server falls while callers stand at every step of its menu: each reaches the queue, and soon."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cable import Cable
+from fallen_desk import Arrivals, menu_server, spread_out
+from floor_watch import member
+
+from agi.prompt_building import build_prompts
+from agi.shipped import load_prompts
+from crm.pbx.sandbox import Sandbox
+
+ROUNDS = int(os.environ.get("KEFU_TEST_FALLS", "1"))
+STEP_BUDGET_S = 0.8
+LONGEST_PROMPT_S = 13.0
+QUIET = "Local/quiet-7201@sandbox-agents/n"
+# Keys: nothing at all, a language and then nothing, an order, wrong keys, a language and support.
+WAYS = ["", "1", "2", "1wwwwwwwwwwww1", "7w7w7w7", "2wwwwwwwww2"]
+
+
+@pytest.fixture(scope="module")
+def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    prompts = tmp_path_factory.mktemp("prompts")
+    build_prompts(load_prompts()[0], prompts)
+    with Sandbox(tmp_path_factory.mktemp("falls"), version="22", prompts_folder=prompts) as running:
+        yield running
+
+
+@pytest.fixture
+def arrivals(speaking: Sandbox) -> Iterator[Arrivals]:
+    speaking.cli("dialplan set global AGI_RESTS_UNTIL 0")
+    following = Arrivals(speaking)
+    with member(speaking, "reception", QUIET), member(speaking, "support", QUIET):
+        yield following
+        speaking.cli("channel request hangup all")
+    following.close()
+
+
+def callers(many: int, base: int) -> list[str]:
+    return [f"1370{base:03}{number:04}" for number in range(many)]
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize(
+    ("how", "within_s", "status"),
+    [
+        ("killed", 3.0, {"SUCCESS"}),
+        # Killed by its watchman, or the call taken back by Asterisk, whichever comes first.
+        ("frozen", STEP_BUDGET_S + 5.0, {"SUCCESS", "TIMEOUT"}),
+        # The watchman is dead, too: a step's own time is then the length of its prompt.
+        ("unnoticed", LONGEST_PROMPT_S + 5.0, {"TIMEOUT"}),
+    ],
+)
+def test_every_caller_reaches_the_queue_when_the_server_falls(
+    speaking: Sandbox,
+    arrivals: Arrivals,
+    database_url: str,
+    tmp_path: Path,
+    how: str,
+    within_s: float,
+    status: set[str],
+    round_: int,
+) -> None:
+    numbers = callers(12, round_)
+    with menu_server(speaking, database_url, tmp_path) as server:
+        assert server.watchmen(), "nobody watches the server"
+        spread_out(speaking, numbers, [WAYS[n % len(WAYS)] for n in range(12)], apart_s=0.9 + 0.13 * (round_ % 7))
+        left_before = {number for number in numbers if (number, "IvrLeft") in arrivals.at}
+        inside = [number for number in numbers if number not in left_before]
+        assert len(inside) >= 6, "most callers should be in the menu"
+        fell_at = server.fall(how)
+        joined = arrivals.wait(inside, "QueueCallerJoin", within_s + 5)
+    took = {number: at and round(at - fell_at, 2) for number, at in joined.items()}
+    print(
+        f"\n{how}: {len(inside)} callers in the menu, seconds to the queue: {sorted(s or 999 for s in took.values())}"
+    )
+    assert all(seconds is not None and seconds <= within_s for seconds in took.values()), took
+    assert {arrivals.status[number] for number in inside} <= status
+
+
+async def test_every_caller_reaches_a_queue_while_postgres_stands_still(
+    speaking: Sandbox, arrivals: Arrivals, database_url: str, tmp_path: Path
+) -> None:
+    """It stops while callers stand before each of their lookups; nobody is kept longer than the menu lasts."""
+    numbers = callers(10, 900)
+    # The first key comes after the first lookup, even when that is late: support, an order, reception.
+    ways = [f"www{language}wwwwwwwwwww{choice}" for language, choice in ("12", "21", "10", "22", "11")] * 2
+    async with Cable(database_url) as cable:
+
+        def run() -> dict[str, float | None]:
+            with menu_server(speaking, cable.url, tmp_path) as server:
+                loop.call_soon_threadsafe(lambda: loop.call_later(4.0, cable.stall))
+                spread_out(speaking, numbers, ways, apart_s=0.9)
+                joined = arrivals.wait(numbers, "QueueCallerJoin", 60)
+                assert server.process.poll() is None, "it serves on"
+                return joined
+
+        loop = asyncio.get_running_loop()
+        joined = await asyncio.to_thread(run)
+        cable.flow()
+    assert all(joined.values()), joined
+    assert {arrivals.status[number] for number in numbers} == {"SUCCESS"}
+
+
+def test_a_second_server_takes_the_calls_of_one_that_is_not_reached(
+    speaking: Sandbox, arrivals: Arrivals, database_url: str, tmp_path: Path
+) -> None:
+    """Nothing listens at the first address; the next callers do not even try it."""
+    numbers = callers(2, 950)
+    first = speaking.values.agi_url
+    speaking.cli("dialplan set global KEFU_AGI agi://127.0.0.1:9")
+    speaking.cli(f"dialplan set global KEFU_AGI_OTHER {first}")
+    try:
+        with menu_server(speaking, database_url, tmp_path) as server:
+            spread_out(speaking, numbers, ["2wwwwwwwww2", "2wwwwwwwww2"], apart_s=1.0)
+            joined = arrivals.wait(numbers, "QueueCallerJoin", 60)
+            assert "AGI_RESTS_UNTIL=0" not in speaking.cli("dialplan show globals")
+            assert server.log.read_text().count('"visit"') == 2, "the second server played both"
+    finally:
+        for name, value in {"KEFU_AGI": first, "KEFU_AGI_OTHER": "none", "AGI_RESTS_UNTIL": "0"}.items():
+            speaking.cli(f"dialplan set global {name} {value}")
+    assert all(joined.values()), joined
+    assert {arrivals.status[number] for number in numbers} == {"SUCCESS"}
+
+
+def test_a_frozen_server_costs_one_caller_the_wait(
+    speaking: Sandbox, arrivals: Arrivals, database_url: str, tmp_path: Path
+) -> None:
+    """It accepts connections (the kernel does) and says nothing: the next callers go to reception at once."""
+    first, second = callers(2, 960)
+    with menu_server(speaking, database_url, tmp_path) as server:
+        server.fall("unnoticed")
+        for number in (first, second):
+            began = time.monotonic()
+            spread_out(speaking, [number], [""], apart_s=0)
+            at = arrivals.wait([number], "QueueCallerJoin", 15)[number]
+            assert at is not None
+            took_s = at - began
+            assert took_s < (STEP_BUDGET_S + 5 if number == first else 3.0)
+    assert (arrivals.status[first], arrivals.status[second]) == ("TIMEOUT", "RESTING")
