@@ -8,6 +8,7 @@ next QUEUESTART says so. Called by reconcile, import and the back-fill. Pure: fi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, tzinfo
 
@@ -30,6 +31,7 @@ ENDINGS: dict[str, str] = {
 }
 """Event that ends a stay → the outcome of the wait, in the ledger's words."""
 
+_TWICE_WITHIN_S = 2.0
 TRANSFERS = ("BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER")
 _OF_CALLS = frozenset({"ENTERQUEUE", "CONNECT", "RINGNOANSWER", "RINGCANCELED", "AGENTDUMP", *ENDINGS})
 _NO_CALL = ("NONE", "MANAGER", "REALTIME", "CLI", "")
@@ -139,6 +141,7 @@ class StayReader:
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], Stay] = {}
         self._handed: dict[tuple[str, str], Stay] = {}
+        self._just_ended: deque[tuple[float, Stay]] = deque()
         self.members: dict[str, set[str]] = {}
         """Interface or member name → queues it was seen in."""
 
@@ -157,6 +160,9 @@ class StayReader:
         if not line.of_call:
             return []
         key = (line.callid, line.queue)
+        if key not in self._open and (over := self._said_before(line)) is not None:
+            over.lines.append(number)
+            return []
         ended: list[Stay] = []
         if line.event == "ENTERQUEUE" and (before := self._open.pop(key, None)) is not None:
             ended += self._put_by(key, before)
@@ -169,6 +175,7 @@ class StayReader:
         _tell(stay, line)
         if stay.ending is None:
             return ended
+        self._just_ended.append((line.at, stay))
         if self._open.get(key) is stay:
             del self._open[key]
             ended += self._put_by(key, None)
@@ -180,6 +187,16 @@ class StayReader:
         self._handed.clear()
         self._open.clear()
         return found
+
+    def _said_before(self, line: Line) -> Stay | None:
+        """The stay whose end this line tells a second time: when an agent hangs up in the instant of an attended
+        transfer, Asterisk writes COMPLETEAGENT and ATTENDEDTRANSFER, both."""
+        while self._just_ended and self._just_ended[0][0] < line.at - _TWICE_WITHIN_S:
+            self._just_ended.popleft()
+        same = (line.callid, line.queue, line.agent)
+        talked = line.event in TRANSFERS or line.event.startswith("COMPLETE")
+        over = (stay for _, stay in self._just_ended if (stay.callid, stay.queue, stay.agent) == same)
+        return next((stay for stay in over if talked and stay.talk_s is not None and stay.ending != line.event), None)
 
     def _put_by(self, key: tuple[str, str], stay: Stay | None) -> list[Stay]:
         """Keep an answered stay until its end is told, in the place of an earlier one, whose end never was."""

@@ -106,6 +106,16 @@ def test_a_caller_handed_back_into_the_same_queue_has_joined_it_before_the_trans
     assert (second.entered_at, second.ending, second.talk_s, second.agent) == (T + 6, "COMPLETEAGENT", 2, "Ben")
 
 
+def test_an_end_that_asterisk_writes_twice_is_one() -> None:
+    stay = one(
+        f"{T}|1.1|q|NONE|ENTERQUEUE||138|1",
+        f"{T}|1.1|q|PJSIP/1001|CONNECT|0|1.2|0",
+        f"{T + 6}|1.1|q|PJSIP/1001|COMPLETEAGENT|0|6|1",
+        f"{T + 6}|1.1|q|PJSIP/1001|ATTENDEDTRANSFER|BRIDGE|b|0|6|1",
+    )
+    assert (stay.ending, stay.talk_s) == ("COMPLETEAGENT", 6)
+
+
 def test_a_stay_whose_end_is_never_written_does_not_swallow_the_next_one() -> None:
     first, second = told(
         f"{T}|1.1|q|NONE|ENTERQUEUE||138|1",
@@ -163,5 +173,6 @@ def test_each_line_of_a_call_belongs_to_one_stay(rows: list[tuple[str, str, str]
     texts = [f"{T + n}|{callid}|{queue}|NONE|{event}" for n, (callid, queue, event) in enumerate(rows)]
     lines = [(n, read_line(text)) for n, text in enumerate(texts)]
     good = [(n, line) for n, line in lines if isinstance(line, Line)]
-    found = sorted(number for stay in stays(good) for number in stay.lines)
+    whole = list(stays(good))
+    found = sorted(number for stay in whole for number in stay.lines)
     assert found == [number for number, line in good if line.of_call]
