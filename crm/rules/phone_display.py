@@ -14,7 +14,7 @@ TIER_WORDS = {"key": "VIP", "main": "Main"}
 """Of the other tiers a phone shows none: what nearly all have tells nothing."""
 LONGEST = 40
 _MARKED = re.compile(rf"(?:.* )?{MARK} [A-Za-z0-9_.-]{{1,80}}", re.DOTALL)
-_UNFIT = re.compile(r'["\\<>;@%$`{}]')
+_UNFIT = re.compile(r'["\\<>;@%$`{}()?:,|=\[\]]')
 
 
 def shown_as(tier: str | None, name: str | None) -> str:

@@ -34,6 +34,7 @@ def leave_message(
         sound.writeframes(b"\x10\x20" * round(8000 * seconds))
     left_at = datetime.now(UTC) - ago
     values = {"id": message_id, "uniqueid": uniqueid, "left_at": left_at, "c": uuid4(), "name": name or None}
+    values["file"] = f"{uniqueid}.wav"
     web.floor.do(
         (
             (
@@ -46,7 +47,7 @@ def leave_message(
         (
             (
                 "INSERT INTO voicemail (id, conversation_id, node, linkedid, box, file, left_at) VALUES "
-                "(%(id)s, %(c)s, %(node)s, %(uniqueid)s, 'support', %(uniqueid)s || '.wav', %(left_at)s)"
+                "(%(id)s, %(c)s, %(node)s, %(uniqueid)s, 'support', %(file)s, %(left_at)s)"
             ),
             values,
         ),

@@ -19,7 +19,7 @@ from crm.rules.phone_display import LONGEST, own_name, shown_as
         ("ordinary", "Bob", "Bob"),
         ("key", None, "VIP"),
         (None, None, ""),
-        ("key", 'a"b\\c<d>\r\nX: ${SHELL(rm)}', "VIP abcd X: SHELL(rm)"),
+        ("key", 'a"b\\c<d>\r\nX: ${SHELL(rm)}', "VIP abcd X SHELLrm"),
     ],
 )
 def test_what_a_phone_shows(tier: str | None, name: str | None, shown: str) -> None:
