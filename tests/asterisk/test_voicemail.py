@@ -67,7 +67,7 @@ async def test_a_message_left_while_no_bridge_looked_is_found_in_asterisks_files
 ) -> None:
     bridge = center.services["bridge"]
     bridge.kill()
-    with SippCaller(center.sandbox, CALLER, keys=[(0.5, "2")], says_s=24, stay_s=1) as phone:
+    with SippCaller(center.sandbox, CALLER, keys=[(0.5, "2")], says_s=40, stay_s=1) as phone:
         await phone.wait_async(90)
     bridge.start()
     await bridge.ready()
