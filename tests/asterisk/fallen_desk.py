@@ -28,6 +28,7 @@ class Arrivals:
         self._lock = threading.Condition()
         self.at: dict[tuple[str, str], float] = {}
         self.status: dict[str, str] = {}
+        self.queue: dict[str, str] = {}
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -43,6 +44,8 @@ class Arrivals:
             self.at.setdefault((number, name), time.monotonic())
             if name == "IvrLeft":
                 self.status[number] = message.get("AgiStatus", "")
+            if name == "QueueCallerJoin":
+                self.queue[number] = message.get("Queue", "")
             self._lock.notify_all()
 
     def wait(self, numbers: list[str], event: str, within_s: float) -> dict[str, float | None]:

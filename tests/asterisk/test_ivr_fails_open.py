@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socketserver
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -145,3 +150,46 @@ def test_a_frozen_server_costs_one_caller_the_wait(
             took_s = at - began
             assert took_s < (STEP_BUDGET_S + 5 if number == first else 3.0)
     assert (arrivals.status[first], arrivals.status[second]) == ("TIMEOUT", "RESTING")
+
+
+# The private Asterisk lives in a root of its own, without our Python: its AGI executable is a pipe to the script.
+PIPE = """#!/bin/bash
+exec 3<>/dev/tcp/127.0.0.1/{port}
+cat <&0 >&3 &
+cat <&3
+kill $!
+"""
+
+
+@contextmanager
+def classic_script(folder: Path) -> Iterator[Path]:
+    """A folder whose `front_desk` is the classic script, a process a call."""
+
+    class Call(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            script = Path(sys.executable).with_name("kefu-front-desk")
+            subprocess.run([script], stdin=self.request, stdout=self.request, check=False)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Call) as pipe:
+        threading.Thread(target=pipe.serve_forever, daemon=True).start()
+        script = folder / "front_desk"
+        script.write_text(PIPE.format(port=pipe.server_address[1]))
+        script.chmod(0o755)
+        yield folder
+        pipe.shutdown()
+
+
+def test_the_classic_script_leads_callers_on_a_host_without_the_server(speaking: Sandbox, arrivals: Arrivals) -> None:
+    """A process a call, no server and no database; Asterisk runs it as any AGI executable."""
+    (number,) = callers(1, 970)
+    first = speaking.values.agi_url
+    with classic_script(speaking.folder) as folder:
+        speaking.cli(f"dialplan set global KEFU_AGI {folder}")
+        try:
+            spread_out(speaking, [number], ["wwwww2wwwwwwwwwwwwww2"], apart_s=0)
+            joined = arrivals.wait([number], "QueueCallerJoin", 60)
+        finally:
+            speaking.cli(f"dialplan set global KEFU_AGI {first}")
+    assert joined[number] is not None
+    assert arrivals.status[number] == "SUCCESS"
+    assert arrivals.queue[number] == "support"
