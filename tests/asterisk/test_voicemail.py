@@ -56,6 +56,12 @@ async def test_a_sip_callers_message_is_in_the_worklist_once(
     (call,) = await center.kefu("conversation", "list")
     assert (call["outcome"], call["after_hours"], call["caller_name"]) == ("voicemail", True, "李伟")
     assert rows(database_url, MESSAGES) == [(1, 1)]
+    menus = await center.kefu("report", "ivr")
+    assert (menus["visits"], menus["endings"]) == (1, {"voicemail": 1})
+    assert all("/" in step["step"] for step in menus["steps"])  # the menu's own names of its steps
+    (leaf,) = menus["leaves"]
+    behind = await center.kefu("report", "ivr", "--calls", "visits", "--step", leaf["step"], "--ending", "voicemail")
+    assert behind["conversations"] == [call["id"]]
     await _play_take_and_finish(database, folder, message)
     done = (await center.kefu("voicemail", "list", "--list", "done"))[0]
     assert (done["owner"], done["note"]) == ("lily", "called back")
