@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypedDict, cast
+from operator import itemgetter
+from typing import Any, Literal, TypedDict, cast
 from uuid import UUID
 
 import msgspec
@@ -83,6 +84,16 @@ _END = _insert(_VISIT, _ended(_VISIT))
 _LEARN = _insert(cast(Table, CallerFacts.__table__), _newer("number_e164", "customer_id", "language", "matter"))
 
 
+_SAID: tuple[Literal["node", "linkedid", "number_e164", "customer_id", "language", "matter"], ...] = (
+    "node",
+    "linkedid",
+    "number_e164",
+    "customer_id",
+    "language",
+    "matter",
+)
+
+
 async def begin(session: AsyncSession, *visits: VisitRow) -> None:
     """Write visits at their beginning, so that a server that dies leaves a trace of them."""
     await session.execute(_BEGIN, {"rows": _json(visits)})
@@ -105,8 +116,9 @@ async def end_left(session: AsyncSession, node: str, before: datetime) -> None:
 
 async def learn(session: AsyncSession, *facts: FactsRow) -> None:
     """Note what is known now of callers, for the card. An older word never takes the place of a newer one."""
-    # A statement can touch a row only once: a call's second word goes in the next.
-    left = list(facts)
+    # A statement can touch a row only once: a call's second word goes in the next; said twice it is one word.
+    newest = {tuple(row[name] for name in _SAID): row for row in sorted(facts, key=itemgetter("learnt_at"))}
+    left = list(newest.values())
     while left:
         now: dict[tuple[str, str], FactsRow] = {}
         later = [row for row in left if now.setdefault((row["node"], row["linkedid"]), row) is not row]
