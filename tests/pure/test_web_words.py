@@ -60,7 +60,9 @@ def test_catalog_translates_all_that_is_said_and_nothing_else(name: str, spoken:
 
 def test_chinese_is_chinese(spoken: set[str]) -> None:
     words = catalog("zh")
-    left = [said for said in spoken if not re.search(r"[一-鿿]", words.gettext(said)) and said != "caller waits"]
+    # Python before 3.11.4 finds a message that has a plural only as such.
+    both = {said: words.gettext(said) + words.ngettext(said, said, 1) for said in spoken}
+    left = [said for said, heard in both.items() if not re.search(r"[一-鿿]", heard) and said != "caller waits"]
     assert left == []
 
 
