@@ -74,6 +74,7 @@ class Listening:
     def heals(self) -> None:
         """Sight is lost and found, and an idle Asterisk is looked at: nothing may be left."""
         self.floor.sight_lost(self.now)
+        self.now += 1  # no connection is made anew in no time; a leg younger than the look may be missing in it
         self.floor.sight_found(self.now, "22.10.1")
         self.hear(IDLE)
         for _ in range(3):
