@@ -49,7 +49,7 @@ def handed_over(sandbox: Sandbox, action: str, number: str, *, first_talks_s: fl
         watch = stack.enter_context(Watch(sandbox, number))
         caller = stack.enter_context(SippCaller(sandbox, number, stay_s=stay_s))
         channel = watch.until("AgentConnect")["DestChannel"]
-        time.sleep(1.2)
+        time.sleep(1.2)  # the first talk's length: queue_log counts whole seconds
         with sandbox.ami(sandbox.actor) as actor:
             actor.ask({"Action": action, "Channel": channel, "Context": "internal", "Exten": "1002"})
         caller.wait()

@@ -44,6 +44,10 @@ class Clock(msgspec.Struct, frozen=True):
     span_s: float
 
 
+Which = Annotated[str, Query(alias="list", max_length=10)]
+OfQueue = Annotated[str, Query(max_length=80)]
+
+
 class Shown(msgspec.Struct, frozen=True):
     """One message with its clock."""
 
@@ -56,8 +60,8 @@ async def page(
     request: Request,
     me: SignedIn,
     session: Reading,
-    which: Annotated[str, Query(alias="list", max_length=10)] = "open",
-    queue: Annotated[str, Query(max_length=80)] = "",
+    which: Which = "open",
+    queue: OfQueue = "",
 ) -> Response:
     """The list and its filters."""
     return await _show(request, session, me, which, queue, "voicemail.html")
@@ -68,8 +72,8 @@ async def picture(
     request: Request,
     me: SignedIn,
     session: Reading,
-    which: Annotated[str, Query(alias="list", max_length=10)] = "open",
-    queue: Annotated[str, Query(max_length=80)] = "",
+    which: Which = "open",
+    queue: OfQueue = "",
 ) -> Response:
     """The part that changes. Fetched at every hint."""
     return await _show(request, session, me, which, queue, "voicemail/picture.html")
