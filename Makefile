@@ -6,12 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE ?= $(or $(KEFU_CACHE_DIR),$(HOME)/.cache/kefu)
-T ?= tests
 # Tests mostly wait for phones, pages and databases: two files at a time keep two cores busy.
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
-# Phones and browsers miss deadlines when a machine stalls: what failed beside others is named, and must pass alone.
-ALONE = $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --cov --cov-report= --cov-append
 
 # Programs that come from the system's packages: program → Debian package.
 DEMO_PACKAGES := python3-venv mmdebstrap uidmap espeak-ng sox
@@ -30,7 +27,8 @@ demo-system:
 
 ##@ Set up
 .PHONY: setup system python assets prompts asterisk
-setup: system python assets prompts asterisk ## Install everything: system packages, Python, web assets, prompts, private Asterisk
+setup: system python ## Install everything: system packages, Python, web assets, prompts, private Asterisk
+	@$(MAKE) --no-print-directory -j3 --output-sync assets prompts asterisk
 
 system: ## Install the Debian packages that tests and demo need (as root, else says which)
 	@.ci/install-system-packages $(SYSTEM_PACKAGES)
@@ -63,7 +61,9 @@ asterisk: python ## Build the private Asterisk 22, and 16 for its tests, once (k
 
 ##@ Testing and quality
 .PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk prove chaos test-browser benchmarks
-test: setup check test-all ## Install everything, then check and test everything (what CI runs)
+test: system python ## Install everything, then check and test everything (what CI runs)
+	@$(MAKE) --no-print-directory -j3 --output-sync assets prompts asterisk check
+	@$(MAKE) --no-print-directory test-all
 
 check: lint types house conf ## Lint, types, import contracts, dialplan and menus
 
@@ -77,16 +77,14 @@ types: python ## mypy, strict
 house: python ## Import contracts: which room may know which
 	$(BIN)/lint-imports
 
-conf: python ## Lint the dialplan, menus and prompts
+conf: python crm/locale/.compiled ## Lint the dialplan, menus and prompts
 	$(BIN)/kefu pbx check
 	$(BIN)/kefu ivr check
 	$(BIN)/kefu ivr test
 	$(BIN)/kefu prompts check
 
-test-all: ## All tests with coverage (installs nothing); make test-all T=tests/pure for some
-	$(PYTEST) --cov --cov-report= $(T) || $(ALONE) $(T)
-	$(PYTEST) --cov --cov-report= --cov-append tests/postgres --postgres debian || $(ALONE) tests/postgres --postgres debian
-	$(BIN)/coverage report
+test-all: ## All tests with coverage (installs nothing)
+	@JOBS=$(JOBS) .ci/test-all
 
 test-pure: ## Tests that need no service (seconds)
 	$(PYTEST) tests/pure

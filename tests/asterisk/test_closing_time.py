@@ -39,14 +39,14 @@ async def test_closing_time_while_callers_wait(center: Center, database_url: str
     waits = "SELECT queue, outcome FROM wait ORDER BY entered_at"
     with (
         member(center.sandbox, "support", NOBODY, Paused="true"),
-        SippCaller(center.sandbox, WAITING, name="Wei", keys=SUPPORT[1:], says_s=96) as phone,
+        SippCaller(center.sandbox, WAITING, name="Wei", keys=SUPPORT[1:], says_s=60, stay_s=1) as phone,
     ):
         await seen(database_url, waits, [("support", None)], deadline_s=60)
         channel = center.sandbox.cli("core show channels concise").split("!")[0].strip()
         assert "VIP 李伟 · support" in center.sandbox.cli(f"core show channel {channel}")
         await center.kefu("queue", "close-now", "support", "--reason", "fire drill")
         await seen(database_url, waits, [("support", "withdrawn")], deadline_s=30)
-        with SippCaller(center.sandbox, NEXT, keys=SUPPORT, says_s=40) as late:
+        with SippCaller(center.sandbox, NEXT, keys=SUPPORT, says_s=24, stay_s=1) as late:
             await late.wait_async(90)
         await phone.wait_async(120)
     await seen(database_url, "SELECT count(*) FROM conversation WHERE outcome = 'voicemail'", [(2,)], deadline_s=30)

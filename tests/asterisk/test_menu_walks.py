@@ -47,7 +47,7 @@ from crm.rules.opening_hours import read_opening_hours
 from crm.tables.customers import Customer
 from crm.tables.visits import Visit
 
-TOGETHER = 20
+TOGETHER = 50
 HANDS = 10
 SEED = 20260304
 SITE = Site("asterisk1", "CN", read_opening_hours("mon-sun 00:00-24:00", "Asia/Shanghai"), budget_s=5)
@@ -318,11 +318,11 @@ async def test_a_hundred_generated_calls_take_the_steps_of_the_simulator(street:
     # Every leaf of the shipped menu has a walk of its own; the others are what the dice say.
     # (In turn: a stranger, a customer with an order, a customer without one.)
     leaves = ["12", "1", "20", "2", "112", "1*2", "77-", "10", "#", "9#", "1#", "0", "1--", "177", "92", "-2-2"]
-    keys = [*leaves, *generated(3 * TOGETHER - len(leaves), "12", SEED)]
-    walkers = await people(street.database, [*keys, *generated(2 * TOGETHER, "1234", SEED + 1)])
+    keys = [*leaves, *generated(TOGETHER - len(leaves), "12", SEED)]
+    walkers = await people(street.database, [*keys, *generated(TOGETHER, "1234", SEED + 1)])
     reached: set[str] = set()
     for first in range(0, len(walkers), TOGETHER):
-        street.menu = front_desk if first < 3 * TOGETHER else rich
+        street.menu = front_desk if first < TOGETHER else rich
         together = walkers[first : first + TOGETHER]
         visits = await street.walk_together(together)
         for walker in together:

@@ -1,6 +1,7 @@
-"""A caller is served whatever falls: each service killed and frozen, all of Kefu, Postgres, Asterisk itself.
+"""A caller is served whatever falls: a service killed or frozen, all of Kefu, Postgres, Asterisk itself.
 
-Real `kefu up`, real Asterisk, SIP callers at every stage of a call. `make prove` repeats it many times over.
+Real `kefu up`, real Asterisk, SIP callers at every stage of a call. Each service falls once here, in one way;
+`make prove` kills and freezes all of them, at any moment, again and again.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ def _told(center: KeptCenter) -> Iterator[None]:
 
 
 # While the bridge is away for a moment everything moves; while it is frozen everything stays as it was.
-@pytest.mark.parametrize(("fault", "pace"), [("killed", QUICK), ("frozen", SLOW)], ids=["killed", "frozen"])
-@pytest.mark.parametrize("name", ["bridge", "ivr", "web"])
+@pytest.mark.parametrize(
+    ("name", "fault", "pace"),
+    [("bridge", "frozen", SLOW), ("ivr", "frozen", QUICK), ("web", "killed", QUICK)],
+    ids=["bridge-frozen", "ivr-frozen", "web-killed"],
+)
 async def test_a_service_falls_and_no_caller_notices(center: KeptCenter, name: str, fault: str, pace: Pace) -> None:
     print(await service_falls(center, pace, name=name, fault=fault))
 
@@ -43,6 +47,5 @@ async def test_postgres_is_away_in_the_middle_of_calls_and_no_row_is_lost(center
     print(await postgres_falls(center, QUICK))
 
 
-@pytest.mark.parametrize("kill", [True, False], ids=["killed", "restarted"])
-async def test_asterisk_falls_and_nothing_is_left_open(center: KeptCenter, kill: bool) -> None:
-    print(await asterisk_falls(center, SLOW, kill=kill))
+async def test_asterisk_falls_and_nothing_is_left_open(center: KeptCenter) -> None:
+    print(await asterisk_falls(center, SLOW, kill=True))

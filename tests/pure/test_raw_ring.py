@@ -227,11 +227,11 @@ def test_tail_goes_on_while_a_bridge_writes(kept: Path) -> None:
     reader.last(0)
     ring = RawRing(kept, 64, say=print)
 
-    def write() -> None:
+    async def write() -> None:
         for number in range(100, 400):
-            asyncio.run(written(ring, called(number) + END))
+            await written(ring, called(number) + END)
 
-    writing = Thread(target=write)
+    writing = Thread(target=lambda: asyncio.run(write()))
     writing.start()
     while writing.is_alive():
         told += list(reader.more())
