@@ -30,20 +30,11 @@ from crm.rules.phone_numbers import to_e164
 from crm.rules.waiting_credit import CreditRules
 
 from . import http_answers, registered_steps
+from .answers import Balance, Caller, CaseStatus, Missing, OrderStatus, Routed
 from .call_thread import await_
+from .endings import JoinQueue
 from .patience import REST_S, Patience
-from .steps import (
-    AskHttp,
-    Balance,
-    BookCallback,
-    Caller,
-    CaseStatus,
-    JoinQueue,
-    Missing,
-    OrderStatus,
-    Routed,
-    RunStep,
-)
+from .steps import AskHttp, BookCallback, RunStep
 from .visit_book import VisitBook, learnt
 from .visit_notes import VisitNotes, now
 

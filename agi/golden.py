@@ -14,6 +14,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from .answers import Balance, Caller, CaseStatus, OrderStatus
 from .flows.menu import walk
 from .menu.codes import Code, Fault, Faults
 from .menu.reading import Marked, read_marked
@@ -21,7 +22,7 @@ from .menu.tree import Menu
 from .paper_desk import Paper, PaperDesk
 from .prompt_texts import PromptTexts
 from .rehearsal import SILENCE, Rehearsal, describe, given
-from .steps import KEYS, LANGUAGES, Balance, Caller, CaseStatus, OrderStatus
+from .steps import KEYS, LANGUAGES
 
 _WORDS = (
     *("name", "from", "customer", "dialled", "at", "open", "keys", "order", "case", "balance", "http", "runs"),

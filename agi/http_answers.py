@@ -17,7 +17,8 @@ from typing import Any
 import httpx2
 import msgspec
 
-from .steps import AskHttp, Missing
+from .answers import Missing
+from .steps import AskHttp
 
 MOST_BYTES = 65_536
 LONGEST_TEXT = 200

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .steps import Ending, Goodbye, JoinQueue, Ring, Routed, Transfer, Voicemail
+from .answers import Routed
+from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 
 ENDINGS: dict[type, str] = {
     JoinQueue: "join_queue",

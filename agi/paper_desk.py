@@ -11,18 +11,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from .steps import (
-    AskHttp,
-    Balance,
-    BookCallback,
-    Caller,
-    CaseStatus,
-    JoinQueue,
-    Missing,
-    OrderStatus,
-    Routed,
-    RunStep,
-)
+from .answers import Balance, Caller, CaseStatus, Missing, OrderStatus, Routed
+from .endings import JoinQueue
+from .steps import AskHttp, BookCallback, RunStep
 from .visit_notes import VisitNotes
 
 

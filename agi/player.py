@@ -14,7 +14,9 @@ from typing import Any
 import structlog
 
 from . import speaking
+from .answers import Caller, Routed
 from .doors import Doors
+from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 from .leaving import ENDINGS, variables
 from .phone_line import NoAgiPeer, PhoneLine
 from .questions import Desk, answer_of
@@ -26,19 +28,13 @@ from .steps import (
     AskIfOpen,
     AskTime,
     At,
-    Caller,
     CallerBlocked,
     CallerHungUp,
-    Ending,
     FindCaller,
     Flow,
-    Goodbye,
-    JoinQueue,
     Play,
     Record,
     Remember,
-    Ring,
-    Routed,
     RunStep,
     SayBalance,
     SayCase,
@@ -48,9 +44,7 @@ from .steps import (
     SayOrder,
     SetLanguage,
     Step,
-    Transfer,
     UseMenu,
-    Voicemail,
 )
 from .visit_notes import VisitNotes
 

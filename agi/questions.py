@@ -10,23 +10,18 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from .answers import Balance, Caller, CaseStatus, Missing, OrderStatus, Routed
+from .endings import JoinQueue
 from .steps import (
     AskHttp,
     AskIfOpen,
     AskTime,
-    Balance,
     BookCallback,
-    Caller,
-    CaseStatus,
     FindCaller,
     FindCustomer,
-    JoinQueue,
     LookUpBalance,
     LookUpCase,
     LookUpOrder,
-    Missing,
-    OrderStatus,
-    Routed,
     RunStep,
     Step,
     TakeSurvey,

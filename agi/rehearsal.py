@@ -12,6 +12,8 @@ from typing import Any
 from msgspec import Struct
 
 from . import speaking
+from .answers import Caller
+from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 from .prompt_texts import PromptTexts
 from .questions import Desk, answer_of
 from .steps import (
@@ -21,20 +23,15 @@ from .steps import (
     AskIfOpen,
     At,
     BookCallback,
-    Caller,
-    Ending,
     FindCaller,
     FindCustomer,
     Flow,
-    Goodbye,
-    JoinQueue,
     LookUpBalance,
     LookUpCase,
     LookUpOrder,
     Play,
     Record,
     Remember,
-    Ring,
     RunStep,
     SayBalance,
     SayCase,
@@ -45,9 +42,7 @@ from .steps import (
     SetLanguage,
     Step,
     TakeSurvey,
-    Transfer,
     UseMenu,
-    Voicemail,
 )
 
 SILENCE = "-"

@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from crm.refusals import Refusal
 
+from .answers import Balance, Caller, OrderStatus
 from .flows.menu import walk
 from .menu.tree import Menu
 from .paper_desk import Paper, PaperDesk
 from .questions import Desk
 from .rehearsal import Line, Press, Rehearsal
 from .shipped import load_prompts
-from .steps import Balance, Caller, OrderStatus
 
 
 class Simulated(Struct, frozen=True):

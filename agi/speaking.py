@@ -9,18 +9,8 @@ from __future__ import annotations
 from datetime import date
 
 from . import counting
-from .steps import (
-    Balance,
-    CaseStatus,
-    OrderStatus,
-    SayBalance,
-    SayCase,
-    SayDate,
-    SayDigits,
-    SayNumber,
-    SayOrder,
-    Step,
-)
+from .answers import Balance, CaseStatus, OrderStatus
+from .steps import SayBalance, SayCase, SayDate, SayDigits, SayNumber, SayOrder, Step
 
 LONGEST_SPELLED = 24
 MOST_NUMBERS = 30

@@ -1,8 +1,8 @@
-"""The words a call flow may say, where it may end, and what it may be answered.
+"""The words a call flow may say.
 
-A flow (agi/flows) is a generator: it yields one step, is sent that step's answer, and returns an ending.
-The player performs the steps on a phone line; `kefu ivr simulate` prints them. Pure: nothing here or in a
-flow knows a socket, a clock or a database.
+A flow (agi/flows) is a generator: it yields one step, is sent that step's answer (answers.py says of what kind), and
+returns an ending (endings.py). The player performs the steps on a phone line; `kefu ivr simulate` prints them. Pure:
+nothing here or in a flow knows a socket, a clock or a database.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
+from .answers import Balance, CaseStatus, OrderStatus
+from .endings import Ending
+
 KEYS = "0123456789*#"
 LANGUAGES = ("en", "zh")
-Missing = Literal["not_found", "unavailable"]
 
 
 class CallerBlocked(Exception):
@@ -26,56 +28,6 @@ class CallerBlocked(Exception):
 
 class CallerHungUp(Exception):
     """The caller left. Not an error: the visit is recorded with the last prompt heard."""
-
-
-# What the CRM answers -------------------------------------------------------------------------------------------
-
-
-class Caller(Struct, frozen=True):
-    """Who calls. `customer_id` is set only when exactly one customer owns the number; of two, none is read.
-
-    `blocked`: why this number is not let in. No flow need look at it: the player turns such a caller away."""
-
-    number_e164: str | None = None
-    customer_id: UUID | None = None
-    language: str | None = None
-    blocked: str | None = None
-    tier: str | None = None
-    code: str | None = None
-
-
-class Routed(Struct, frozen=True):
-    """How a caller goes into a queue. `last_agent`: "1001/20", the seat tried first and for how many seconds.
-    `display`: tier and name, for the display of the agent's phone.
-
-    `announce`: place, and the range in minutes, that the caller is told; (0, 1) is less than one minute."""
-
-    credit_s: int = 0
-    last_agent: str = ""
-    display: str = ""
-    announce: tuple[int, int, int] | None = None
-
-
-class OrderStatus(Struct, frozen=True):
-    """What is spoken of an order. `expected_on` is the calendar day at the site, not an instant."""
-
-    number: str
-    state: str
-    expected_on: date | None = None
-
-
-class CaseStatus(Struct, frozen=True):
-    """What is spoken of a case: its number and state."""
-
-    number: str
-    state: str
-
-
-class Balance(Struct, frozen=True):
-    """What a customer still has to pay. `currency` as ISO 4217 writes it."""
-
-    amount: Decimal
-    currency: str
 
 
 # Steps that are heard -------------------------------------------------------------------------------------------
@@ -256,45 +208,6 @@ class Remember(Struct, frozen=True):
     matter: str
 
 
-# Endings --------------------------------------------------------------------------------------------------------
-
-
-class JoinQueue(Struct, frozen=True, tag=True):
-    """`credit_s`: seconds of waiting that the flow itself gives, on top of what the caller has by worth or promise.
-
-    `last_agent_s`: how long to wait for the agent who served this caller last; None: as the queue's row says."""
-
-    queue: str
-    credit_s: int = 0
-    last_agent_s: int | None = None
-
-
-class Ring(Struct, frozen=True, tag=True):
-    """Ring one person for `for_s`; when they cannot be reached, the caller joins the queue."""
-
-    to: str
-    otherwise: str
-    for_s: int = 20
-
-
-class Voicemail(Struct, frozen=True, tag=True):
-    """Leave a message; `box` is the queue whose people will hear it."""
-
-    box: str
-
-
-class Transfer(Struct, frozen=True, tag=True):
-    """On to a number inside the house; a seat that is not reached leads to reception."""
-
-    to: str
-
-
-class Goodbye(Struct, frozen=True, tag=True):
-    """Hang up. `served`: the caller got the answer asked for."""
-
-    served: bool
-
-
 Step = (
     SetLanguage
     | Play
@@ -322,5 +235,4 @@ Step = (
     | TakeSurvey
     | Remember
 )
-Ending = JoinQueue | Ring | Voicemail | Transfer | Goodbye
 Flow = Generator[Step, Any, Ending]

@@ -12,20 +12,17 @@ from typing import Any
 from urllib.parse import quote
 
 from agi import speaking
+from agi.answers import Balance, Caller, CaseStatus, OrderStatus
 from agi.menu import calendars
 from agi.menu.tree import OTHER_LANGUAGE, LookUp, Menu, Note, Said, When
 from agi.steps import (
     AskHttp,
     AskIfOpen,
     AskTime,
-    Balance,
-    Caller,
-    CaseStatus,
     FindCustomer,
     LookUpBalance,
     LookUpCase,
     LookUpOrder,
-    OrderStatus,
     Play,
     Remember,
     SayBalance,

@@ -6,6 +6,8 @@ from then on every question is taken as if it had run out of tries, and those wa
 
 from __future__ import annotations
 
+from agi.answers import Caller
+from agi.endings import Goodbye
 from agi.menu.tree import (
     BACK,
     Choose,
@@ -30,10 +32,8 @@ from agi.steps import (
     AskDialled,
     At,
     BookCallback,
-    Caller,
     FindCaller,
     Flow,
-    Goodbye,
     Record,
     RunStep,
     SayDigits,

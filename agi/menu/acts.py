@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agi.steps import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from agi.endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 
 from .step_reading import Raw
 from .tree import Act, Collect, LookUp, Promise, RecordVoice, Run, Survey, When

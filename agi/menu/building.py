@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from agi.steps import Goodbye
+from agi.endings import Goodbye
 
 from .acts import collect_of, ending_of, fork_of
 from .codes import Code, Faults

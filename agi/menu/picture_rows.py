@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from agi.steps import KEYS, Ending, Goodbye, JoinQueue, Ring, Spoken, Transfer, Voicemail
+from agi.endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from agi.steps import KEYS, Spoken
 
 from .tree import (
     Choose,

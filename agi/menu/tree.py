@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from agi.steps import Ending, Spoken
+from agi.endings import Ending
+from agi.steps import Spoken
 
 from .calendars import Calendar
 

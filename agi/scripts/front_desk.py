@@ -19,23 +19,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from agi.answers import Balance, Caller, CaseStatus, Missing, OrderStatus, Routed
+from agi.endings import JoinQueue
 from agi.flows.front_desk import front_desk
 from agi.phone_line import NoAgiPeer, PhoneLine, read_environment
 from agi.player import play_out
 from agi.shipped import Unfit, load_menu
-from agi.steps import (
-    AskHttp,
-    Balance,
-    BookCallback,
-    Caller,
-    CallerHungUp,
-    CaseStatus,
-    JoinQueue,
-    Missing,
-    OrderStatus,
-    Routed,
-    RunStep,
-)
+from agi.steps import AskHttp, BookCallback, CallerHungUp, RunStep
 from agi.visit_notes import VisitNotes
 from crm.rules.opening_hours import OpeningHours, is_open, read_opening_hours
 

@@ -20,8 +20,9 @@ from ledger_rows import rows, seen
 from sqlalchemy import text
 
 from agi.desk import Site
+from agi.endings import JoinQueue
 from agi.server import AgiServer
-from agi.steps import FindCaller, Flow, JoinQueue
+from agi.steps import FindCaller, Flow
 from ami_bridge.bridge import Bridge
 from crm import agents, customers, queues, skills
 from crm.database import Database

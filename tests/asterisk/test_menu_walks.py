@@ -18,27 +18,15 @@ import pytest
 from sqlalchemy import select
 
 from agi import shipped
+from agi.answers import Balance, Caller, OrderStatus
 from agi.desk import Site
+from agi.endings import Goodbye, JoinQueue, Transfer, Voicemail
 from agi.flows.menu import walk
 from agi.menu.tree import Leave, Menu
 from agi.paper_desk import Paper, PaperDesk
 from agi.rehearsal import SILENCE, Rehearsal, given
 from agi.server import AgiServer
-from agi.steps import (
-    KEYS,
-    Ask,
-    At,
-    Balance,
-    Caller,
-    Flow,
-    Goodbye,
-    JoinQueue,
-    OrderStatus,
-    SetLanguage,
-    Step,
-    Transfer,
-    Voicemail,
-)
+from agi.steps import KEYS, Ask, At, Flow, SetLanguage, Step
 from crm import customers, orders
 from crm.database import Database
 from crm.pbx.ami_probe import AmiProbe

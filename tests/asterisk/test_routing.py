@@ -14,7 +14,7 @@ import pytest
 from floor_watch import Watch
 from routing_room import NODE, Room, opened, seat_of
 
-from agi.steps import JoinQueue
+from agi.endings import JoinQueue
 from crm import number_lists, queues, skills, wishes
 from crm.deeds.change_credit import change_credit
 from crm.deeds.fit_to_skills import fit_to_skills

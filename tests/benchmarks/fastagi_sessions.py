@@ -71,9 +71,10 @@ async def serve_ours(port: int, database_url: str | None) -> None:
     import structlog
 
     from agi.desk import Site
+    from agi.endings import Goodbye
     from agi.server import AgiServer, Deadlines
     from agi.service import collect_seldom
-    from agi.steps import Ask, Flow, Goodbye, Play
+    from agi.steps import Ask, Flow, Play
     from crm.database import Database
     from crm.rules.opening_hours import read_opening_hours
 

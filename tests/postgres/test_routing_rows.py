@@ -19,8 +19,9 @@ from forged_caller import AgiPeer, environment
 from sqlalchemy import insert, select
 
 from agi.desk import Site
+from agi.endings import JoinQueue
 from agi.server import AgiServer, Deadlines
-from agi.steps import FindCaller, Flow, JoinQueue
+from agi.steps import FindCaller, Flow
 from crm import agents, customers, demo_data, number_lists, queues, skills
 from crm.cli import main
 from crm.database import Database

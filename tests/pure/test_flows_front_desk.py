@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agi.answers import Caller, OrderStatus
+from agi.endings import Ending, Goodbye, JoinQueue, Transfer, Voicemail
 from agi.flows.front_desk import front_desk
 from agi.flows.menu import MOST_ROUNDS
 from agi.shipped import load_menu
@@ -19,20 +21,13 @@ from agi.steps import (
     Ask,
     AskDialled,
     AskIfOpen,
-    Caller,
-    Ending,
     FindCaller,
-    Goodbye,
-    JoinQueue,
     LookUpOrder,
-    OrderStatus,
     Play,
     Remember,
     SayOrder,
     SetLanguage,
     Step,
-    Transfer,
-    Voicemail,
 )
 
 LI = Caller("+8613800138000", UUID(int=1), "zh")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agi.answers import Balance, Caller, CaseStatus, OrderStatus
 from agi.flows.menu import MOST_ROUNDS, walk
 from agi.menu.checking import check_menu
 from agi.menu.known import Known
@@ -18,22 +19,7 @@ from agi.menu.tree import Menu
 from agi.paper_desk import Paper, PaperDesk
 from agi.rehearsal import Line, Rehearsal, describe
 from agi.rehearsal import given as keys_given
-from agi.steps import (
-    KEYS,
-    Ask,
-    AskHttp,
-    Balance,
-    BookCallback,
-    Caller,
-    CaseStatus,
-    LookUpOrder,
-    OrderStatus,
-    RunStep,
-    SayDate,
-    SayDigits,
-    SayNumber,
-    SayOrder,
-)
+from agi.steps import KEYS, Ask, AskHttp, BookCallback, LookUpOrder, RunStep, SayDate, SayDigits, SayNumber, SayOrder
 
 GOOD = sorted((Path(__file__).parent / "menus" / "good").glob("*.yaml"))
 BOTH = ("en", "zh")

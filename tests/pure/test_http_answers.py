@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agi import http_answers
+from agi.answers import Missing
 from agi.http_answers import MOST_BYTES, NoAnswer, understood
-from agi.steps import AskHttp, Missing
+from agi.steps import AskHttp
 
 WANTED: dict[str, str | list[str]] = {"points": "number", "level": ["gold", "silver"]}
 GOOD = json.dumps({"points": 12.5, "level": "gold", "more": [1, 2]}).encode()

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agi import speaking
+from agi.answers import OrderStatus
 from agi.menu.checking import check_menu
 from agi.prompt_building import CannotBuild, build_prompts, missing_sounds
 from agi.prompt_texts import compare_with_use, prompts_in_dialplan, prompts_of, read_prompts
-from agi.steps import OrderStatus
 from crm.tables.orders import ORDER_STATES
 
 SHIPPED = Path(__file__).parents[2] / "asterisk-conf"
