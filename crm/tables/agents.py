@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .declaration import Id, Table, one_of
 
-ROLES = ("agent", "supervisor")
+ROLES = ("agent", "supervisor", "quality", "department", "admin")
 
 
 class Agent(Table):
@@ -36,6 +36,25 @@ class AgentQueue(Table):
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True)
     queue: Mapped[str] = mapped_column(ForeignKey("queue.name", ondelete="CASCADE"), primary_key=True)
     penalty: Mapped[int] = mapped_column(default=0)
+
+
+class AgentScope(Table):
+    """A queue whose calls an agent may see. Without any row it is the role's, and without those all."""
+
+    __tablename__ = "agent_scope"
+
+    agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True)
+    queue: Mapped[str] = mapped_column(ForeignKey("queue.name", ondelete="CASCADE"), primary_key=True)
+
+
+class RoleScope(Table):
+    """A queue whose calls the people of a role may see, where an agent has no scope of their own."""
+
+    __tablename__ = "role_scope"
+    __table_args__ = (one_of("role", ROLES),)
+
+    role: Mapped[str] = mapped_column(primary_key=True)
+    queue: Mapped[str] = mapped_column(ForeignKey("queue.name", ondelete="CASCADE"), primary_key=True)
 
 
 class SeatSession(Table):

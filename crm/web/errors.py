@@ -16,13 +16,10 @@ from crm.refusals import CrmUnavailable, Refusal
 
 from .language import chosen
 from .rendering import Pages
+from .rights import NotAllowed
 from .sign_in import ForgeryRefused, NotSeated, NotSignedIn, language_of
 
 log = structlog.get_logger(__name__)
-
-
-class NotAllowed(Refusal):
-    """The agent's role does not reach so far."""
 
 
 class NotThere(Refusal):

@@ -20,6 +20,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.refusals import Refusal
+from crm.rules import rights
 from crm.settings import Settings
 from crm.tables.agents import Agent, SeatSession, SignIn
 
@@ -50,6 +51,14 @@ class Me(msgspec.Struct, frozen=True):
     token_hash: bytes
     node: str | None
     seat: str | None
+    queues: tuple[str, ...] | None = None
+    """The queues whose calls this person may see; None: of all."""
+    scopes: frozenset[str] | None = None
+    """For a program with a token: the permissions it was given; None: all that the role holds."""
+
+    def may(self, permission: str) -> bool:
+        """Whether this person, or the program that speaks for them, holds the permission."""
+        return rights.may(self.role, permission) and (self.scopes is None or permission in self.scopes)
 
 
 def hash_of(token: str) -> bytes:

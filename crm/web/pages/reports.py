@@ -15,9 +15,9 @@ from crm.reports import ivr, sankey
 from crm.reports.ivr import Asked
 from crm.settings import Settings
 from crm.tables.customers import LANGUAGES
-from crm.web.errors import NotAllowed
+from crm.web.rights import allowed
 from crm.web.sessions import Reading
-from crm.web.sign_in import Me, SignedIn
+from crm.web.sign_in import Me
 
 from .conversations import show_calls
 from .show import show
@@ -34,7 +34,7 @@ Word = Annotated[str, Query(max_length=120)]
 @router.get("/ivr")
 async def menus(
     request: Request,
-    me: SignedIn,
+    me: Annotated[Me, allowed("report.read")],
     session: Reading,
     first: Annotated[str, Query(alias="from", max_length=10)] = "",
     last: Annotated[str, Query(alias="to", max_length=10)] = "",
@@ -42,7 +42,6 @@ async def menus(
     language: Word = "",
 ) -> Response:
     """Steps, drop-offs, times, containment and repeats of the menus."""
-    _supervisors_only(me)
     days, notice = _days(request, first, last)
     asked = _asked(request, days, menu, language)
     told = await ivr.report(session, asked)
@@ -68,7 +67,7 @@ async def menus(
 @router.get("/ivr/calls")
 async def calls(
     request: Request,
-    me: SignedIn,
+    me: Annotated[Me, allowed("report.read")],
     session: Reading,
     first: Annotated[str, Query(alias="from", max_length=10)] = "",
     last: Annotated[str, Query(alias="to", max_length=10)] = "",
@@ -79,7 +78,6 @@ async def calls(
     ending: Word = "",
 ) -> Response:
     """The calls behind one figure."""
-    _supervisors_only(me)
     days, _ = _days(request, first, last)
     asked = _asked(request, days, menu, language)
     found, without = await ivr.calls_behind(session, asked, what=what, step=step or None, ending=ending or None)
@@ -98,11 +96,6 @@ async def calls(
         without=without,
         back=back,
     )
-
-
-def _supervisors_only(me: Me) -> None:
-    if me.role != "supervisor":
-        raise NotAllowed("reports are for supervisors")
 
 
 def _days(request: Request, first: str, last: str) -> tuple[tuple[date, date], str | None]:

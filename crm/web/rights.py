@@ -1,0 +1,80 @@
+"""The door-keeper of every route: `me: Annotated[Me, allowed("case.edit")]` lets in who holds the permission.
+
+Nobody gets in without: a route that names no permission and is not in OPEN is a fault that a test finds. Called by all
+pages and the api as the type of a parameter; who holds what is said in crm/rules/rights.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from fastapi import Depends
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from crm.refusals import Refusal
+from crm.rules.rights import PERMISSIONS
+
+from .sign_in import Me, Seated, SignedIn
+
+
+class NotAllowed(Refusal):
+    """The role of whoever asks does not reach so far."""
+
+
+OPEN: dict[tuple[str, str], str] = {
+    ("GET", "/"): "leads to the sign-in",
+    ("GET", "/sign-in"): "the way in",
+    ("POST", "/sign-in"): "the way in",
+    ("POST", "/language"): "the sign-in page has it, too",
+    ("GET", "/healthz"): "for the supervisor of processes",
+    ("GET", "/readyz"): "for load balancers",
+    ("GET", "/metrics"): "counts, no callers",
+}
+"""The only routes that ask for no permission, and why."""
+
+
+@cache
+def allowed(permission: str) -> Any:
+    """A parameter of whoever is signed in and holds `permission`; for all others NotAllowed (403) in one sentence."""
+    return Depends(_check(permission, seated=False), scope="function")
+
+
+@cache
+def allowed_at_seat(permission: str) -> Any:
+    """The same for whoever also sits at a seat; others are led to the choice of one."""
+    return Depends(_check(permission, seated=True), scope="function")
+
+
+def permissions_of(route: APIRoute) -> set[str]:
+    """What a route declares."""
+    return {found for call in _calls(route.dependant) if (found := getattr(call, "permission", None))}
+
+
+def _check(permission: str, *, seated: bool) -> Any:
+    if permission not in PERMISSIONS:
+        raise ValueError(f"permission {permission!r} is in no list: add it to crm/rules/rights.py")
+
+    async def check(me: SignedIn) -> Me:
+        return _held(me, permission)
+
+    async def check_at_seat(me: Seated) -> Me:
+        return _held(me, permission)
+
+    chosen: Any = check_at_seat if seated else check
+    chosen.permission = permission
+    return chosen
+
+
+def _held(me: Me, permission: str) -> Me:
+    if not me.may(permission):
+        raise NotAllowed(f"your role ({me.role}) does not include this ({permission}): ask an administrator")
+    return me
+
+
+def _calls(dependant: Dependant) -> Iterator[object]:
+    for inner in dependant.dependencies:
+        yield inner.call
+        yield from _calls(inner)
