@@ -114,6 +114,11 @@ class Database:
         async with aclosing(self._hints(channel)) as hints:
             yield hints
 
+    @property
+    def conninfo(self) -> str:
+        """The address as libpq takes it, with its password: for crm.jobs alone, whose library connects by itself."""
+        return self._conninfo
+
     async def close(self) -> None:
         """Close all pooled connections."""
         await self._engine.dispose()

@@ -2,7 +2,8 @@
 
 `kefu_wishes` carries the name of a node that has a new wish (its bridge's outbox listens). `kefu_live` carries
 `{"node": …, "seats": […], "queues": […]}`, ids only (pages listen); the bridge sends the same from its batches.
-`kefu_hours` says that opening hours or notices changed (the IVR listens).
+`kefu_hours` says that opening hours or notices changed (the IVR listens). `kefu_announced` says that there is something
+to tell the world outside (the worker listens).
 Postgres sends them at commit, and folds equal ones of a transaction into one.
 """
 
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 WISHES = "kefu_wishes"
 LIVE = "kefu_live"
 HOURS = "kefu_hours"
+ANNOUNCED = "kefu_announced"
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -43,3 +45,8 @@ async def hint_hours(session: AsyncSession) -> None:
     """Tell the IVR at commit that opening hours or notices changed, and the pages that show them."""
     await session.execute(select(func.pg_notify(HOURS, "")))
     await hint_live(session, "")
+
+
+async def hint_announced(session: AsyncSession) -> None:
+    """Wake the worker at commit: something was announced."""
+    await session.execute(select(func.pg_notify(ANNOUNCED, "")))

@@ -1,8 +1,8 @@
 """What each service counts, under the names that docs/metrics.md explains.
 
-A service asks once for its own set (`bridge()`, `ivr()`, `web()`): only then do its names appear on its /metrics, so a
-web server never claims to be a bridge that hears nothing. Labels hold words of ours, never a caller, a number or an id
-of a call. prometheus-client is known here alone.
+A service asks once for its own set (`web()`, `worker()` …): only then do its names appear on its /metrics, so a web
+server never claims to be a bridge that hears nothing. Labels hold words of ours, never a caller, a number or an id of a
+call. prometheus-client is known here alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-__all__ = ["CONTENT_TYPE", "BridgeMetrics", "Counter", "IvrMetrics", "WebMetrics", "bridge", "exposition", "ivr", "web"]
+__all__ = [
+    "CONTENT_TYPE",
+    "BridgeMetrics",
+    "Counter",
+    "IvrMetrics",
+    "WebMetrics",
+    "WorkerMetrics",
+    "bridge",
+    "exposition",
+    "ivr",
+    "web",
+    "worker",
+]
 
 # Seconds. The promises are 5, 10, 50 and 100 ms: each is a boundary, so that "how many kept it" is exact.
 QUICK_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -134,6 +146,16 @@ class WebMetrics:
         )
 
 
+class WorkerMetrics:
+    """What the worker has done."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.jobs = Counter("kefu_worker_jobs", "Jobs run, by name and ending", ["job", "ending"], registry=registry)
+        self.deliveries = Counter(
+            "kefu_worker_webhook_deliveries", "Webhook attempts, by ending", ["ending"], registry=registry
+        )
+
+
 @cache
 def _named() -> Info:
     info = Info("kefu_build", "Which Kefu this is")
@@ -157,6 +179,12 @@ def ivr() -> IvrMetrics:
 def web() -> WebMetrics:
     """The web's own set."""
     return WebMetrics()
+
+
+@cache
+def worker() -> WorkerMetrics:
+    """The worker's own set."""
+    return WorkerMetrics()
 
 
 def exposition() -> bytes:

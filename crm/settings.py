@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     health_host: Word = "127.0.0.1"
     ivr_health_port: HealthPort = 0
     bridge_health_port: HealthPort = 0
+    worker_health_port: HealthPort = 0
 
     # Wishes and the mirror.
     wish_expiry_seconds: Seconds = 10.0

@@ -33,6 +33,7 @@ HELP = {
     "up": "Start everything, and keep it running.",
     "voicemail": "The messages that callers left: list them, take one, finish one.",
     "web": "Serve the pages.",
+    "worker": "Do what is due later or again and again: closing time, webhooks, nightly figures.",
 }
 
 

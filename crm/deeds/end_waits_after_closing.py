@@ -2,7 +2,7 @@
 
 Until then they are served as before: closing time is for new callers. The wish withdraws the caller from the queue, and
 the dialplan does the rest (dialplan/queues.conf, `moved`). A callback for tomorrow will be offered here once there are
-callbacks. Called now and then by the pages' process; of several, one does it.
+callbacks. Called now and then by the worker; of several, one does it.
 """
 
 from __future__ import annotations

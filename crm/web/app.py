@@ -14,7 +14,6 @@ from fastapi import Depends, FastAPI
 
 from crm import metrics
 from crm.database import Database
-from crm.deeds.end_waits_after_closing import end_waits_after_closing
 from crm.deeds.voicemail import measure
 from crm.notice_board import NoticeBoard
 from crm.refusals import CrmUnavailable, Refusal
@@ -103,15 +102,14 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 
 
 async def _do_chores(app: FastAPI) -> None:
-    """What nobody asks for: note how long new recordings play (this process has the files, because it serves them),
-    and lead to voicemail who waits long after closing time."""
+    """What nobody asks for: note how long new recordings play. This process has the files, because it serves them; all
+    other work in the background is the worker's."""
     database: Database = app.state.database
     while True:
-        for chore in (measure, end_waits_after_closing):
-            try:
-                await chore(database, app.state.settings)
-            except CrmUnavailable:
-                break  # the next round finds the same rows
-            except Exception:  # noqa: BLE001 - one bad row must not end the pages
-                _log.exception("a chore was not done")
+        try:
+            await measure(database, app.state.settings)
+        except CrmUnavailable:
+            pass  # the next round finds the same rows
+        except Exception:  # noqa: BLE001 - one bad row must not end the pages
+            _log.exception("a chore was not done")
         await asyncio.sleep(CHORES_EVERY_S)

@@ -1,0 +1,130 @@
+"""The service `kefu worker`: periodic work, the numbering of announcements, webhooks. Any number may run: each thing is
+done by one of them at a time.
+
+Speaks to no Asterisk. Loops beside the jobs: the ledger is read for what the bridge wrote, announcements are numbered,
+and subscribers with something due get their draining job; each at a hint, and once a second whatever the hints say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from . import announcements
+from .database import CrmUnavailable, Database
+from .health import HealthServer
+from .hints import ANNOUNCED
+from .jobs import Jobs
+from .settings import Settings
+
+NET_S = 1.0
+"""The poll below the hints."""
+AGAIN_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """`await Worker(settings, database).run(stop)`."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._jobs = Jobs(database, settings)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._away: str | None = "it has not begun"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set. Waits for Postgres while it is away."""
+        async with self._answering_for_health(), asyncio.TaskGroup() as all_work:
+            working = all_work.create_task(self._work())
+            await stop.wait()
+            working.cancel()
+
+    async def _work(self) -> None:
+        await self._wait_for_postgres()
+        async with self._jobs.opened():
+            loops = (self._jobs.run(), self._jobs.take_over(), self._whenever(ANNOUNCED, self._number))
+            self._tasks = [asyncio.create_task(loop) for loop in loops]
+            try:
+                await asyncio.gather(*self._tasks)
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _number(self) -> None:
+        numbered = 1
+        while numbered:
+            async with self._database.transaction() as session:
+                numbered = await announcements.number_new(session)
+
+    async def _wait_for_postgres(self) -> None:
+        while True:
+            try:
+                await self._database.ping()
+            except CrmUnavailable as away:
+                self._note_away(str(away))
+                await asyncio.sleep(AGAIN_S)
+            else:
+                self._note_away(None)
+                return
+
+    async def _whenever(self, channel: str, act: Callable[[], Awaitable[None]]) -> None:
+        """Act at each hint, and after a second without one. Hints that come meanwhile are one hint."""
+        rung = asyncio.Event()
+        async with _listening(self._database, channel, rung):
+            while True:
+                try:
+                    await act()
+                except CrmUnavailable as away:
+                    self._note_away(str(away))
+                    await asyncio.sleep(AGAIN_S)
+                except Exception:  # one bad row must not end what the others wait for
+                    log.exception("worker_failed", channel=channel)
+                    await asyncio.sleep(AGAIN_S)
+                else:
+                    self._note_away(None)
+                try:
+                    async with asyncio.timeout(NET_S):
+                        await rung.wait()
+                except TimeoutError:
+                    pass
+                rung.clear()
+
+    def _note_away(self, why: str | None) -> None:
+        if why is not None and self._away != why:
+            log.warning("worker_waits", why=why)
+        self._away = why
+
+    @asynccontextmanager
+    async def _answering_for_health(self) -> AsyncIterator[None]:
+        if not self._settings.worker_health_port:
+            yield
+            return
+        async with HealthServer(
+            "worker",
+            host=self._settings.health_host,
+            port=self._settings.worker_health_port,
+            ill=lambda: "a part of it has ended" if any(task.done() for task in self._tasks) else None,
+            not_ready=lambda: self._away,
+        ):
+            yield
+
+
+@asynccontextmanager
+async def _listening(database: Database, channel: str, rung: asyncio.Event) -> AsyncIterator[None]:
+    async def listen() -> None:
+        async with database.listening(channel) as hints:
+            async for _ in hints:
+                rung.set()
+
+    task = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
