@@ -12,7 +12,10 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # Programs that come from the system's packages: program → Debian package.
 DEMO_PACKAGES := python3-venv mmdebstrap uidmap espeak-ng sox
-SYSTEM_PACKAGES := python3-venv mmdebstrap uidmap sip-tester espeak-ng sox chromium fonts-noto-cjk libatomic1 postgresql
+SYSTEM_PACKAGES := $(DEMO_PACKAGES) sip-tester chromium fonts-noto-cjk libatomic1 postgresql
+# An ordinary user is told of all packages at once; root gets first what the rest can go on beside.
+FIRST_PACKAGES := $(if $(filter 0,$(shell id -u)),$(DEMO_PACKAGES),$(SYSTEM_PACKAGES))
+TOGETHER := @$(MAKE) --no-print-directory -j4 --output-sync
 
 ##@ Start here
 .PHONY: help demo demo-system
@@ -26,9 +29,12 @@ demo-system:
 	@.ci/install-system-packages $(DEMO_PACKAGES)
 
 ##@ Set up
-.PHONY: setup system python assets prompts asterisk
-setup: system python ## Install everything: system packages, Python, web assets, prompts, private Asterisk
-	@$(MAKE) --no-print-directory -j3 --output-sync assets prompts asterisk
+.PHONY: setup first-packages system python assets prompts asterisk asterisk-22 asterisk-16
+setup: first-packages ## Install everything: system packages, Python, web assets, prompts, private Asterisk
+	$(TOGETHER) system python assets prompts asterisk
+
+first-packages:
+	@.ci/install-system-packages $(FIRST_PACKAGES)
 
 system: ## Install the Debian packages that tests and demo need (as root, else says which)
 	@.ci/install-system-packages $(SYSTEM_PACKAGES)
@@ -55,14 +61,15 @@ crm/locale/.compiled: $(BIN)/.installed $(shell find crm/locale -name '*.po' 2>/
 prompts: python ## Speak the prompts in both languages (only those that changed)
 	$(BIN)/kefu prompts build --to $(CACHE)/prompts
 
-asterisk: python ## Build the private Asterisk 22, and 16 for its tests, once (kept in the cache folder)
-	$(BIN)/kefu pbx sandbox build --asterisk 22
-	$(BIN)/kefu pbx sandbox build --asterisk 16
+asterisk: asterisk-22 asterisk-16 ## Build the private Asterisk 22, and 16 for its tests, once (kept in the cache folder)
+
+asterisk-22 asterisk-16: asterisk-%: python
+	$(BIN)/kefu pbx sandbox build --asterisk $*
 
 ##@ Testing and quality
 .PHONY: test check lint types house conf test-all test-pure test-postgres test-debian-postgres test-asterisk prove chaos test-browser benchmarks
-test: system python ## Install everything, then check and test everything (what CI runs)
-	@$(MAKE) --no-print-directory -j3 --output-sync assets prompts asterisk check
+test: first-packages ## Install everything, then check and test everything (what CI runs)
+	$(TOGETHER) system python assets prompts asterisk check
 	@$(MAKE) --no-print-directory test-all
 
 check: lint types house conf ## Lint, types, import contracts, dialplan and menus
