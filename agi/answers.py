@@ -30,7 +30,7 @@ class Caller(Struct, frozen=True):
 
 class Routed(Struct, frozen=True):
     """How a caller goes into a queue. `last_agent`: "1001/20", the seat tried first and for how many seconds.
-    `display`: tier and name, for the display of the agent's phone.
+    `display`: tier and name, for the display of the agent's phone. `why`: what the credit is given for, in words.
 
     `announce`: place, and the range in minutes, that the caller is told; (0, 1) is less than one minute."""
 
@@ -38,6 +38,7 @@ class Routed(Struct, frozen=True):
     last_agent: str = ""
     display: str = ""
     announce: tuple[int, int, int] | None = None
+    why: str = ""
 
 
 class OrderStatus(Struct, frozen=True):

@@ -28,6 +28,7 @@ from crm.rules.personal_queues import number_of, personal_queue
 from crm.rules.phone_display import shown_as
 from crm.rules.phone_numbers import to_e164
 from crm.rules.waiting_credit import CreditRules
+from crm.rules.waiting_credit import told as told_credit
 
 from . import http_answers, registered_steps
 from .answers import Balance, Caller, CaseStatus, Missing, OrderStatus, Routed
@@ -199,6 +200,7 @@ class CrmDesk:
             f"{seat}/{decided.last_agent_s}" if seat and decided.last_agent_s else "",
             announce=(told.position, *said) if told and said else None,
             display=self._shown_as,
+            why=told_credit(decided.credit.seconds, decided.credit.reasons),
         )
 
     def learn(self, notes: VisitNotes) -> None:

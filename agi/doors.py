@@ -19,6 +19,8 @@ from crm.hints import HOURS
 from crm.hours import Openings, QueueNow
 from crm.refusals import CrmUnavailable
 
+from .endings import Ending, JoinQueue, Voicemail
+from .leaving import Met
 from .visit_notes import now
 
 READ_EVERY_S = 30.0
@@ -40,6 +42,13 @@ class Doors:
     def queue(self, queue: str) -> QueueNow:
         """What a caller who asks for this queue meets."""
         return self.openings.now(queue, self._clock())
+
+    def met(self, ending: Ending) -> Met:
+        """Whoever asks for a queue that is closed hears so and may leave a message; an announcement is heard first."""
+        if not isinstance(ending, JoinQueue):
+            return Met(ending)
+        found = self.queue(ending.queue)
+        return Met(ending if found.is_open else Voicemail(ending.queue), found.prompts, found.why)
 
     async def follow(self, database: Database) -> None:
         """Keep up with the database until cancelled."""

@@ -1,6 +1,11 @@
-"""Where a call goes next, as the channel variables that the dialplan branches by. Called by the player. Pure."""
+"""Where a call goes next: what a caller meets there, and the channel variables that the dialplan branches by.
+
+Called by the player, and by whoever simulates it. Pure.
+"""
 
 from __future__ import annotations
+
+from msgspec import Struct
 
 from .answers import Routed
 from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
@@ -12,6 +17,21 @@ ENDINGS: dict[type, str] = {
     Transfer: "transfer",
     Goodbye: "goodbye",
 }
+
+
+class Met(Struct, frozen=True):
+    """What a caller meets where a flow led: `prompts` are heard first; `closed_why`: what was asked for is closed."""
+
+    ending: Ending
+    prompts: tuple[str, ...] = ()
+    closed_why: str | None = None
+
+
+def joined(ending: Ending) -> JoinQueue | None:
+    """The queue that an ending leads into, as it is asked for; None where it leads into none."""
+    if isinstance(ending, Ring):
+        return JoinQueue(ending.otherwise, last_agent_s=0)
+    return ending if isinstance(ending, JoinQueue) else None
 
 
 def variables(ending: Ending, routed: Routed) -> list[tuple[str, object]]:

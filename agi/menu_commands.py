@@ -49,11 +49,14 @@ def check(files: tuple[Path, ...], queues: tuple[str, ...], sounds: Path | None,
 @option("--tier", type=click.Choice(["key", "main", "ordinary", "small"]), help="That customer's value.")
 @option("--closed", is_flag=True, help="Outside opening hours, whatever the settings say.")
 @option("--no-order", is_flag=True, help="The customer has no order.")
+@option("--close", "closed_queues", multiple=True, metavar="QUEUE", help="As after `kefu queue close-now QUEUE`.")
+@option("--announce", "announced", multiple=True, metavar="QUEUE=PROMPT", help="As after `kefu queue announce`.")
 @option("--live-crm", is_flag=True, help="Ask the real database who calls and what they ordered.")
 @database_option
 @json_option
 def simulate(name: str, path: Path | None, keys: str, as_json: bool, database_url: str | None, **told: str) -> None:
-    """Walk a menu on the terminal: each step a caller goes through who presses these keys."""
+    """Walk a menu on the terminal: each step a caller goes through who presses these keys, and how they come out:
+    what is closed or announced there, and the credit they join a queue with."""
     from agi.rehearsal import SILENCE, given
     from agi.simulating import Simulated, simulate_call
     from agi.steps import KEYS

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from crm.rules.waiting_credit import CreditRules, Standing, told, waiting_credit
+
 from .answers import Balance, Caller, CaseStatus, Missing, OrderStatus, Routed
 from .endings import JoinQueue
 from .steps import AskHttp, BookCallback, RunStep
@@ -30,6 +32,7 @@ class Paper(Struct, frozen=True):
     customers: Mapping[str, Caller] = {}
     http: Mapping[str, str] | Missing = "unavailable"
     runs: Mapping[str, Mapping[str, str]] = {}
+    credit: CreditRules | None = None
     callback: str = "not_offered"
     survey: str = "not_offered"
 
@@ -76,7 +79,11 @@ class PaperDesk:
         return dict(self.paper.runs[step.step]) if step.step in self.paper.runs else "unavailable"
 
     def route(self, join: JoinQueue, notes: VisitNotes) -> Routed:
-        return Routed(max(0, join.credit_s))
+        """By the caller's worth; without rules, what the flow itself gives."""
+        if self.paper.credit is None:
+            return Routed(max(0, join.credit_s))
+        found = waiting_credit(Standing(self.paper.caller.tier, given_s=join.credit_s), self.paper.credit)
+        return Routed(found.seconds, why=told(found.seconds, found.reasons))
 
     def book_callback(self, wanted: BookCallback) -> str:
         return self.paper.callback

@@ -16,8 +16,8 @@ import structlog
 from . import speaking
 from .answers import Caller, Routed
 from .doors import Doors
-from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
-from .leaving import ENDINGS, variables
+from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer
+from .leaving import ENDINGS, joined, variables
 from .phone_line import NoAgiPeer, PhoneLine
 from .questions import Desk, answer_of
 from .steps import (
@@ -229,25 +229,22 @@ class _Player:
         return answer_of(step, self.desk)
 
     def let_in(self, ending: Ending) -> Ending:
-        """Whoever asks for a queue that is closed hears so and may leave a message; an announcement is heard first."""
-        if self.doors is None or not isinstance(ending, JoinQueue):
+        """What the doors say of where the flow led."""
+        if self.doors is None:
             return ending
-        found = self.doors.queue(ending.queue)
-        if found.prompts:
-            self.hear("say", found.prompts)
-        if found.is_open:
-            return ending
-        self.notes.closed_why = found.why
-        return Voicemail(ending.queue)
+        met = self.doors.met(ending)
+        self.hear("say", met.prompts)
+        if met.closed_why is not None:
+            self.notes.closed_why = met.closed_why
+        return met.ending
 
     def route(self, ending: Ending) -> Routed:
         """Into a queue: with which credit, whom first, and what the caller is told. Other endings need nothing."""
-        if isinstance(ending, Ring):
-            ending = JoinQueue(ending.otherwise, last_agent_s=0)
-        if not isinstance(ending, JoinQueue):
+        join = joined(ending)
+        if join is None:
             return Routed()
         self.renew_lease(2 * self.question_s)  # and the writing of what was learnt
-        return self.desk.route(ending, self.notes)
+        return self.desk.route(join, self.notes)
 
     def announce(self, routed: Routed) -> None:
         """Before the wait, never in it: in Asterisk an announcement holds up whoever is next."""

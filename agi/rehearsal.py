@@ -7,13 +7,14 @@ told, or the real one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from . import speaking
 from .answers import Caller
 from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from .leaving import Met, joined
 from .prompt_texts import PromptTexts
 from .questions import Desk, answer_of
 from .steps import (
@@ -44,6 +45,10 @@ from .steps import (
     TakeSurvey,
     UseMenu,
 )
+from .visit_notes import VisitNotes
+
+if TYPE_CHECKING:
+    from .doors import Doors  # only named: whoever simulates without a database loads none of it
 
 SILENCE = "-"
 Press = Callable[[float], str]
@@ -62,12 +67,24 @@ class Line(Struct, frozen=True):
 class Rehearsal:
     """One caller. Iterating plays the flow and yields its lines as they happen; `ending` is set after."""
 
-    def __init__(self, flow: Flow, texts: PromptTexts, press: Press, desk: Desk, *, dialled: str = "") -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        texts: PromptTexts,
+        press: Press,
+        desk: Desk,
+        *,
+        dialled: str = "",
+        doors: Doors | None = None,
+    ) -> None:
+        """doors: what is closed or announced; without them the flow's own ending stands, and nothing is routed."""
         self._flow = flow
         self._texts = texts
         self._press = press
         self._desk = desk
         self._dialled = dialled
+        self._doors = doors
+        self._notes = VisitNotes(node="", linkedid="", uniqueid="", flow="")
         self._language = "en"
         self._place: str | None = None
         self.matter: str | None = None
@@ -80,17 +97,42 @@ class Rehearsal:
             try:
                 step = self._flow.send(answer)
             except StopIteration as end:
-                self.ending = end.value
-                yield Line("ends", describe(end.value), self._place)
+                yield from self._leaves(end.value, self._doors)
                 return
             self.steps.append(step)
             yield from self._heard(step)
             answer = self._answer(step)
             for what, text in _told(step, answer):
                 yield Line(what, text, self._place)
+            if isinstance(step, FindCaller):
+                self._notes.number_e164, self._notes.customer_id = answer.number_e164, answer.customer_id
             if isinstance(answer, Caller) and answer.blocked:
                 yield Line("ends", f"turned away: {answer.blocked}")
                 return
+
+    def _leaves(self, ending: Ending, doors: Doors | None) -> Iterator[Line]:
+        """As the player leaves a call: closings and announcements, then the credit and whom first, then the wait."""
+        met = Met(ending) if doors is None else doors.met(ending)
+        self.ending = met.ending
+        yield from self._prompts(met.prompts)
+        if met.closed_why is not None:
+            yield Line("closed", f"{describe(ending)}: {met.closed_why}", self._place)
+        join = joined(met.ending)
+        if join is not None and doors is not None:
+            routed = self._desk.route(join, self._notes)
+            if routed.credit_s:
+                yield Line("credit", routed.why or f"{routed.credit_s} s", self._place)
+            if routed.last_agent:
+                seat, _, for_s = routed.last_agent.partition("/")
+                yield Line("first", f"{seat} for {for_s} s: who served this caller last", self._place)
+            if routed.announce is not None:
+                prompts = speaking.wait(*routed.announce)
+                yield Line("hears", self._sentence(prompts), self._place, prompts)
+        yield Line("ends", describe(met.ending), self._place)
+
+    def _prompts(self, prompts: tuple[str, ...]) -> Iterator[Line]:
+        for prompt in prompts:
+            yield Line("hears", f"{self._said(prompt)}  [{prompt}]", self._place, (prompt,))
 
     def _heard(self, step: Step) -> Iterator[Line]:
         match step:
@@ -102,8 +144,7 @@ class Rehearsal:
                 self._language = language
                 yield Line("language", language, self._place)
             case Play(prompts=prompts) | Ask(prompts=prompts):
-                for prompt in prompts:
-                    yield Line("hears", f"{self._said(prompt)}  [{prompt}]", self._place, (prompt,))
+                yield from self._prompts(prompts)
             case Remember(matter=matter):
                 self.matter = matter
                 yield Line("matter", matter, self._place)
@@ -124,6 +165,8 @@ class Rehearsal:
                 return None
             case SayDigits() | SayDate() | SayNumber() | SayOrder() | SayCase() | SayBalance():
                 return None
+        if isinstance(step, AskIfOpen) and self._doors is not None:
+            return self._doors.closed_why() is None
         return answer_of(step, self._desk)
 
     def _said(self, prompt: str) -> str:

@@ -18,7 +18,7 @@ from agi.desk import Site
 from agi.menu_shelf import MenuShelf
 from agi.server import AgiServer, Deadlines
 from agi.shipped import menu_file
-from crm import customers, menus, orders
+from crm import customers, hours, menus, orders
 from crm.cli import main
 from crm.database import Database
 from crm.refusals import Refusal
@@ -136,11 +136,35 @@ def test_a_simulation_asks_the_real_crm_and_writes_nothing(database_url: str) ->
     assert asyncio.run(_visits(database_url)) == 0
 
 
-async def _add_order(database_url: str) -> None:
+def test_a_simulation_meets_what_was_said_of_the_queues_and_the_callers_credit(database_url: str) -> None:
+    asyncio.run(_add_order(database_url, tier="key"))
+    asyncio.run(_close(database_url, "support"))
+    known = ("simulate", "--live-crm", "--from", "13800138000", "--json")
+    shut = json.loads(kefu(database_url, *known, "--keys", "2").stdout)
+    assert [(line["what"], line["text"]) for line in shut[-2:]] == [
+        ("closed", "queue support: closed_now"),
+        ("ends", "voicemail support"),
+    ]
+    in_queue = json.loads(kefu(database_url, *known, "--keys", "0").stdout)
+    assert [(line["what"], line["text"]) for line in in_queue[-2:]] == [
+        ("credit", "180 s (tier key 180 s)"),
+        ("ends", "queue reception"),
+    ]
+    assert asyncio.run(_visits(database_url)) == 0
+
+
+async def _close(database_url: str, queue: str) -> None:
+    database = Database(database_url)
+    async with database.transaction() as session:
+        await hours.say(session, queue, "closed", by="li")
+    await database.close()
+
+
+async def _add_order(database_url: str, tier: str = "ordinary") -> None:
     database = Database(database_url)
     async with database.transaction() as session:
         li = await customers.create(
-            session, code="K-1", name="李伟", phones=["13800138000"], country="CN", language="zh"
+            session, code="K-1", name="李伟", phones=["13800138000"], country="CN", language="zh", tier=tier
         )
         await orders.place(
             session,

@@ -62,9 +62,32 @@ class TestSimulate:
         assert "order-not-found" in kefu("simulate", *known, "--no-order").stdout
         assert "voicemail reception" in kefu("simulate", *known, "--closed").stdout
 
+    def test_a_closed_queue_an_announcement_and_the_credit_are_as_in_a_real_call(self) -> None:
+        key = ("--from", "+8613800138000", "--lang", "en", "--tier", "key", "--keys", "2")
+        shut = json.loads(kefu("simulate", *key, "--close", "support", "--json").stdout)
+        assert [(line["what"], line["text"]) for line in shut[-3:]] == [
+            ("hears", "This department is closed now.  [queue-closed]"),
+            ("closed", "queue support: closed_now"),
+            ("ends", "voicemail support"),
+        ]
+        told = json.loads(kefu("simulate", *key, "--announce", "support=welcome", "--json").stdout)
+        assert [(line["what"], line["prompts"] or line["text"]) for line in told[-3:]] == [
+            ("hears", ["welcome"]),
+            ("credit", "180 s (tier key 180 s)"),
+            ("ends", "queue support"),
+        ]
+
+    def test_hours_of_one_queue_close_it_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KEFU_QUEUE_HOURS", '{"support": "mon-fri 09:00-18:00"}')
+        sunday = ("--from", "+8613800138000", "--lang", "en", "--at", "2026-03-08T10:00")
+        assert "closed  queue support: hours" in kefu("simulate", *sunday, "--keys", "2").stdout
+        assert "ends  queue reception" in kefu("simulate", *sunday, "--keys", "0").stdout
+
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
+            (["--close", "sales"], "'sales' is no queue: there are reception, support"),
+            (["--announce", "support"], "'support' names no prompt, write it as support=welcome"),
             (["--keys", "1x"], "'x' is no telephone key"),
             (["--at", "tomorrow"], "--at: 'tomorrow' is no time"),
             (["--menu", "backdesk"], "'backdesk' is no installed menu: there are front_desk"),
