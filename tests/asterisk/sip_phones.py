@@ -16,6 +16,7 @@ import string
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -42,7 +43,7 @@ class Signal(NamedTuple):
     first_line: str
 
 
-class _Sipp:
+class _Sipp(ABC):
     """One SIPp process on a port of its own, its files in a folder that goes with it."""
 
     def __init__(self, sandbox: Sandbox, port: int | None) -> None:
@@ -98,8 +99,9 @@ class _Sipp:
     def __enter__(self) -> Self:
         return self.start()
 
+    @abstractmethod
     def start(self) -> Self:
-        raise NotImplementedError
+        """Take the phone into use."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
