@@ -23,7 +23,7 @@ from .refusals import Refusal
 from .rules.agent_state import Asked, Seen, Shown, agent_state
 from .rules.personal_queues import LIKE as PERSONAL
 from .rules.skills import OWN_AT_MOST
-from .tables.agents import ROLES, Agent, AgentQueue, SeatSession
+from .tables.agents import ROLES, Agent, AgentQueue, AgentScope, RoleScope, SeatSession
 from .tables.postures import Membership, Posture
 from .tables.queues import Queue
 from .tables.requests import PbxRequest
@@ -124,6 +124,13 @@ async def queues_of(session: AsyncSession, agent_id: UUID) -> list[AgentQueue]:
     """The queues an agent serves, by name."""
     rows = select(AgentQueue).where(AgentQueue.agent_id == agent_id).order_by(AgentQueue.queue)
     return list(await session.scalars(rows))
+
+
+async def scope_of(session: AsyncSession, agent: Agent) -> list[str] | None:
+    """The queues whose calls this agent may see; None: of all."""
+    own = select(AgentScope.queue).where(AgentScope.agent_id == agent.id).order_by(AgentScope.queue)
+    of_role = select(RoleScope.queue).where(RoleScope.role == agent.role).order_by(RoleScope.queue)
+    return list(await session.scalars(own)) or list(await session.scalars(of_role)) or None
 
 
 async def session_of(session: AsyncSession, agent_id: UUID) -> SeatSession | None:

@@ -26,6 +26,10 @@ _NOTE = text(
     "INSERT INTO audit_pending (by, did, subject, subject_id, detail) "
     "VALUES (:by, :did, :subject, :subject_id, CAST(:detail AS jsonb))"
 )
+_LATELY = text(
+    "SELECT EXISTS (SELECT FROM audit WHERE by = :by AND did = :did AND subject_id = :subject_id "
+    "AND at > clock_timestamp() - make_interval(secs => :within_s))"
+)
 _LISTED = text(
     """
 SELECT number, at, by, did, subject, subject_id, detail FROM audit
@@ -86,6 +90,12 @@ async def note(
     said = msgspec.json.encode(dict(detail or {})).decode().replace("\\u0000", "")
     asked = {"by": by, "did": did, "subject": subject, "subject_id": subject_id.replace("\x00", "")}
     await session.execute(_NOTE, {**asked, "detail": said})
+
+
+async def noted_lately(session: AsyncSession, *, by: str, did: str, subject_id: str, within_s: float) -> bool:
+    """Whether the same was noted a moment ago: what a browser does in many small steps is one deed."""
+    asked = {"by": by, "did": did, "subject_id": subject_id, "within_s": within_s}
+    return bool(await session.scalar(_LATELY, asked))
 
 
 async def listed(

@@ -48,6 +48,9 @@ SELECT c.id::text AS id, c.node, c.linkedid, c.direction, c.caller, c.caller_nam
    AND (CAST(:agent_id AS uuid) IS NULL
         OR EXISTS (SELECT FROM offer o WHERE o.conversation_id = c.id AND o.agent_id = :agent_id)
         OR EXISTS (SELECT FROM segment s WHERE s.conversation_id = c.id AND s.agent_id = :agent_id))
+   AND (CAST(:queues AS text[]) IS NULL
+        OR EXISTS (SELECT FROM wait w WHERE w.conversation_id = c.id AND w.queue = ANY(:queues))
+        OR EXISTS (SELECT FROM routing r WHERE r.node = c.node AND r.linkedid = c.linkedid AND r.queue = ANY(:queues)))
 """
 _OLDEST_FIRST = text(_LISTED + " ORDER BY c.started_at, c.id")
 _NEWEST = text(_LISTED + " ORDER BY c.started_at DESC, c.id DESC LIMIT :limit")
@@ -64,17 +67,19 @@ async def listed(
     after_hours: bool = False,
     ids: Sequence[UUID] | None = None,
     agent_id: UUID | None = None,
+    queues: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """Conversations by their beginning, oldest first, ready for JSON: times are ISO 8601 with a zone.
 
     `ids`: only these. `after_hours`: only calls that were told that we are closed. `since`/`until` bound the beginning,
     half open. With `limit`, the newest so many. `agent_id`: only calls that rang for this agent or that they took.
+    `queues`: only calls that came to one of these.
     `wait_s`, `talk_s` and `hold_s` are seconds; of a wait or talk that still goes on they are null (`hold_s`: so far).
     """
     asked: dict[str, Any] = {"node": node, "caller": caller, "since": since, "until": until}
     asked |= {"open_only": open_only, "agent_id": agent_id, "after_hours": after_hours}
-    asked["ids"] = None if ids is None else list(ids)
+    asked |= {"ids": None if ids is None else list(ids), "queues": None if queues is None else list(queues)}
     statement = _OLDEST_FIRST if limit is None else _NEWEST
     rows = (await session.execute(statement, asked if limit is None else {**asked, "limit": limit})).mappings().all()
     found = [dict(row) for row in rows]

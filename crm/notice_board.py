@@ -7,11 +7,13 @@ took for three months is no longer counted here, and stays in its list.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -78,10 +80,21 @@ class Beside(msgspec.Struct, frozen=True):
         """When the one that waits longest was left."""
         return min((each.oldest_at for each in self.messages), default=None)
 
-    def new_for(self, agent_id: UUID, *, everyone: bool) -> int:
-        """How many of them this agent may hear; `everyone`: a supervisor hears all."""
-        mine = self.serves.get(agent_id, set())
-        return sum(each.new for each in self.messages if everyone or each.box is None or each.box in mine)
+    def within(self, queues: Collection[str] | None) -> Beside:
+        """What somebody sees who is bound to these queues; None: all of it."""
+        if queues is None:
+            return self
+        messages = [each for each in self.messages if each.box is None or each.box in queues]
+        return replace(self, messages=messages, notices=[said for said in self.notices if said.queue in ("", *queues)])
+
+    def new_for(self, agent_id: UUID, *, everyone: bool, boxes: Collection[str] | None = None) -> int:
+        """How many of them this agent may hear; `everyone`: a supervisor hears all, or all of the queues (`boxes`) that
+        they are bound to."""
+        mine: Collection[str] = self.serves.get(agent_id, set())
+        if everyone and boxes is not None:
+            mine = boxes
+        all_boxes = everyone and boxes is None
+        return sum(each.new for each in self.messages if all_boxes or each.box is None or each.box in mine)
 
 
 class NoticeBoard:

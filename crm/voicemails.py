@@ -6,6 +6,7 @@ write. Nobody can take what another has taken, whatever clicks cross. Called by 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,8 +22,9 @@ LISTS = ("open", "new", "mine", "done", "short", "all")
 """What can be asked for. `open`: new and taken, without those too short to hold a word, which are `short`."""
 
 _MAY_HEAR = """
-       (CAST(:agent_id AS uuid) IS NULL OR v.box IS NULL OR w.owner_id = :agent_id
-        OR v.box IN (SELECT queue FROM agent_queue WHERE agent_id = :agent_id))
+       (CASE WHEN CAST(:boxes AS text[]) IS NOT NULL THEN v.box IS NULL OR v.box = ANY(:boxes)
+             ELSE CAST(:agent_id AS uuid) IS NULL OR v.box IS NULL OR w.owner_id = :agent_id
+                  OR v.box IN (SELECT queue FROM agent_queue WHERE agent_id = :agent_id) END)
 """
 _IN_LIST = """
        CASE CAST(:list AS text)
@@ -133,25 +135,34 @@ async def listed(
     *,
     short_s: float,
     agent_id: UUID | None = None,
+    boxes: Sequence[str] | None = None,
     mine: UUID | None = None,
     box: str | None = None,
     limit: int = 200,
 ) -> list[Message]:
     """The newest messages of a list. `agent_id`: only what this agent may hear (their queues, nobody's box, their
-    own); None: all. `mine`: whose messages the list `mine` holds."""
+    own); None: all, or those of `boxes`. `mine`: whose messages the list `mine` holds."""
     asked: dict[str, Any] = {"list": which, "short_s": short_s, "agent_id": agent_id, "mine": mine or agent_id}
-    rows = (await session.execute(_LIST, {**asked, "box": box, "id": None, "limit": limit})).mappings()
+    rows = (
+        await session.execute(_LIST, {**asked, "boxes": _list(boxes), "box": box, "id": None, "limit": limit})
+    ).mappings()
     return [Message(**row) for row in rows]
 
 
 async def find(
-    session: AsyncSession, message_id: UUID, *, short_s: float, agent_id: UUID | None = None
+    session: AsyncSession,
+    message_id: UUID,
+    *,
+    short_s: float,
+    agent_id: UUID | None = None,
+    boxes: Sequence[str] | None = None,
 ) -> Message | None:
     """One message, or None: there is no such one, or this agent may not hear it."""
     asked = {
         "list": "all",
         "short_s": short_s,
         "agent_id": agent_id,
+        "boxes": _list(boxes),
         "mine": None,
         "box": None,
         "id": message_id,
@@ -163,7 +174,7 @@ async def find(
 
 async def count_new(session: AsyncSession, *, short_s: float, agent_id: UUID | None = None) -> int:
     """How many messages wait for somebody to take them, of those this agent may hear."""
-    asked = {"list": "new", "short_s": short_s, "agent_id": agent_id, "mine": None}
+    asked = {"list": "new", "short_s": short_s, "agent_id": agent_id, "boxes": None, "mine": None}
     return int((await session.execute(_WAITING, asked)).scalar_one())
 
 
@@ -203,6 +214,10 @@ async def unmeasured(session: AsyncSession, *, days: int = 1, limit: int = 200) 
 async def measured(session: AsyncSession, message_id: UUID, duration_s: float) -> None:
     """Note how long a recording plays; the first word counts."""
     await session.execute(_MEASURED, {"id": message_id, "duration_s": duration_s})
+
+
+def _list(boxes: Sequence[str] | None) -> list[str] | None:
+    return None if boxes is None else list(boxes)
 
 
 async def _refuse(session: AsyncSession, message: Message) -> None:

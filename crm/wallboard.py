@@ -7,11 +7,13 @@ cost what one does. Called by pages/wallboard. Needs no set-up: it shows what th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from . import sight
@@ -181,6 +183,13 @@ class Board(msgspec.Struct, frozen=True):
     agents: list[AgentTile]
     calls: list[CallTile]
     drift: list[Drift]
+
+    def within(self, queues: Collection[str] | None) -> Board:
+        """What somebody sees who is bound to these queues; None: all of it."""
+        if queues is None:
+            return self
+        of_them = [tile for tile in self.queues if tile.name in queues]
+        return replace(self, queues=of_them, calls=[call for call in self.calls if call.queue in queues])
 
     def titles(self, language: str) -> dict[str, str]:
         """The queues' names as people say them."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from .output import hide
+
 if TYPE_CHECKING:
     from crm.database import Database
     from crm.settings import Settings
@@ -37,9 +39,11 @@ def with_database(
 ) -> _Answer:
     """Run `work` with the database of the settings; our own Postgres is started for it when none is set."""
     from crm.embedded import database_address
+    from crm.rules.rights import masked
     from crm.settings import read_settings
 
     settings = read_settings(database_url=database_url, node=node, timezone=timezone)
+    hide(masked(settings.cli_role, settings.masked_fields))
 
     async def run(address: str) -> _Answer:
         from crm.database import Database

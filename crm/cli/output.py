@@ -12,16 +12,32 @@ from typing import Any
 
 import click
 
+_hidden: frozenset[str] = frozenset()
+
+
+def hide(fields: frozenset[str]) -> None:
+    """From here on mask these fields in all that is printed, as the pages do for a role."""
+    global _hidden
+    _hidden = fields
+
 
 def print_json(answer: object) -> None:
     """One JSON document on stdout."""
     import msgspec
 
+    if _hidden:
+        from crm.rules import masks
+
+        answer = masks.view(msgspec.to_builtins(answer), _hidden)
     click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], zone: tzinfo | None = None) -> None:
     """The columns of `rows`; for a pipe, tab-separated lines without decoration. Times are shown in `zone`."""
+    if _hidden:
+        from crm.rules import masks
+
+        rows = masks.view(list(rows), _hidden)
     lines = [[_cell(row.get(column), zone) for column in columns] for row in rows]
     if not sys.stdout.isatty():
         for line in [list(columns), *lines]:

@@ -16,17 +16,20 @@ from uuid import UUID
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import hours, voicemails
+from crm import agents, audit, hours, voicemails
 from crm.database import Database
 from crm.hints import hint_live
 from crm.hours import Openings
 from crm.refusals import Refusal
+from crm.rules import rights
 from crm.rules.wav import seconds_of_header
 from crm.settings import Settings
 from crm.tables.agents import Agent
 from crm.voicemails import Message
 
 HEAD_BYTES = 128
+HEARD = "recording.listen"
+ONE_LISTENING_S = 600
 # As the dialplan names them: the Uniqueid, which may begin with a system's name or be a UUID.
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,149}\.wav")
 
@@ -51,11 +54,13 @@ async def worklist(
 ) -> list[Message]:
     """Messages with their clocks; open ones by the clock, others the newest first. `listener`: only what this agent
     may hear; None: all."""
+    agent_id, boxes = await _limit_of(session, listener)
     found = await voicemails.listed(
         session,
         which,
         short_s=settings.voicemail_short_seconds,
-        agent_id=_limit_of(listener),
+        agent_id=agent_id,
+        boxes=boxes,
         mine=mine or (listener.id if listener else None),
         box=box,
         limit=limit,
@@ -69,8 +74,9 @@ async def worklist(
 
 async def find(session: AsyncSession, settings: Settings, message_id: UUID, listener: Agent | None) -> Message:
     """One message, of those that this agent may hear. NoSuchMessage for all else."""
+    agent_id, boxes = await _limit_of(session, listener)
     found = await voicemails.find(
-        session, message_id, short_s=settings.voicemail_short_seconds, agent_id=_limit_of(listener)
+        session, message_id, short_s=settings.voicemail_short_seconds, agent_id=agent_id, boxes=boxes
     )
     if found is None:
         raise NoSuchMessage("there is no such message, or it is not of your queues")
@@ -80,7 +86,7 @@ async def find(session: AsyncSession, settings: Settings, message_id: UUID, list
 async def take(session: AsyncSession, settings: Settings, message_id: UUID, agent: Agent) -> Message:
     """Make the message this agent's; a supervisor may take one over."""
     message = await find(session, settings, message_id, agent)
-    over = agent.role == "supervisor"
+    over = rights.may(agent.role, "voicemail.take_over")
     await voicemails.take(session, message, agent_id=agent.id, due_at=message.due_at, over=over)
     await hint_live(session, message.node)
     return await find(session, settings, message_id, agent)
@@ -89,7 +95,7 @@ async def take(session: AsyncSession, settings: Settings, message_id: UUID, agen
 async def finish(session: AsyncSession, settings: Settings, message_id: UUID, agent: Agent, note: str) -> Message:
     """Say that the message is answered; what nobody has taken counts as this agent's."""
     message = await find(session, settings, message_id, agent)
-    over = agent.role == "supervisor"
+    over = rights.may(agent.role, "voicemail.take_over")
     await voicemails.finish(session, message, agent_id=agent.id, due_at=message.due_at, note=note, over=over)
     await hint_live(session, message.node)
     return await find(session, settings, message_id, agent)
@@ -121,8 +127,20 @@ async def measure(database: Database, settings: Settings, *, days: int = 1) -> i
     return len(lengths)
 
 
-def _limit_of(listener: Agent | None) -> UUID | None:
-    return None if listener is None or listener.role == "supervisor" else listener.id
+async def heard(session: AsyncSession, message_id: UUID, *, by: str) -> None:
+    """Note who listened to which recording. A browser asks for a recording in parts: all parts of some minutes are one
+    listening."""
+    if not await audit.noted_lately(session, by=by, did=HEARD, subject_id=str(message_id), within_s=ONE_LISTENING_S):
+        await audit.note(session, by=by, did=HEARD, subject="voicemail", subject_id=str(message_id))
+
+
+async def _limit_of(session: AsyncSession, listener: Agent | None) -> tuple[UUID | None, list[str] | None]:
+    """Whose messages may be heard: this agent's alone (None: everybody's), and of which boxes (None: of all)."""
+    if listener is None:
+        return None, None
+    if not rights.may(listener.role, "conversation.read_all"):
+        return listener.id, None
+    return None, await agents.scope_of(session, listener)
 
 
 def _timed(message: Message, openings: Openings, settings: Settings) -> Message:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from crm.refusals import Refusal
-from crm.rules.rights import PERMISSIONS
+from crm.rules.rights import PERMISSIONS, masked
 
-from .sign_in import Me, Seated, SignedIn
+from .sign_in import Me, SignedIn
 
 
 class NotAllowed(Refusal):
@@ -39,13 +39,13 @@ OPEN: dict[tuple[str, str], str] = {
 @cache
 def allowed(permission: str) -> Any:
     """A parameter of whoever is signed in and holds `permission`; for all others NotAllowed (403) in one sentence."""
-    return Depends(_check(permission, seated=False), scope="function")
+    return Depends(_check(permission, at_seat=False), scope="function")
 
 
 @cache
 def allowed_at_seat(permission: str) -> Any:
     """The same for whoever also sits at a seat; others are led to the choice of one."""
-    return Depends(_check(permission, seated=True), scope="function")
+    return Depends(_check(permission, at_seat=True), scope="function")
 
 
 def permissions_of(route: APIRoute) -> set[str]:
@@ -53,24 +53,30 @@ def permissions_of(route: APIRoute) -> set[str]:
     return {found for call in _calls(route.dependant) if (found := getattr(call, "permission", None))}
 
 
-def _check(permission: str, *, seated: bool) -> Any:
+def _check(permission: str, *, at_seat: bool) -> Any:
     if permission not in PERMISSIONS:
         raise ValueError(f"permission {permission!r} is in no list: add it to crm/rules/rights.py")
 
-    async def check(me: SignedIn) -> Me:
-        return _held(me, permission)
+    async def check(request: Request, me: SignedIn) -> Me:
+        return _held(request, me, permission)
 
-    async def check_at_seat(me: Seated) -> Me:
-        return _held(me, permission)
+    async def check_at_seat(request: Request, me: SignedIn) -> Me:
+        return await seated(_held(request, me, permission))
 
-    chosen: Any = check_at_seat if seated else check
+    chosen: Any = check_at_seat if at_seat else check
     chosen.permission = permission
     return chosen
 
 
-def _held(me: Me, permission: str) -> Me:
+def hidden_from(request: Request, me: Me | None) -> frozenset[str]:
+    """The fields that this person sees masked."""
+    return masked(me.role, request.app.state.settings.masked_fields) if me else frozenset()
+
+
+def _held(request: Request, me: Me, permission: str) -> Me:
     if not me.may(permission):
         raise NotAllowed(f"your role ({me.role}) does not include this ({permission}): ask an administrator")
+    request.state.hidden = hidden_from(request, me)
     return me
 
 

@@ -28,7 +28,7 @@ TEMPLATES = (
     N_("this message is done already: %(login)s finished it"),
     N_("there is no such message, or it is not of your queues"),
     N_("the recording is not there any more"),
-    N_("reports are for supervisors"),
+    N_("your role (%(role)s) does not include this (%(permission)s): ask an administrator"),
     N_("a day is written as 2026-10-01"),
     N_("the days must be in order, %(most)s of them at most"),
     N_("there are more than %(most)s visits in this time: ask for fewer days at once"),

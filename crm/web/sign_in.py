@@ -16,13 +16,13 @@ from uuid import UUID
 
 import msgspec
 from fastapi import Depends, Request, Response
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.refusals import Refusal
 from crm.rules import rights
 from crm.settings import Settings
-from crm.tables.agents import Agent, SeatSession, SignIn
+from crm.tables.agents import Agent, AgentScope, RoleScope, SeatSession, SignIn
 
 from .language import accepted, chosen
 from .sessions import Reading
@@ -51,7 +51,7 @@ class Me(msgspec.Struct, frozen=True):
     token_hash: bytes
     node: str | None
     seat: str | None
-    queues: tuple[str, ...] | None = None
+    queues: list[str] | None = None
     """The queues whose calls this person may see; None: of all."""
     scopes: frozenset[str] | None = None
     """For a program with a token: the permissions it was given; None: all that the role holds."""
@@ -111,6 +111,8 @@ async def who_is(request: Request, session: Reading) -> Me | None:
     token = request.cookies.get(cookie_name(settings, "kefu"))
     if not token or len(token) > 100:
         return None
+    own = select(func.array_agg(AgentScope.queue)).where(AgentScope.agent_id == Agent.id).scalar_subquery()
+    of_role = select(func.array_agg(RoleScope.queue)).where(RoleScope.role == Agent.role).scalar_subquery()
     found = (
         select(
             Agent.id.label("agent_id"),
@@ -122,6 +124,7 @@ async def who_is(request: Request, session: Reading) -> Me | None:
             SignIn.token_hash,
             SeatSession.node,
             SeatSession.seat,
+            func.coalesce(own, of_role).label("queues"),
         )
         .join(SignIn, SignIn.agent_id == Agent.id)
         .outerjoin(SeatSession, (SeatSession.agent_id == Agent.id) & SeatSession.signed_out_at.is_(None))
@@ -153,9 +156,6 @@ async def seated(me: SignedIn) -> Me:
 
 class NotSeated(Refusal):
     """The agent is signed in and sits nowhere."""
-
-
-Seated = Annotated[Me, Depends(seated, scope="function")]
 
 
 def gate_token(request: Request) -> str:

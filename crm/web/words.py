@@ -130,7 +130,13 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "short": N_("Nothing said"),
         "all": N_("All"),
     },
-    "role": {"agent": N_("Agent"), "supervisor": N_("Supervisor")},
+    "role": {
+        "agent": N_("Agent"),
+        "supervisor": N_("Supervisor"),
+        "quality": N_("Quality"),
+        "department": N_("Department"),
+        "admin": N_("Administrator"),
+    },
 }
 
 TONES: Mapping[str, Mapping[str, str]] = {

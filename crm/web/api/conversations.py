@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from crm import conversations
+from crm.web.rights import allowed
 from crm.web.sessions import Reading
-from crm.web.sign_in import SignedIn
+from crm.web.sign_in import Me
 
 router = APIRouter()
 
@@ -82,7 +83,7 @@ class ConversationAnswer(BaseModel):
 
 @router.get("/conversations")
 async def list_conversations(
-    me: SignedIn,
+    me: Annotated[Me, allowed("conversation.read")],
     session: Reading,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -91,7 +92,9 @@ async def list_conversations(
     after_hours: bool = False,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
 ) -> list[ConversationAnswer]:
-    """The newest calls, oldest of them first. An agent sees their own, a supervisor all."""
+    """The newest calls, oldest of them first. An agent sees their own, a supervisor all, or those of the queues they
+    are bound to."""
+    everyone = me.may("conversation.read_all")
     rows = await conversations.listed(
         session,
         since=since,
@@ -99,7 +102,8 @@ async def list_conversations(
         caller=caller.replace("\x00", "") if caller else None,
         open_only=going_on,
         after_hours=after_hours,
-        agent_id=None if me.role == "supervisor" else me.agent_id,
+        agent_id=None if everyone else me.agent_id,
+        queues=me.queues if everyone else None,
         limit=limit,
     )
     return [ConversationAnswer.model_validate(row) for row in rows]

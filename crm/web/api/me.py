@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from crm import agents
+from crm.web.rights import allowed
 from crm.web.sessions import Reading
-from crm.web.sign_in import SignedIn
+from crm.web.sign_in import Me
 
 router = APIRouter()
 
@@ -30,7 +32,7 @@ class MeAnswer(BaseModel):
 
 
 @router.get("/me")
-async def who_am_i(me: SignedIn, session: Reading) -> MeAnswer:
+async def who_am_i(me: Annotated[Me, allowed("own.settings")], session: Reading) -> MeAnswer:
     """The agent of this session."""
     row = next(listed for listed in await agents.listed(session) if listed.login == me.login)
     return MeAnswer(

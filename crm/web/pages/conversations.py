@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import conversations
 from crm.tables.agents import Agent
 from crm.tables.queues import Queue
+from crm.web.rights import allowed
 from crm.web.sessions import Reading
-from crm.web.sign_in import Me, SignedIn
+from crm.web.sign_in import Me
 
 from .show import show
 
@@ -24,11 +25,17 @@ CALLS_SHOWN = 100
 
 
 @router.get("/conversations")
-async def page(request: Request, me: SignedIn, session: Reading, after_hours: bool = False) -> Response:
-    """The newest calls first. An agent sees their own, a supervisor all; calls after hours rang nobody: all see."""
-    everyone = me.role == "supervisor"
+async def page(
+    request: Request, me: Annotated[Me, allowed("conversation.read")], session: Reading, after_hours: bool = False
+) -> Response:
+    """The newest calls first. An agent sees their own, a supervisor all; calls after hours rang nobody: all see. Who is
+    bound to queues sees of others' calls only those."""
+    everyone = me.may("conversation.read_all")
     whose = None if everyone or after_hours else me.agent_id
-    rows = await conversations.listed(session, agent_id=whose, after_hours=after_hours, limit=CALLS_SHOWN)
+    queues = me.queues if everyone or after_hours else None
+    rows = await conversations.listed(
+        session, agent_id=whose, queues=queues, after_hours=after_hours, limit=CALLS_SHOWN
+    )
     return await show_calls(
         request, me, session, "conversations.html", rows, everyone=everyone, after_hours=after_hours
     )

@@ -25,8 +25,9 @@ from crm.tables.agents import Agent
 from crm.web.desk_picture import desk_picture
 from crm.web.errors import NotThere
 from crm.web.live import Live
+from crm.web.rights import allowed_at_seat
 from crm.web.sessions import Reading, Writing
-from crm.web.sign_in import Me, Seated
+from crm.web.sign_in import Me
 from crm.wrap_ups import NOTE_CHARACTERS
 
 from .show import show
@@ -34,23 +35,24 @@ from .show import show
 router = APIRouter(prefix="/desk")
 
 PAUSE_REASONS = ("break", "lunch", "meeting", "training", "coaching", "other")
+AtDesk = Annotated[Me, allowed_at_seat("desk.use")]
 Deed = Callable[[AsyncSession, Settings], Awaitable[None]]
 
 
 @router.get("")
-async def page(request: Request, me: Seated, session: Reading) -> Response:
+async def page(request: Request, me: AtDesk, session: Reading) -> Response:
     """The whole page, with its first picture in it: it says something also where no script runs."""
     return await _show(request, session, me, "desk.html")
 
 
 @router.get("/picture")
-async def picture(request: Request, me: Seated, session: Reading) -> Response:
+async def picture(request: Request, me: AtDesk, session: Reading) -> Response:
     """The part of the desk that changes. Fetched at every hint."""
     return await _show(request, session, me, "desk/picture.html")
 
 
 @router.get("/live", response_class=EventSourceResponse)
-async def live(request: Request, me: Seated) -> AsyncIterator[ServerSentEvent]:
+async def live(request: Request, me: AtDesk) -> AsyncIterator[ServerSentEvent]:
     """Hints for this seat. The sign-in was looked up before the first byte; no transaction is open from here on."""
     streams: Live = request.app.state.live
     async for event in streams.events((str(me.node), str(me.seat))):
@@ -58,7 +60,7 @@ async def live(request: Request, me: Seated) -> AsyncIterator[ServerSentEvent]:
 
 
 @router.post("/pause")
-async def pause(request: Request, me: Seated, reason: Annotated[str, Form(max_length=100)]) -> Response:
+async def pause(request: Request, me: AtDesk, reason: Annotated[str, Form(max_length=100)]) -> Response:
     """Wish for a pause; the state changes when Asterisk says so."""
 
     async def wish(session: AsyncSession, settings: Settings) -> None:
@@ -75,7 +77,7 @@ async def pause(request: Request, me: Seated, reason: Annotated[str, Form(max_le
 
 
 @router.post("/unpause")
-async def unpause(request: Request, me: Seated) -> Response:
+async def unpause(request: Request, me: AtDesk) -> Response:
     """Wish to be ready again; also ends after-call work without an outcome."""
 
     async def wish(session: AsyncSession, settings: Settings) -> None:
@@ -89,7 +91,7 @@ async def unpause(request: Request, me: Seated) -> Response:
 @router.post("/wrap-up")
 async def wrap_up(
     request: Request,
-    me: Seated,
+    me: AtDesk,
     conversation: Annotated[UUID, Form()],
     outcome: Annotated[str, Form(max_length=40)] = "",
     note: Annotated[str, Form(max_length=2 * NOTE_CHARACTERS)] = "",
@@ -118,7 +120,7 @@ class Painted(msgspec.Struct):
 
 
 @router.post("/pops/{pop_id}/shown")
-async def shown(request: Request, pop_id: UUID, me: Seated, session: Writing) -> Response:
+async def shown(request: Request, pop_id: UUID, me: AtDesk, session: Writing) -> Response:
     """The card has been painted on this agent's screen. Said twice, the first counts."""
     try:
         painted = msgspec.json.decode(await request.body(), type=Painted)
@@ -163,6 +165,8 @@ async def _show(request: Request, session: AsyncSession, me: Me, template: str, 
     midnight = datetime.combine(today, time(), tzinfo=settings.zone)
     desk = await desk_picture(session, me, settings, midnight)
     notices: NoticeBoard = request.app.state.notices
-    messages = (await notices.look(session)).new_for(me.agent_id, everyone=me.role == "supervisor")
+    messages = (await notices.look(session)).new_for(
+        me.agent_id, everyone=me.may("voicemail.take_over"), boxes=me.queues
+    )
     context = {**desk.context(), "messages": messages, "notice": notice, "reasons": PAUSE_REASONS}
     return show(request, template, me, **context)

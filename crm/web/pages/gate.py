@@ -21,10 +21,10 @@ from crm.settings import Settings
 from crm.tables.agents import Agent, SeatSession
 from crm.tables.postures import Posture
 from crm.web.language import NAMES
+from crm.web.rights import allowed
 from crm.web.sessions import Reading, Writing
 from crm.web.sign_in import (
     Me,
-    SignedIn,
     Somebody,
     begin_sign_in,
     drop_cookie,
@@ -84,7 +84,7 @@ async def sign_in(
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request, me: SignedIn, session: Writing) -> Response:
+async def sign_out(request: Request, me: Annotated[Me, allowed("own.settings")], session: Writing) -> Response:
     """Leave the seat and the browser. Refused in the middle of a call."""
     await _leave_seat(request, session, me)
     await end_sign_in(session, me)
@@ -94,7 +94,7 @@ async def sign_out(request: Request, me: SignedIn, session: Writing) -> Response
 
 
 @router.get("/seat")
-async def ask_seat(request: Request, me: SignedIn, session: Reading) -> Response:
+async def ask_seat(request: Request, me: Annotated[Me, allowed("desk.use")], session: Reading) -> Response:
     """Which phone is the agent's today; whoever sits already goes on to the desk."""
     if me.seat:
         return RedirectResponse("/desk", status_code=303)
@@ -104,7 +104,7 @@ async def ask_seat(request: Request, me: SignedIn, session: Reading) -> Response
 @router.post("/seat")
 async def sit_down(
     request: Request,
-    me: SignedIn,
+    me: Annotated[Me, allowed("desk.use")],
     seat: Annotated[str, Form(max_length=100)] = "",
     typed: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
@@ -130,7 +130,7 @@ async def sit_down(
 
 
 @router.post("/seat/leave")
-async def get_up(request: Request, me: SignedIn, session: Writing) -> Response:
+async def get_up(request: Request, me: Annotated[Me, allowed("desk.use")], session: Writing) -> Response:
     """Leave the seat and choose another."""
     await _leave_seat(request, session, me)
     return RedirectResponse("/seat", status_code=303)

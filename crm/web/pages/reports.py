@@ -81,7 +81,7 @@ async def calls(
     days, _ = _days(request, first, last)
     asked = _asked(request, days, menu, language)
     found, without = await ivr.calls_behind(session, asked, what=what, step=step or None, ending=ending or None)
-    rows = await conversations.listed(session, ids=found[-CALLS_SHOWN:], limit=CALLS_SHOWN)
+    rows = await conversations.listed(session, ids=found[-CALLS_SHOWN:], queues=me.queues, limit=CALLS_SHOWN)
     back = urlencode({"from": days[0], "to": days[1], "menu": menu, "language": language})
     return await show_calls(
         request,

@@ -7,7 +7,9 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from crm.rules import masks
 from crm.web.rendering import Pages
+from crm.web.rights import hidden_from
 from crm.web.sign_in import GATE_COOKIE_S, Me, gate_token, language_of, set_cookie
 
 
@@ -16,7 +18,8 @@ def show(request: Request, template: str, me: Me | None, *, status: int = 200, *
     pages: Pages = request.app.state.pages
     token = me.csrf if me else gate_token(request)
     everywhere = {"me": me, "csrf": token, "here": request.url.path}
-    page = pages.render(language_of(request, me), template, everywhere | context)
+    seen = masks.view(context, hidden_from(request, me))
+    page = pages.render(language_of(request, me), template, everywhere | seen)
     answer = HTMLResponse(page, status_code=status, headers={"Vary": "Accept-Language, Cookie"})
     if me is None:
         set_cookie(answer, request.app.state.settings, "kefu-gate", token, GATE_COOKIE_S)

@@ -25,8 +25,9 @@ from crm.tables.agents import Agent
 from crm.tables.queues import Queue
 from crm.voicemails import LISTS, NOTE_CHARACTERS, Message
 from crm.web.errors import NotThere
-from crm.web.sessions import Reading
-from crm.web.sign_in import Me, SignedIn
+from crm.web.rights import allowed
+from crm.web.sessions import Reading, Writing
+from crm.web.sign_in import Me
 
 from .show import show
 
@@ -58,7 +59,7 @@ class Shown(msgspec.Struct, frozen=True):
 @router.get("")
 async def page(
     request: Request,
-    me: SignedIn,
+    me: Annotated[Me, allowed("voicemail.read")],
     session: Reading,
     which: Which = "open",
     queue: OfQueue = "",
@@ -70,7 +71,7 @@ async def page(
 @router.get("/picture")
 async def picture(
     request: Request,
-    me: SignedIn,
+    me: Annotated[Me, allowed("voicemail.read")],
     session: Reading,
     which: Which = "open",
     queue: OfQueue = "",
@@ -80,8 +81,10 @@ async def picture(
 
 
 @router.get("/{message_id}/sound")
-async def sound(request: Request, message_id: UUID, me: SignedIn, session: Reading) -> Response:
-    """The recording, whole or the ranges asked for."""
+async def sound(
+    request: Request, message_id: UUID, me: Annotated[Me, allowed("recording.listen")], session: Writing
+) -> Response:
+    """The recording, whole or the ranges asked for. That this person listened to it is noted."""
     settings: Settings = request.app.state.settings
     listener = await session.get_one(Agent, me.agent_id)
     try:
@@ -91,6 +94,7 @@ async def sound(request: Request, message_id: UUID, me: SignedIn, session: Readi
         raise NotThere(str(refused)) from None
     except voicemail.NoRecording:
         raise NotThere("the recording is not there any more") from None
+    await voicemail.heard(session, message.id, by=me.login)
     name = f"voicemail-{message.left_at.astimezone(settings.zone):%Y%m%d-%H%M%S}.wav"
     return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type="inline")
 
@@ -99,7 +103,7 @@ async def sound(request: Request, message_id: UUID, me: SignedIn, session: Readi
 async def take(
     request: Request,
     message_id: UUID,
-    me: SignedIn,
+    me: Annotated[Me, allowed("voicemail.work")],
     which: Annotated[str, Form(alias="list", max_length=10)] = "open",
     queue: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
@@ -111,7 +115,7 @@ async def take(
 async def done(
     request: Request,
     message_id: UUID,
-    me: SignedIn,
+    me: Annotated[Me, allowed("voicemail.work")],
     which: Annotated[str, Form(alias="list", max_length=10)] = "open",
     queue: Annotated[str, Form(max_length=80)] = "",
     note: Annotated[str, Form(max_length=2 * NOTE_CHARACTERS)] = "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -12,28 +13,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm.notice_board import NoticeBoard
 from crm.wallboard import CALLS_SHOWN, KEPT_S, Wallboard
 from crm.web.live import FLOOR, Live
+from crm.web.rights import allowed
 from crm.web.sessions import Reading
-from crm.web.sign_in import Me, SignedIn
+from crm.web.sign_in import Me
 
 from .show import show
 
 router = APIRouter(prefix="/wallboard")
 
+Watching = Annotated[Me, allowed("wallboard.read")]
+
 
 @router.get("")
-async def page(request: Request, me: SignedIn, session: Reading) -> Response:
+async def page(request: Request, me: Watching, session: Reading) -> Response:
     """The whole page."""
     return await _show(request, me, session, "wallboard.html")
 
 
 @router.get("/picture")
-async def picture(request: Request, me: SignedIn, session: Reading) -> Response:
+async def picture(request: Request, me: Watching, session: Reading) -> Response:
     """The tiles."""
     return await _show(request, me, session, "wallboard/picture.html")
 
 
 @router.get("/live", response_class=EventSourceResponse)
-async def live(request: Request, me: SignedIn) -> AsyncIterator[ServerSentEvent]:
+async def live(request: Request, me: Watching) -> AsyncIterator[ServerSentEvent]:
     """Hints about anything on the floor."""
     streams: Live = request.app.state.live
     async for event in streams.events(FLOOR, gap_s=KEPT_S):
@@ -44,8 +48,8 @@ async def _show(request: Request, me: Me, session: AsyncSession, template: str) 
     # One look serves all screens that wait for it, and it needs a connection: none of them may hold one meanwhile.
     await session.close()
     wallboard: Wallboard = request.app.state.wallboard
-    board = await wallboard.board()
+    board = (await wallboard.board()).within(me.queues)
     notices: NoticeBoard = request.app.state.notices
-    beside = await notices.look(session)
+    beside = (await notices.look(session)).within(me.queues)
     calls = board.calls[:CALLS_SHOWN]
     return show(request, template, me, board=board, now=board.now, calls=calls, beside=beside)

@@ -1,0 +1,157 @@
+"""What some roles see of a number, a name, an address, a note: one function for pages, the api and the command line.
+
+`view` takes whatever is about to be shown (rows, documents, cards) and gives the same with the fields of a mask put out
+of sight, found by their names. What is called so is masked wherever it stands, also where nobody thought of it. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+HIDDEN = "****"
+
+FIELDS: dict[str, frozenset[str]] = {
+    "phone": frozenset(
+        {
+            *("caller", "dialled", "number", "numbers", "number_e164", "caller_e164", "e164", "raw", "raw_number"),
+            *(
+                "phone",
+                "phones",
+                "phone_number",
+                "telephone",
+                "mobile",
+                "fax",
+                "callback_number",
+                "told_number",
+                "spellings",
+            ),
+        }
+    ),
+    "name": frozenset({"caller_name", "customer_name", "person_name"}),
+    "email": frozenset({"email", "emails", "mail", "email_address"}),
+    "note": frozenset({"note", "notes", "wrap_up_note"}),
+}
+"""The names that each word of crm/rules/rights.MASKABLE means, in rows, documents and structs."""
+
+_NUMBER = re.compile(r"\+?[\d ()/.-]{5,}")
+_LONG_NUMBER = re.compile(r"(?<![\d:.-])\+?\d{7,15}(?![\d:.-])")
+_PLAIN = (str, bytes, bool, int, float, type(None))
+_SHOWN_AT_ENDS = (3, 4)
+
+
+def phone(number: str) -> str:
+    """+8613800138000 as +86138****8000: enough to tell two callers apart, too little to dial. What is no number (an
+    extension of at most four digits, a word) stays."""
+    digits = [at for at, character in enumerate(number) if character.isdigit()]
+    if len(digits) <= 4:
+        return number
+    first, last = (2, 2) if len(digits) < 9 else (_SHOWN_AT_ENDS[0] + (2 if number.startswith("+") else 0), 4)
+    first = min(first, len(digits) - last - (2 if len(digits) < 9 else 4))
+    begin = digits[first - 1] + 1 if first > 0 else digits[0]
+    return number[:begin] + HIDDEN + number[digits[-last] :]
+
+
+def name(said: str) -> str:
+    """The first letter, and that there is more. A number that came in a name's place is treated as one."""
+    if _NUMBER.fullmatch(said.strip()):
+        return phone(said)
+    return said[:1] + HIDDEN if said else said
+
+
+def email(address: str) -> str:
+    """l****@example.com."""
+    local, at, domain = address.partition("@")
+    return f"{local[:1]}{HIDDEN}{at}{domain}"
+
+
+def note(said: str) -> str:
+    """Nothing of it but that there is one."""
+    return HIDDEN if said else said
+
+
+_HOW: dict[str, Callable[[str], str]] = {"phone": phone, "name": name, "email": email, "note": note}
+_BY_FIELD = {field: word for word, fields in FIELDS.items() for field in fields}
+
+
+def view(thing: Any, hidden: frozenset[str]) -> Any:
+    """`thing` as someone may see it from whom `hidden` (words of MASKABLE) is hidden. Nothing hidden: the thing itself;
+    else documents are rebuilt and other objects (rows, cards) are seen through a View."""
+    return _of(thing, hidden) if hidden else thing
+
+
+class View:
+    """An object seen with its fields masked. Methods still see everything, and return it masked where they return it
+    by a field's name."""
+
+    __slots__ = ("_hidden", "_thing")
+
+    def __init__(self, thing: Any, hidden: frozenset[str]) -> None:
+        self._thing = thing
+        self._hidden = hidden
+
+    def __getattr__(self, field: str) -> Any:
+        return _field(field, getattr(self._thing, field), self._hidden, self._thing)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _field(key, self._thing[key], self._hidden, self._thing)
+
+    def __iter__(self) -> Any:
+        return (_of(each, self._hidden) for each in self._thing)
+
+    def __len__(self) -> int:
+        return len(self._thing)
+
+    def __bool__(self) -> bool:
+        return bool(self._thing)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._thing == (other._thing if isinstance(other, View) else other))
+
+    def __hash__(self) -> int:
+        return hash(self._thing)
+
+    def __str__(self) -> str:
+        return str(self._thing)
+
+
+def _of(thing: Any, hidden: frozenset[str]) -> Any:
+    if isinstance(thing, _PLAIN) or callable(thing):
+        return thing
+    if isinstance(thing, Mapping):
+        return {key: _field(key, value, hidden, thing) for key, value in thing.items()}
+    if type(thing) in (list, tuple, set, frozenset):
+        return type(thing)(_of(each, hidden) for each in thing)
+    if type(thing).__module__ in ("datetime", "uuid", "decimal", "zoneinfo", "markupsafe"):
+        return thing
+    return View(thing, hidden)
+
+
+def _field(field: Any, value: Any, hidden: frozenset[str], inside: Any) -> Any:
+    word = _BY_FIELD.get(field) if isinstance(field, str) else None
+    if word == "note" and "note" not in hidden and "phone" in hidden:
+        return _deep(value, _numbers_in, hidden)
+    if word is None or word not in hidden or _is_other(field, inside):
+        return _of(value, hidden)
+    return _deep(value, _HOW[word], hidden)
+
+
+def _deep(value: Any, how: Callable[[str], str], hidden: frozenset[str]) -> Any:
+    if isinstance(value, str):
+        return how(value)
+    if isinstance(value, list | tuple):
+        return [_deep(each, how, hidden) for each in value]
+    return _of(value, hidden)
+
+
+def _numbers_in(said: str) -> str:
+    return _LONG_NUMBER.sub(lambda found: phone(found[0]), said)
+
+
+def _is_other(field: str, inside: Any) -> bool:
+    """An order has a number, too, which nobody can dial."""
+    if field != "number":
+        return False
+    beside = inside if isinstance(inside, Mapping) else dir(inside)
+    return "placed_at" in beside or "amount" in beside
