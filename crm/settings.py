@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from .refusals import Refusal
+from .rules import rights
 from .rules.opening_hours import read_opening_hours
 from .rules.public_days import check_country
 from .rules.waiting_credit import CreditRules
@@ -137,6 +138,10 @@ class Settings(BaseSettings):
     bridge_health_port: HealthPort = 0
     worker_health_port: HealthPort = 0
 
+    # By role, the fields that are masked (phone, name, email, note); and with whose eyes the command line sees.
+    masked_fields: Annotated[dict[str, list[str]], Field(description="a table of roles and their masked fields")] = {}
+    cli_role: Annotated[str, Field(description="a role")] = "admin"
+
     # Wishes and the mirror.
     wish_expiry_seconds: Seconds = 10.0
     after_call_work: Switch = True
@@ -182,6 +187,18 @@ class Settings(BaseSettings):
             except ValueError as fault:
                 raise ValueError(f"{queue}: {fault}") from None
         return hours
+
+    @field_validator("masked_fields")
+    @classmethod
+    def _known_masks(cls, masks: dict[str, list[str]]) -> dict[str, list[str]]:
+        rights.check_masks(masks)
+        return masks
+
+    @field_validator("cli_role")
+    @classmethod
+    def _known_role(cls, role: str) -> str:
+        rights.check_masks({role: []})
+        return role
 
     @field_validator("holidays")
     @classmethod

@@ -26,6 +26,7 @@ from .counting import Counting
 from .errors import answer_errors
 from .headers import Headers
 from .live import Live, ended
+from .masked_answers import MaskedAnswers
 from .pages import router as pages
 from .rendering import Pages
 from .sign_in import refuse_forgery
@@ -90,6 +91,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.pages = Pages(settings.zone)
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)
+    app.add_middleware(MaskedAnswers)
     app.add_middleware(Headers, secure=settings.secure_cookies)
     app.add_middleware(Counting)
     metrics.web().streams.set_function(lambda: app.state.live.open_streams)

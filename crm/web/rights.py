@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from crm.refusals import Refusal
 from crm.rules.rights import PERMISSIONS, masked
 
-from .sign_in import Me, SignedIn
+from .sign_in import Me, SignedIn, seated
 
 
 class NotAllowed(Refusal):
