@@ -25,6 +25,7 @@ from psycopg_pool import PoolTimeout
 from . import metrics
 from .database import Database
 from .deeds.end_waits_after_closing import end_waits_after_closing
+from .deeds.forget_announcements import forget_announcements
 from .refusals import CrmUnavailable
 from .settings import Settings
 
@@ -53,7 +54,10 @@ class Periodic(NamedTuple):
     run: Run
 
 
-PERIODIC: tuple[Periodic, ...] = (Periodic("closing-time", "* * * * * */5", end_waits_after_closing),)
+PERIODIC: tuple[Periodic, ...] = (
+    Periodic("closing-time", "* * * * * */5", end_waits_after_closing),
+    Periodic("forget-announcements", time(3, 40), forget_announcements),
+)
 
 
 class Jobs:

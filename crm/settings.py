@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,6 +26,7 @@ from .refusals import Refusal
 from .rules import rights
 from .rules.opening_hours import read_opening_hours
 from .rules.public_days import check_country
+from .rules.url_templates import check as check_url_template
 from .rules.waiting_credit import CreditRules
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
@@ -125,6 +126,17 @@ class Settings(BaseSettings):
     waiting_credit_at_most_minutes: Minutes = 10.0
     last_agent_days: Annotated[int, Field(ge=1, le=365, description="whole days from 1 to 365")] = 7
 
+    # The world outside. Webhooks go to any public host, or (when named: crm.example, *.apps.example) to these alone;
+    # to addresses inside only where their network is named. Announcements are kept for whoever was away.
+    webhook_hosts: Annotated[str, Field(description="host names")] = ""
+    webhook_private: Annotated[str, Field(description="addresses and networks")] = ""
+    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60, description="seconds above 0, at most 60")] = 10.0
+    webhook_give_up_hours: Annotated[float, Field(gt=0, le=720, description="hours above 0, at most 720")] = 24.0
+    announcement_days: Annotated[int, Field(ge=1, le=365, description="whole days from 1 to 365")] = 14
+    # Links from a caller's card into another CRM, by their title; and the hosts that they may lead to.
+    pop_url_hosts: Annotated[str, Field(description="host names")] = ""
+    pop_urls: Annotated[dict[str, str], Field(description="a table of titles and addresses")] = {}
+
     # Pages.
     web_host: Word = "127.0.0.1"
     web_port: Port = 8420
@@ -153,7 +165,7 @@ class Settings(BaseSettings):
     ] = 64
     journal_days: Annotated[int, Field(ge=1, le=3650, description="whole days from 1 to 3650")] = 14
 
-    @field_validator("fastagi_allowed")
+    @field_validator("fastagi_allowed", "webhook_private")
     @classmethod
     def _known_networks(cls, allowed: str) -> str:
         for each in allowed.replace(",", " ").split():
@@ -162,6 +174,16 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError(f"{each!r} is no address or network, such as 10.0.0.5 or 10.0.0.0/24") from None
         return allowed
+
+    @field_validator("pop_urls")
+    @classmethod
+    def _fit_pop_urls(cls, templates: dict[str, str], so_far: ValidationInfo) -> dict[str, str]:
+        hosts = str(so_far.data.get("pop_url_hosts", "")).replace(",", " ").split()
+        for title, template in templates.items():
+            if not title.isprintable() or not 0 < len(title) <= 40:
+                raise ValueError("a title has 1 to 40 printable characters")
+            check_url_template(template, hosts)
+        return templates
 
     @field_validator("timezone")
     @classmethod

@@ -13,16 +13,21 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from . import announcements
+from . import announcements, webhooks
 from .database import CrmUnavailable, Database
+from .deeds.announce_ledger import AT_A_TIME, QUICK, THOROUGH, announce_ledger
+from .deeds.deliver_webhooks import deliver
 from .health import HealthServer
-from .hints import ANNOUNCED
+from .hints import ANNOUNCED, LIVE
 from .jobs import Jobs
 from .settings import Settings
 
 NET_S = 1.0
 """The poll below the hints."""
 AGAIN_S = 1.0
+GAP_S = 0.05
+"""Least time between two looks at the ledger: a busy bridge hints many times a second."""
+THOROUGH_EVERY_S = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +38,8 @@ class Worker:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
-        self._jobs = Jobs(database, settings)
+        self._jobs = Jobs(database, settings, drain=deliver)
+        self._thorough_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._away: str | None = "it has not begun"
 
@@ -47,7 +53,12 @@ class Worker:
     async def _work(self) -> None:
         await self._wait_for_postgres()
         async with self._jobs.opened():
-            loops = (self._jobs.run(), self._jobs.take_over(), self._whenever(ANNOUNCED, self._number))
+            loops = (
+                self._jobs.run(),
+                self._jobs.take_over(),
+                self._whenever(LIVE, self._read_ledger),
+                self._whenever(ANNOUNCED, self._tell),
+            )
             self._tasks = [asyncio.create_task(loop) for loop in loops]
             try:
                 await asyncio.gather(*self._tasks)
@@ -56,11 +67,24 @@ class Worker:
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _number(self) -> None:
+    async def _read_ledger(self) -> None:
+        clock = asyncio.get_running_loop().time
+        thorough = clock() >= self._thorough_at
+        while await announce_ledger(self._database, back=THOROUGH if thorough else QUICK) >= AT_A_TIME:
+            pass
+        if thorough:
+            self._thorough_at = clock() + THOROUGH_EVERY_S
+        await asyncio.sleep(GAP_S)
+
+    async def _tell(self) -> None:
         numbered = 1
         while numbered:
             async with self._database.transaction() as session:
                 numbered = await announcements.number_new(session)
+        async with self._database.reading() as session:
+            waiting = await webhooks.with_work(session)
+        for webhook_id in waiting:
+            await self._jobs.soon(str(webhook_id))
 
     async def _wait_for_postgres(self) -> None:
         while True:

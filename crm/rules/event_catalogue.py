@@ -110,6 +110,12 @@ class CaseChanged(msgspec.Struct, kw_only=True):
     customer_code: str | None = None
 
 
+class WebhookTest(msgspec.Struct, kw_only=True):
+    """Sent by `kefu webhook test` alone, outside all order."""
+
+    said: str
+
+
 class Kind(msgspec.Struct, frozen=True):
     """One line of the catalogue. `key`: whose things are told in order."""
 
@@ -137,6 +143,7 @@ _KINDS = (
     Kind("case.changed", 1, "case", CaseChanged),
     Kind("case.escalated", 1, "case", CaseChanged),
     Kind("case.closed", 1, "case", CaseChanged),
+    Kind("webhook.test", 1, "test", WebhookTest),
 )
 CATALOGUE: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 
