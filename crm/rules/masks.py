@@ -150,8 +150,8 @@ def _numbers_in(said: str) -> str:
 
 
 def _is_other(field: str, inside: Any) -> bool:
-    """An order has a number, too, which nobody can dial."""
+    """An order and a case have a number, too, which nobody can dial."""
     if field != "number":
         return False
     beside = inside if isinstance(inside, Mapping) else dir(inside)
-    return "placed_at" in beside or "amount" in beside
+    return any(field in beside for field in ("placed_at", "amount", "subject"))
