@@ -26,13 +26,16 @@ HELP = {
     "ivr": "Serve the voice menus, check and play them without a phone.",
     "number": "Block and allow callers by number, write a number in E.164.",
     "pbx": "Check asterisk-conf, run a private Asterisk.",
+    "pop-url": "Links from the card into another CRM, tried with a past call.",
     "prompts": "Build and check the spoken prompts.",
     "queue": "List queues, name one; what skills they need, and who is rung when.",
     "queue-log": "Take a history of queue_log into the ledger.",
     "report": "Hold the ledger against Asterisk's own files.",
+    "token": "Keys of programs that ask the REST door: make, list, revoke.",
     "up": "Start everything, and keep it running.",
     "voicemail": "The messages that callers left: list them, take one, finish one.",
     "web": "Serve the pages.",
+    "webhook": "Tell other systems what happens: subscribers, their state, what was given up.",
     "worker": "Do what is due later or again and again: closing time, webhooks, nightly figures.",
 }
 
