@@ -108,8 +108,10 @@ if (screen) {
     ctx.hintAt = hintAt;
     hintAt = null;
   });
-  screen.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => painted(ctx.hintAt ?? null));
-  for (const event of ["htmx:error", "htmx:response:error"]) screen.addEventListener(event, failed);
+  // A part that fetches for itself ([data-part]) says nothing of the whole: neither its time nor whether it is live.
+  const whole = ({ target }) => !target.closest?.("[data-part]");
+  screen.addEventListener("htmx:after:swap", (event) => whole(event) && painted(event.detail.ctx.hintAt ?? null));
+  for (const event of ["htmx:error", "htmx:response:error"]) screen.addEventListener(event, (at) => whole(at) && failed());
   screen.addEventListener("input", draft);
   document.addEventListener("visibilitychange", wake);
   for (const event of ["pageshow", "online"]) window.addEventListener(event, wake);
