@@ -57,8 +57,8 @@ def handed_over(sandbox: Sandbox, action: str, number: str, *, first_talks_s: fl
 
 def handed_over_twice(sandbox: Sandbox) -> None:
     """Blind, then after a consult of some seconds."""
-    handed_over(sandbox, "BlindTransfer", "13800138103", first_talks_s=60, stay_s=5)
-    handed_over(sandbox, "Atxfer", "13800138104", first_talks_s=5, stay_s=9)
+    handed_over(sandbox, "BlindTransfer", "13800138103", first_talks_s=60, stay_s=8)
+    handed_over(sandbox, "Atxfer", "13800138104", first_talks_s=5, stay_s=14)
 
 
 def local_members_and_no_queue(sandbox: Sandbox) -> None:
