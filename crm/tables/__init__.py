@@ -3,8 +3,10 @@
 from . import (
     agents,
     audit,
+    cases,
     conversations,
     customers,
+    directory,
     hours,
     journal,
     menus,
@@ -18,8 +20,10 @@ from . import (
     routing,
     second_factor,
     sight,
+    tellings,
     visits,
     voicemails,
+    work_orders,
     wrap_ups,
 )
 from .declaration import Table
@@ -28,8 +32,10 @@ __all__ = [
     "Table",
     "agents",
     "audit",
+    "cases",
     "conversations",
     "customers",
+    "directory",
     "hours",
     "journal",
     "menus",
@@ -43,7 +49,9 @@ __all__ = [
     "routing",
     "second_factor",
     "sight",
+    "tellings",
     "visits",
     "voicemails",
+    "work_orders",
     "wrap_ups",
 ]

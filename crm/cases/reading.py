@@ -1,0 +1,226 @@
+"""Finding cases: lists by whose they are, one with all that hangs on it, and what card, IVR and routing ask."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.rules.case_numbers import read_number
+from crm.tables.cases import Case, CaseEvent
+
+LISTS = ("mine", "queue", "overdue", "open", "closed", "all")
+"""`mine`: owned or handled; `queue`: of my tiers, not taken by anybody; `overdue`: a clock is over, of everybody."""
+SOON_S = 2 * 3600
+
+_IN_LIST = """
+       CASE CAST(:list AS text)
+            WHEN 'all' THEN true
+            WHEN 'closed' THEN c.state = 'closed'
+            WHEN 'mine' THEN c.state <> 'closed' AND (c.owner_id = :agent_id OR c.handler_id = :agent_id)
+            WHEN 'queue' THEN c.state IN ('open', 'waiting') AND c.handler_id IS NULL
+                 AND c.tier IN (SELECT tier FROM case_team WHERE agent_id = :agent_id)
+            WHEN 'overdue' THEN c.state <> 'closed' AND (late.breached OR late.due_at < clock_timestamp())
+            ELSE c.state <> 'closed' END
+"""
+_CLOCKS = """
+  LEFT JOIN LATERAL (
+       SELECT min(due_at) FILTER (WHERE running_since IS NOT NULL) AS due_at,
+              bool_or(breached_at IS NOT NULL) AS breached
+         FROM case_clock WHERE case_clock.case_id = c.id) AS late ON true
+"""
+_COLUMNS = """
+SELECT c.id, c.number, c.category, category.title_en, category.title_zh, c.tier, c.state, c.subject, c.customer_id,
+       customer.code AS customer_code, customer.name AS customer, customer.tier AS customer_tier, c.caller,
+       owner.login AS owner, owner.name AS owner_name, handler.login AS handler, handler.name AS handler_name,
+       c.opened_by, c.opened_at, c.changed_at, c.version, c.reopened, late.due_at,
+       coalesce(late.breached OR late.due_at < clock_timestamp(), false) AS overdue, c.closed_at
+"""
+_FROM = f"""
+  FROM customer_case c
+  JOIN case_category category ON category.code = c.category
+  JOIN agent owner ON owner.id = c.owner_id
+  LEFT JOIN agent handler ON handler.id = c.handler_id
+  LEFT JOIN customer ON customer.id = c.customer_id
+  {_CLOCKS}
+"""
+_LIST = text(
+    f"""
+{_COLUMNS} {_FROM}
+ WHERE {_IN_LIST}
+   AND (CAST(:number AS text) IS NULL OR c.number = :number)
+   AND (CAST(:words AS text) IS NULL OR c.subject ILIKE :words OR customer.name ILIKE :words OR customer.code = :code)
+   AND (CAST(:customer_id AS uuid) IS NULL OR c.customer_id = :customer_id)
+   AND (CAST(:before AS timestamptz) IS NULL OR c.opened_at < :before)
+ ORDER BY CASE WHEN :list IN ('mine', 'queue', 'overdue') THEN late.due_at END NULLS LAST, c.opened_at DESC, c.number
+ LIMIT :limit
+"""
+)
+_FIND = text(
+    f"""
+{_COLUMNS}, c.description, c.solution, c.solved_at, c.closed_by, c.owner_id, c.handler_id,
+       category.check_en, category.check_zh, customer.language AS customer_language, customer.company,
+       coalesce((SELECT e164 FROM customer_phone WHERE customer_phone.customer_id = c.customer_id AND e164 IS NOT NULL
+                  ORDER BY raw LIMIT 1), c.caller) AS phone,
+       (SELECT coalesce(json_agg(k ORDER BY k.kind), '[]') FROM case_clock k WHERE k.case_id = c.id) AS clocks
+{_FROM} WHERE c.number = :number
+"""  # noqa: S608 - likewise
+)
+_COUNTS = text(
+    """
+SELECT count(*) AS mine,
+       count(*) FILTER (WHERE EXISTS (SELECT FROM case_clock k WHERE k.case_id = c.id AND (k.breached_at IS NOT NULL
+                                         OR (k.running_since IS NOT NULL AND k.due_at < clock_timestamp()))))
+           AS overdue,
+       (SELECT count(*) FROM customer_case q WHERE q.state IN ('open', 'waiting') AND q.handler_id IS NULL
+           AND q.tier IN (SELECT tier FROM case_team WHERE agent_id = :agent_id)) AS queue,
+       (SELECT count(*) FROM case_reminder r WHERE r.agent_id = :agent_id AND r.done_at IS NULL
+           AND r.due_at <= clock_timestamp()) AS reminders
+  FROM customer_case c
+ WHERE c.state <> 'closed' AND (c.owner_id = :agent_id OR c.handler_id = :agent_id)
+"""
+)
+_BREACHED = text(
+    """
+SELECT EXISTS (SELECT FROM customer_case c JOIN case_clock k ON k.case_id = c.id
+                WHERE c.customer_id = :customer_id AND c.state <> 'closed'
+                  AND (k.breached_at IS NOT NULL OR (k.running_since IS NOT NULL AND k.due_at < clock_timestamp())))
+"""
+)
+
+
+class CaseListed(Struct, frozen=True, kw_only=True):
+    """A case in a list. `due_at`: the nearest end of a running clock; None while all stand."""
+
+    id: UUID
+    number: str
+    category: str
+    title_en: str
+    title_zh: str
+    tier: str
+    state: str
+    subject: str
+    customer_id: UUID | None
+    customer_code: str | None
+    customer: str | None
+    customer_tier: str | None
+    caller: str | None
+    owner: str
+    owner_name: str
+    handler: str | None
+    handler_name: str | None
+    opened_by: str
+    opened_at: datetime
+    changed_at: datetime
+    version: int
+    reopened: int
+    due_at: datetime | None
+    overdue: bool
+    closed_at: datetime | None
+
+
+class CaseFound(CaseListed, frozen=True, kw_only=True):
+    """One case with its texts and clocks. `phone`: where its customer can be told of it."""
+
+    description: str
+    solution: str
+    solved_at: datetime | None
+    closed_by: str | None
+    owner_id: UUID
+    handler_id: UUID | None
+    check_en: str
+    check_zh: str
+    customer_language: str | None
+    company: str | None
+    phone: str | None
+    clocks: list[dict[str, Any]]
+
+
+class Counts(Struct, frozen=True):
+    """What waits for one agent."""
+
+    mine: int
+    overdue: int
+    queue: int
+    reminders: int
+
+
+async def listed(
+    session: AsyncSession,
+    which: str = "open",
+    *,
+    agent_id: UUID | None = None,
+    search: str = "",
+    customer_id: UUID | None = None,
+    before: datetime | None = None,
+    limit: int = 200,
+) -> list[CaseListed]:
+    """Cases of a list: those with a clock by its end, others the newest first. `search`: a number, or words of the
+    subject or the customer's name; a number is found in every list."""
+    search = " ".join(search.replace("\x00", "").split())
+    number = read_number(search) if search else None
+    pattern = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    asked = {
+        "list": "all" if number else which,
+        "agent_id": agent_id,
+        "number": number,
+        "words": f"%{pattern}%" if search and not number else None,
+        "code": search,
+        "customer_id": customer_id,
+        "before": before,
+        "limit": limit,
+    }
+    return [CaseListed(**row) for row in (await session.execute(_LIST, asked)).mappings()]
+
+
+async def find(session: AsyncSession, number: str) -> CaseFound | None:
+    """The case with this number, as somebody typed it."""
+    row = (await session.execute(_FIND, {"number": read_number(number) or ""})).mappings().one_or_none()
+    return CaseFound(**row) if row else None
+
+
+async def history(session: AsyncSession, case_id: UUID) -> list[CaseEvent]:
+    """Everything that happened to a case, the newest first."""
+    rows = select(CaseEvent).where(CaseEvent.case_id == case_id).order_by(CaseEvent.id.desc())
+    return list(await session.scalars(rows))
+
+
+async def counts(session: AsyncSession, agent_id: UUID) -> Counts:
+    """What waits for this agent."""
+    return Counts(**(await session.execute(_COUNTS, {"agent_id": agent_id})).mappings().one())
+
+
+async def open_of(session: AsyncSession, customer_id: UUID, *, limit: int = 5) -> list[Case]:
+    """The customer's cases that are not closed, the one last worked at first."""
+    rows = select(Case).where(Case.customer_id == customer_id, Case.state != "closed")
+    return list(await session.scalars(rows.order_by(Case.changed_at.desc(), Case.number).limit(limit)))
+
+
+async def open_case_of(session: AsyncSession, customer_id: UUID) -> Case | None:
+    """The one that a caller most likely asks about: the open case last worked at."""
+    found = await open_of(session, customer_id, limit=1)
+    return found[0] if found else None
+
+
+async def has_breached_case(session: AsyncSession, customer_id: UUID) -> bool:
+    """Whether a case of this customer is over its time and not closed: a claim to minutes of waiting credit."""
+    return bool((await session.execute(_BREACHED, {"customer_id": customer_id})).scalar_one())
+
+
+async def asked_about(session: AsyncSession, customer_id: UUID | None, number: str | None) -> Case | None:
+    """What a caller asks the menu about: the case of this number (of this customer, or where that is None of anybody),
+    or without a number their open case, else their newest."""
+    wanted = select(Case)
+    if number is not None:
+        wanted = wanted.where(Case.number == (read_number(number) or ""))
+    elif customer_id is None:
+        return None
+    if customer_id is not None:
+        wanted = wanted.where(Case.customer_id == customer_id)
+    newest = wanted.order_by(Case.state == "closed", Case.changed_at.desc(), Case.number).limit(1)
+    found: Case | None = await session.scalar(newest)
+    return found
