@@ -25,7 +25,7 @@ CREATE FUNCTION audit_framed(part text) RETURNS bytea LANGUAGE sql IMMUTABLE AS 
     SELECT convert_to(octet_length(convert_to(part, 'UTF8'))::text || ':' || part || ',', 'UTF8')
 $$
 """
-# At the commit, so that the head's lock is held for that moment only, however long the transaction was.
+# `by` is a word of plpgsql unless it is quoted. At the commit, so that the head's lock is held for that moment only, however long the transaction was.
 CHAIN = """
 CREATE FUNCTION audit_chain() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -38,9 +38,9 @@ BEGIN
     seal := sha256(salt || audit_framed(NEW.subject_id) || audit_framed(NEW.detail::text));
     link := sha256(head.hash || seal || audit_framed(head.number::text)
                    || audit_framed((extract(epoch FROM NEW.at) * 1000000)::bigint::text)
-                   || audit_framed(NEW.by) || audit_framed(NEW.did) || audit_framed(NEW.subject));
+                   || audit_framed(NEW."by") || audit_framed(NEW.did) || audit_framed(NEW.subject));
     INSERT INTO audit (number, at, by, did, subject, subject_id, detail, salt, sealed, previous, hash)
-    VALUES (head.number, NEW.at, NEW.by, NEW.did, NEW.subject, NEW.subject_id, NEW.detail, salt, seal, head.hash, link);
+    VALUES (head.number, NEW.at, NEW."by", NEW.did, NEW.subject, NEW.subject_id, NEW.detail, salt, seal, head.hash, link);
     UPDATE audit_head SET number = head.number, hash = link WHERE id = 1;
     DELETE FROM audit_pending WHERE id = NEW.id;
     RETURN NULL;
@@ -51,8 +51,8 @@ CREATE FUNCTION audit_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF NEW.salt IS NULL AND NEW.subject_id = '(erased)' AND NEW.detail = '{}'
-           AND (NEW.number, NEW.at, NEW.by, NEW.did, NEW.subject, NEW.sealed, NEW.previous, NEW.hash)
-             = (OLD.number, OLD.at, OLD.by, OLD.did, OLD.subject, OLD.sealed, OLD.previous, OLD.hash) THEN
+           AND (NEW.number, NEW.at, NEW."by", NEW.did, NEW.subject, NEW.sealed, NEW.previous, NEW.hash)
+             = (OLD.number, OLD.at, OLD."by", OLD.did, OLD.subject, OLD.sealed, OLD.previous, OLD.hash) THEN
             RETURN NEW;
         END IF;
     END IF;
