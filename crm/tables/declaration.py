@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, DateTime, MetaData, Uuid
+from sqlalchemy import DDL, CheckConstraint, DateTime, MetaData, Uuid, event
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 NAMING = {
@@ -29,6 +29,9 @@ class Table(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {datetime: DateTime(timezone=True), UUID: Uuid(as_uuid=True)}  # noqa: RUF012
 
+
+# Trigrams, by which texts are searched; whoever makes the tables without the migrations needs them, too.
+event.listen(Table.metadata, "before_create", DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
 
 Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
 
