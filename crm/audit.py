@@ -135,6 +135,20 @@ async def verify(session: AsyncSession) -> Verified:
     return Verified(number, previous.hex(), redacted, fault, number + 1 if fault else None)
 
 
+async def head(session: AsyncSession) -> tuple[int, str]:
+    """How many rows there are, and the hash of the last in hex."""
+    row = (await session.execute(_HEAD)).one()
+    return int(row.number), bytes(row.hash).hex()
+
+
+async def hash_at(session: AsyncSession, number: int) -> str | None:
+    """The hash of one row in hex; of row 0, the beginning's."""
+    if number == 0:
+        return BEGINNING.hex()
+    found = await session.scalar(text("SELECT hash FROM audit WHERE number = :number"), {"number": number})
+    return bytes(found).hex() if found else None
+
+
 async def redact(session: AsyncSession, numbers: list[int]) -> int:
     """Take the words out of these rows, for an erasure; that they were, by whom and when stays. Returns how many."""
     return int((await session.execute(_REDACT, {"numbers": numbers})).rowcount)  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
@@ -23,7 +24,7 @@ from pydantic_settings import (
 )
 
 from .refusals import Refusal
-from .rules import rights
+from .rules import retention_days, rights
 from .rules.opening_hours import read_opening_hours
 from .rules.public_days import check_country
 from .rules.url_templates import check as check_url_template
@@ -78,6 +79,13 @@ class Settings(BaseSettings):
     voicemail_folder: Annotated[Path, Field(description="a folder")] = Path("/var/spool/asterisk/kefu-voicemail")
     voicemail_due_minutes: Annotated[float, Field(gt=0, le=14400, description="minutes above 0")] = 120.0
     voicemail_short_seconds: Annotated[float, Field(ge=0, le=60, description="seconds from 0 to 60")] = 2.0
+
+    # What customers are worth is counted in this currency; others by their rates (`kefu value set rate.USD 7.1`).
+    value_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="three capital letters, such as CNY")] = (
+        "CNY"
+    )
+    # Where other systems leave their files: orders….csv and facts….jsonl are taken in as they come.
+    feed_folder: Annotated[Path | None, Field(description="a folder")] = None
 
     # Memory. No address means: our own Postgres under data_folder.
     database_url: Annotated[
@@ -152,6 +160,21 @@ class Settings(BaseSettings):
 
     # By role, the fields that are masked (phone, name, email, note); and with whose eyes the command line sees.
     masked_fields: Annotated[dict[str, list[str]], Field(description="a table of roles and their masked fields")] = {}
+    # How many days rows are kept, by table (0: for good); `kefu retention show` lists them.
+    retention_days: Annotated[dict[str, int], Field(description="a table of tables and days")] = {}
+
+    # People who sign in: the roles that need a one-time code beside the password, and the house that vouches for them.
+    second_factor_roles: Annotated[list[str], Field(description="a list of roles")] = []
+    oidc_issuer: Annotated[
+        str | None, Field(pattern=r"^https?://[^\s]+$", description="an address, such as https://id.example")
+    ] = None
+    oidc_client_id: Word = "kefu"
+    oidc_client_secret: Annotated[SecretStr | None, Field(description="the secret the provider gave")] = None
+    oidc_login_claim: Word = "preferred_username"
+    oidc_title: Word = "Single sign-on"
+
+    # 64 hexadecimal digits; without it data_folder/site.key is made. Signs certificates, keeps the secrets of sign-ins.
+    site_key: Annotated[SecretStr | None, Field(description="64 hexadecimal digits, kept secret")] = None
     cli_role: Annotated[str, Field(description="a role")] = "admin"
 
     # Wishes and the mirror.
@@ -215,6 +238,25 @@ class Settings(BaseSettings):
     def _known_masks(cls, masks: dict[str, list[str]]) -> dict[str, list[str]]:
         rights.check_masks(masks)
         return masks
+
+    @field_validator("retention_days")
+    @classmethod
+    def _known_days(cls, days: dict[str, int]) -> dict[str, int]:
+        retention_days.check(days)
+        return days
+
+    @field_validator("second_factor_roles")
+    @classmethod
+    def _known_roles(cls, roles: list[str]) -> list[str]:
+        rights.check_masks({role: [] for role in roles})
+        return roles
+
+    @field_validator("site_key")
+    @classmethod
+    def _hexadecimal(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()) is None:
+            raise ValueError("the value given cannot be used, 64 hexadecimal digits are needed")
+        return key
 
     @field_validator("cli_role")
     @classmethod

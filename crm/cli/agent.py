@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .agent_rights import ROLES, bind, let_in, role, shut_out
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_table, say
 from .routing import skill
@@ -55,7 +56,7 @@ def list_(database_url: str | None, as_json: bool) -> None:
 @click.argument("login")
 @option("--name", required=True, help="As shown on screens.")
 @option("--password", envvar="KEFU_AGENT_PASSWORD", help="Asked for on the terminal when not given here.")
-@option("--role", type=click.Choice(["agent", "supervisor"]), default="agent", show_default=True)
+@option("--role", type=click.Choice(ROLES), default="agent", show_default=True)
 @option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
 @option("--queue", "queues", multiple=True, metavar="QUEUE[:PENALTY]", help="A queue to serve; may be repeated.")
 @database_option
@@ -71,7 +72,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Add an agent, who may sign in at once."""
-    from crm import agents
+    from crm import agents, audit
 
     served = [_queue_and_penalty(each) for each in queues]
     if password is None:
@@ -84,6 +85,8 @@ def add(
             )
             for queue, penalty in served:
                 await agents.serve(session, added.id, queue, penalty=penalty)
+            who = {"by": "command line", "subject": "agent", "subject_id": str(added.id)}
+            await audit.note(session, did="agent.add", detail={"role": role}, **who)
 
     with_database(work, database_url=database_url)
     if as_json:
@@ -92,7 +95,8 @@ def add(
         say(f"added {login}")
 
 
-agent.add_command(skill)
+for command in (skill, role, bind, shut_out, let_in):
+    agent.add_command(command)
 agent.add_command(explain)
 
 
