@@ -20,7 +20,7 @@ from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import customers, metrics, number_lists, orders, routing
+from crm import cases, customers, metrics, number_lists, orders, routing
 from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.rules.opening_hours import OpeningHours, is_open
@@ -133,8 +133,13 @@ class CrmDesk:
         return self._ask("order", look, "unavailable")
 
     def case(self, customer_id: UUID | None, number: str | None) -> CaseStatus | Missing:
-        """Cases are kept nowhere yet."""
-        return "unavailable"
+        """The customer's case that is open, or the one of this number."""
+
+        async def look(session: AsyncSession) -> CaseStatus | Missing:
+            found = await cases.asked_about(session, customer_id, number)
+            return CaseStatus(found.number, found.state) if found else "not_found"
+
+        return self._ask("case", look, "unavailable")
 
     def balance(self, customer_id: UUID) -> Balance | Missing:
         """What a customer still has to pay: the orders that were received and not paid."""
@@ -186,7 +191,8 @@ class CrmDesk:
         )
 
         async def look(session: AsyncSession) -> routing.Decided | None:
-            return await routing.decide(session, asked, self._site.routing)
+            late = notes.customer_id is not None and await cases.has_breached_case(session, notes.customer_id)
+            return await routing.decide(session, asked, self._site.routing, breached_case=late)
 
         decided = self._ask("route", look, None)
         if decided is None:

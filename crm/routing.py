@@ -156,13 +156,15 @@ async def write(session: AsyncSession, *rows: RoutingRow) -> None:
     await session.execute(_WRITE, list(rows))
 
 
-async def decide(session: AsyncSession, asked: Asked, rules: Rules) -> Decided:
-    """All that a caller is sent into a queue with, read from rows as they are now."""
+async def decide(session: AsyncSession, asked: Asked, rules: Rules, *, breached_case: bool = False) -> Decided:
+    """All that a caller is sent into a queue with, read from rows as they are now. `breached_case`: a case of theirs is
+    over its time."""
     tier = None
     if asked.customer_id is not None:
         tier = await session.scalar(select(Customer.tier).where(Customer.id == asked.customer_id))
-    # No table of ours holds promises or case clocks yet: whoever brings one hands both in here.
-    credit = waiting_credit(Standing(tier, given_s=asked.given_s), rules.credit)
+    # No table of ours holds promises yet: whoever brings one hands them in here.
+    standing = Standing(tier, breached_case=breached_case, given_s=asked.given_s)
+    credit = waiting_credit(standing, rules.credit)
     queue = await session.get(Queue, asked.queue)
     wanted_s = asked.last_agent_s if asked.last_agent_s is not None else queue.last_agent_s if queue else 0
     wait_s = max(0, min(wanted_s, LONGEST_LAST_AGENT_S))

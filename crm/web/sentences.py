@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from .case_words import SENTENCES as CASE_SENTENCES
 from .words import N_
 
 TEMPLATES = (
@@ -40,6 +41,7 @@ TEMPLATES = (
     N_("this page does not do that"),
     N_("this did not work"),
     N_("no bridge has answered"),
+    *CASE_SENTENCES,
 )
 
 _PLACE = re.compile(r"%\((\w+)\)s")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from . import case_words
+
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
     """Mark `text` for the catalogs."""
@@ -137,6 +139,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "department": N_("Department"),
         "admin": N_("Administrator"),
     },
+    **case_words.LABELS,
 }
 
 TONES: Mapping[str, Mapping[str, str]] = {
@@ -158,6 +161,7 @@ TONES: Mapping[str, Mapping[str, str]] = {
     },
     "voicemail": {"new": "warm", "taken": "cool", "done": "good"},
     "conversation": {"answered": "good", "self_served": "good", "abandoned": "bad", "failed": "bad"},
+    **case_words.TONES,
 }
 
 

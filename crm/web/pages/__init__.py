@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import conversations, desk, gate, reports, voicemail, wallboard
+from . import (
+    case_deeds,
+    case_settings,
+    cases,
+    conversations,
+    desk,
+    directory,
+    gate,
+    reports,
+    voicemail,
+    wallboard,
+    work_orders,
+)
 
 router = APIRouter(include_in_schema=False)
-for page in (gate, desk, conversations, voicemail, reports, wallboard):
+# `cases` and its settings before `case_deeds`, whose paths begin with a case's number.
+for page in (
+    *(gate, desk, conversations, case_settings, cases, case_deeds, work_orders, directory),
+    *(voicemail, reports, wallboard),
+):
     router.include_router(page.router)
 
 __all__ = ["router"]
