@@ -2,6 +2,8 @@
 
 from . import (
     agents,
+    announcements,
+    api_tokens,
     audit,
     cases,
     conversations,
@@ -25,6 +27,7 @@ from . import (
     tellings,
     visits,
     voicemails,
+    webhooks,
     work_orders,
     wrap_ups,
 )
@@ -33,6 +36,8 @@ from .declaration import Table
 __all__ = [
     "Table",
     "agents",
+    "announcements",
+    "api_tokens",
     "audit",
     "cases",
     "conversations",
@@ -56,6 +61,7 @@ __all__ = [
     "tellings",
     "visits",
     "voicemails",
+    "webhooks",
     "work_orders",
     "wrap_ups",
 ]

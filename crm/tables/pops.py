@@ -24,6 +24,7 @@ class Pop(Table):
     __table_args__ = (
         one_of("ending", POP_ENDINGS),
         Index("ix_pop_seat", "node", "seat", "rung_at"),
+        Index("ix_pop_conversation_id", "conversation_id"),
         Index("ix_pop_open", "node", "seat", postgresql_where=text("taken_at IS NULL")),
     )
 
