@@ -65,6 +65,7 @@ class Conversation(Table):
         Index("ix_conversation_started_at", "started_at"),
         Index("ix_conversation_open", "node", postgresql_where=text("ended_at IS NULL")),
         Index("ix_conversation_caller", "caller", "started_at"),
+        Index("ix_conversation_called", "dialled", "started_at", postgresql_where=text("direction = 'outbound'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

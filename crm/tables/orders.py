@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Numeric
+from sqlalchemy import ForeignKey, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .declaration import Id, Table, one_of
@@ -15,7 +15,8 @@ ORDER_STATES = ("received", "paid", "packed", "shipped", "delivered", "cancelled
 
 
 class Order(Table):
-    """One order: `number` is what the customer reads from the confirmation."""
+    """One order: `number` is what the customer reads from the confirmation. `source`: the feed or person it came from;
+    `changed_at`: when it became so by that source's own clock, where it says so; `learnt_at`: when we wrote it."""
 
     __tablename__ = "customer_order"
     __table_args__ = (
@@ -32,3 +33,6 @@ class Order(Table):
     currency: Mapped[str] = mapped_column(default="CNY")
     placed_at: Mapped[datetime]
     expected_on: Mapped[datetime | None]
+    source: Mapped[str] = mapped_column(server_default=text("''"))
+    changed_at: Mapped[datetime | None]
+    learnt_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

@@ -52,6 +52,7 @@ class CallerFacts(Table):
     """What the IVR learnt of the caller of a call: who, in which language, about what matter."""
 
     __tablename__ = "caller_facts"
+    __table_args__ = (Index("ix_caller_facts_customer_id", "customer_id", "learnt_at"),)
 
     node: Mapped[str] = mapped_column(primary_key=True)
     linkedid: Mapped[str] = mapped_column(primary_key=True)
