@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from procrastinate import App, PsycopgConnector, RetryStrategy
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import DeleteJobCondition
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import DeleteJobCondition, Status
 from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 
@@ -32,8 +32,8 @@ from .settings import Settings
 SCHEMA = "procrastinate"
 POLL_S = 1.0
 CONCURRENCY = 4
-BEAT_S = 3.0
-STALLED_AFTER_S = 15.0
+BEAT_S = 2.0
+STALLED_AFTER_S = 10.0
 """A worker that has not beaten for so long is dead: its jobs are run again."""
 AGAIN_S = 1.0
 DRAIN_S = 10.0
@@ -120,7 +120,10 @@ class Jobs:
                 manager = self._app.job_manager
                 for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
                     log.warning("job_taken_over", job=job.task_name)
-                    await manager.retry_job(job)
+                    try:
+                        await manager.retry_job(job)
+                    except UniqueViolation:  # the same is queued already, and waits for this one's end
+                        await manager.finish_job(job, status=Status.ABORTED, delete_job=True)
                 await manager.delete_old_jobs(nb_hours=KEPT_FAILED_H, include_failed=True, include_aborted=True)
             except (ConnectorException, PoolTimeout) as away:
                 log.warning("jobs_wait", why=str(away) or type(away).__name__)

@@ -19,7 +19,10 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN = "•••"
-QUIET_LIBRARIES = ("uvicorn.access", "sqlalchemy", "asyncio", "panoramisk", "alembic", "watchfiles", "procrastinate")
+QUIET_LIBRARIES = (
+    *("uvicorn.access", "sqlalchemy", "asyncio", "panoramisk", "alembic", "watchfiles", "procrastinate"),
+    *("httpx2", "httpcore2"),
+)
 
 _SECRET_NAME = re.compile(r"secret|password|passwd|token|authorization|cookie|credential|database_url", re.IGNORECASE)
 _NUMBER_NAME = re.compile(r"caller|phone|dialled|number|callerid", re.IGNORECASE)
