@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import structlog
@@ -37,6 +38,7 @@ BEGIN_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 60.0
 WRITE_WITHIN_S = 5.0
 SWEEP_EVERY_S = 0.5
+MOST_PEERS = 256
 DOCTOR = "doctor"
 _log = structlog.get_logger("agi.server")
 
@@ -75,7 +77,7 @@ class AgiServer:
         self._deadlines = deadlines or Deadlines()
         self._book = VisitBook(database)
         self._patience = Patience()
-        self._allowed = allowed
+        self._may_call = lru_cache(MOST_PEERS)(partial(may_call, tuple(allowed)))  # a site has few: judged once each
         self._calls: set[CallSocket] = set()
         self._emptied = asyncio.Event()
         self._log = _log.bind()  # once: looking one up costs more than a step of a call
@@ -165,14 +167,6 @@ class AgiServer:
         self._calls.add(socket)
         if not self._may_call(socket.peer):
             self._refused(socket, "it is not on the list of who may call (fastagi_allowed)")
-
-    def _may_call(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or any(address in network for network in self._allowed)
 
     def _ended(self, socket: CallSocket) -> None:
         """The peer is gone. A call that is being played ends by itself, the next time it speaks or listens."""
@@ -278,3 +272,13 @@ class AgiServer:
         if found is None:
             found = self._counters[flow, ending] = metrics.ivr().calls.labels(flow, ending)
         return found
+
+
+def may_call(allowed: Sequence[IPv4Network | IPv6Network], peer: str) -> bool:
+    """Whether calls are taken from this address: from this machine itself always."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or any(address in network for network in allowed)
