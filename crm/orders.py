@@ -1,16 +1,78 @@
-"""Orders, as the IVR speaks of them and the card shows them."""
+"""Orders, as the IVR speaks of them and the card shows them; taken in from feeds, as many at once as there are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+import msgspec
+from msgspec import Struct
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
+from .tables.customers import Customer
 from .tables.orders import ORDER_STATES, Order
+
+# Of one number told twice the later telling counts, by its source's clock where there is one. What is older than what
+# we know, or says nothing new, writes nothing.
+_PUT = text(
+    """
+WITH given AS (
+  SELECT DISTINCT ON (number) * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS g(place int, number text,
+         customer_id uuid, state text, item text, amount numeric, currency text, placed_at timestamptz,
+         expected_on timestamptz, changed_at timestamptz)
+   ORDER BY number, changed_at DESC NULLS LAST, place DESC)
+INSERT INTO customer_order AS o (id, number, customer_id, state, item, amount, currency, placed_at, expected_on,
+                                 changed_at, source)
+SELECT gen_random_uuid(), number, customer_id, state, item, amount, currency, placed_at, expected_on, changed_at,
+       :source FROM given ORDER BY number
+    ON CONFLICT (number) DO UPDATE SET customer_id = EXCLUDED.customer_id, state = EXCLUDED.state,
+       item = EXCLUDED.item, amount = EXCLUDED.amount, currency = EXCLUDED.currency, placed_at = EXCLUDED.placed_at,
+       expected_on = EXCLUDED.expected_on, changed_at = coalesce(EXCLUDED.changed_at, o.changed_at),
+       source = EXCLUDED.source, learnt_at = now()
+     WHERE (o.customer_id, o.state, o.item, o.amount, o.currency, o.placed_at, o.expected_on)
+           IS DISTINCT FROM (EXCLUDED.customer_id, EXCLUDED.state, EXCLUDED.item, EXCLUDED.amount, EXCLUDED.currency,
+                             EXCLUDED.placed_at, EXCLUDED.expected_on)
+       AND coalesce(EXCLUDED.changed_at >= o.changed_at, true)
+RETURNING number, state, customer_id, xmax = 0 AS added
+"""
+)
+
+
+class Given(Struct, frozen=True):
+    """An order as a feed tells it, of a customer we know. `place`: its place in the telling."""
+
+    place: int
+    number: str
+    customer_id: UUID
+    state: str
+    item: str
+    amount: Decimal
+    currency: str
+    placed_at: datetime
+    expected_on: datetime | None = None
+    changed_at: datetime | None = None
+
+
+class Written(Struct, frozen=True):
+    """An order that was written: new, or changed."""
+
+    number: str
+    state: str
+    customer_id: UUID
+    added: bool
+
+
+async def put(session: AsyncSession, given: Sequence[Given], *, source: str) -> list[Written]:
+    """Write what is new in these orders; told again, nothing is. Returns those that were written."""
+    if not given:
+        return []
+    rows = msgspec.json.encode(given).decode()
+    found = (await session.execute(_PUT, {"rows": rows, "source": source})).mappings()
+    return [Written(**row) for row in found]
 
 
 async def latest_of(session: AsyncSession, customer_id: UUID) -> Order | None:
@@ -23,6 +85,31 @@ async def newest_of(session: AsyncSession, customer_id: UUID, *, limit: int) -> 
     """The customer's last orders, newest first."""
     mine = select(Order).where(Order.customer_id == customer_id)
     return list(await session.scalars(mine.order_by(Order.placed_at.desc(), Order.number).limit(limit)))
+
+
+async def listed(
+    session: AsyncSession,
+    *,
+    customer_id: UUID | None = None,
+    state: str | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 100,
+) -> list[Order]:
+    """Orders, the newest first. `after`: the moment and id of the last one seen."""
+    rows = select(Order).order_by(Order.placed_at.desc(), Order.id.desc()).limit(limit)
+    if customer_id is not None:
+        rows = rows.where(Order.customer_id == customer_id)
+    if state is not None:
+        rows = rows.where(Order.state == state)
+    if after is not None:
+        rows = rows.where(tuple_(Order.placed_at, Order.id) < after)
+    return list(await session.scalars(rows))
+
+
+async def codes_of(session: AsyncSession, found: Sequence[Order]) -> dict[UUID, str]:
+    """The printed numbers of the customers of these orders."""
+    whose = select(Customer.id, Customer.code).where(Customer.id.in_({order.customer_id for order in found}))
+    return {row.id: row.code for row in await session.execute(whose)}
 
 
 async def find(session: AsyncSession, number: str, *, customer_id: UUID | None = None) -> Order | None:

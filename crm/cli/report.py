@@ -11,6 +11,7 @@ import click
 from .options import database_option, json_option, node_option, option, with_database
 from .output import print_json, print_table, say
 from .report_ivr import ivr
+from .report_repeats import repeats
 from .wait_predictions import wait_predictions
 
 if TYPE_CHECKING:
@@ -95,3 +96,4 @@ def _show(told: Reconciled, zone: Any) -> None:
 
 
 report.add_command(ivr)
+report.add_command(repeats)

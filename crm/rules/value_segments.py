@@ -39,6 +39,7 @@ RULES: Mapping[str, Limit] = {
     "main_from": _limit("11", "0", "150", "a score from here on is a main customer"),
     "ordinary_from": _limit("6", "0", "150", "a score from here on is an ordinary customer, below it a small one"),
     "risk_factor": _limit("2", "1", "20", "so many times their usual pause without an order is a risk to lose them"),
+    "risk_days": _limit("30", "0", "3650", "days without an order that are never a risk yet"),
     "risk_orders": _limit("3", "2", "100", "orders that it takes to know a customer's usual pause"),
     "lapsed_days": _limit("365", "30", "3650", "days without an order after which a customer has lapsed"),
 }
@@ -103,9 +104,8 @@ def standing_of(figures: Figures, rules: Mapping[str, Decimal]) -> str:
     if figures.days_since > rules["lapsed_days"]:
         return "lapsed"
     known = figures.usual_days is not None and figures.orders_ever >= rules["risk_orders"]
-    if known and figures.days_since > float(rules["risk_factor"]) * (figures.usual_days or 0.0):
-        return "at_risk"
-    return "active"
+    patience_days = max(float(rules["risk_days"]), float(rules["risk_factor"]) * (figures.usual_days or 0.0))
+    return "at_risk" if known and figures.days_since > patience_days else "active"
 
 
 def refusal_of(name: str, value: Decimal, rules: Mapping[str, Decimal]) -> str | None:

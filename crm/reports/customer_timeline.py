@@ -1,0 +1,233 @@
+"""Everything that happened with one customer, in one order: calls, messages, orders, cases, notes, tiers.
+
+Nothing is copied into a stream of its own: each kind is read from the rows it lives in, by an index, a page at a time,
+so the stream can never disagree with them. Every entry that nobody wrote by hand says why it is there. Called by the
+card, pages and the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.ledger.ids import conversation_id
+from crm.refusals import Refusal
+from crm.rules import page_cursor
+from crm.rules.number_spellings import spellings
+from crm.tables.customers import CustomerPhone
+
+KINDS = ("conversation", "voicemail", "case", "order", "note", "tier")
+PAGE = 30
+LARGEST_PAGE = 200
+TOLD_BY_MENU = 500
+"""Calls from numbers that are not the customer's, of which the menu knew who it was: so many are looked at a page."""
+
+_NUMBERS = select(CustomerPhone.e164).where(CustomerPhone.e164.is_not(None))
+# What was found to be this customer, too, stands in old rows under its own id.
+_ALSO = text(
+    """
+WITH RECURSIVE also AS (
+  SELECT CAST(:customer_id AS uuid) AS id UNION SELECT c.id FROM customer c JOIN also ON c.merged_into = also.id)
+SELECT id FROM also
+"""
+)
+_TOLD = text(
+    """
+SELECT node, linkedid FROM caller_facts
+ WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND learnt_at <= :at + interval '1 day'
+   AND (number_e164 IS NULL OR number_e164 <> ALL(CAST(:e164 AS text[])))
+ ORDER BY learnt_at DESC LIMIT :most
+"""
+)
+
+# A call belongs to whom an agent named, else to whom the menu knew, else to whose number it is.
+_OF_OTHERS = """
+   AND NOT EXISTS (SELECT FROM caller_pick p WHERE p.conversation_id = c.id
+                      AND p.customer_id <> ALL(CAST(:ids AS uuid[])))
+   AND NOT EXISTS (SELECT FROM caller_facts f WHERE f.node = c.node AND f.linkedid = c.linkedid
+                      AND f.customer_id <> ALL(CAST(:ids AS uuid[]))
+                      AND NOT EXISTS (SELECT FROM caller_pick p WHERE p.conversation_id = c.id))
+"""
+_CALLS = f"""
+calls AS (
+  SELECT DISTINCT ON (id) id, at, why, about FROM (
+    (SELECT c.id, c.started_at AS at, 3 AS place, 'number' AS why, NULL AS about
+       FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
+            SELECT c.id, c.started_at FROM conversation c
+             WHERE c.caller = n.number AND (c.started_at, c.id) < (:at, :id) {_OF_OTHERS}
+             ORDER BY c.started_at DESC, c.id DESC LIMIT :limit) AS c
+      ORDER BY 2 DESC, 1 DESC LIMIT :limit)
+    UNION ALL
+    (SELECT c.id, c.started_at, 4, 'dialled', NULL
+       FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
+            SELECT c.id, c.started_at FROM conversation c
+             WHERE c.dialled = n.number AND c.direction = 'outbound' AND (c.started_at, c.id) < (:at, :id)
+             ORDER BY c.started_at DESC, c.id DESC LIMIT :limit) AS c
+      ORDER BY 2 DESC, 1 DESC LIMIT :limit)
+    UNION ALL
+    (SELECT c.id, c.started_at, 2, 'menu', NULL FROM conversation c
+      WHERE c.id = ANY(CAST(:told AS uuid[])) AND (c.started_at, c.id) < (:at, :id)
+        AND NOT EXISTS (SELECT FROM caller_pick p WHERE p.conversation_id = c.id
+                           AND p.customer_id <> ALL(CAST(:ids AS uuid[])))
+      ORDER BY 2 DESC, 1 DESC LIMIT :limit)
+    UNION ALL
+    (SELECT c.id, c.started_at, 1, 'picked', p.picked_by FROM caller_pick p JOIN conversation c
+         ON c.id = p.conversation_id
+      WHERE p.customer_id = ANY(CAST(:ids AS uuid[])) AND (c.started_at, c.id) < (:at, :id)
+      ORDER BY 2 DESC, 1 DESC LIMIT :limit)) AS any_way
+   ORDER BY id, place)"""  # noqa: S608 - parts of our own
+_MESSAGES = """
+    (SELECT 'voicemail', v.id, v.left_at, 'number', NULL,
+            jsonb_build_object('caller', n.number, 'box', v.box, 'duration_s', w.duration_s,
+                               'state', coalesce(w.state, 'new'))
+       FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
+            SELECT v.* FROM conversation c JOIN voicemail v ON v.conversation_id = c.id
+             WHERE c.caller = n.number AND c.started_at <= :at AND (v.left_at, v.id) < (:at, :id)
+             ORDER BY c.started_at DESC LIMIT :limit) AS v
+       LEFT JOIN voicemail_work w ON w.voicemail_id = v.id
+      WHERE {voicemail} ORDER BY 3 DESC, 2 DESC LIMIT :limit)"""
+_OTHERS = """
+    (SELECT 'order', id, placed_at, 'source', source, jsonb_build_object('number', number, 'state', state,
+            'item', item, 'amount', amount::text, 'currency', currency)
+       FROM customer_order WHERE customer_id = :customer_id AND (placed_at, id) < (:at, :id) AND {order}
+      ORDER BY placed_at DESC, id DESC LIMIT :limit)
+    UNION ALL
+    (SELECT 'note', id, at, 'written', author, jsonb_build_object('text', body)
+       FROM customer_note WHERE customer_id = :customer_id AND (at, id) < (:at, :id) AND {note}
+      ORDER BY at DESC, id DESC LIMIT :limit)
+    UNION ALL
+    (SELECT 'tier', id, at, CASE by WHEN 'kefu' THEN 'ranking' WHEN '' THEN 'found' ELSE 'written' END, by,
+            jsonb_build_object('from', from_tier, 'to', to_tier, 'because', why)
+       FROM tier_change WHERE customer_id = :customer_id AND (at, id) < (:at, :id) AND {tier}
+      ORDER BY at DESC, id DESC LIMIT :limit)
+    UNION ALL
+    (SELECT 'case', id, opened_at, 'opened', opened_by, jsonb_build_object('number', number, 'subject', subject,
+            'category', category, 'state', state, 'what', 'opened')
+       FROM customer_case WHERE customer_id = :customer_id AND (opened_at, id) < (:at, :id) AND {case}
+      ORDER BY opened_at DESC, id DESC LIMIT :limit)
+    UNION ALL
+    (SELECT 'case', id, closed_at, 'closed', closed_by, jsonb_build_object('number', number, 'subject', subject,
+            'category', category, 'state', state, 'what', 'closed', 'solution', left(solution, 300))
+       FROM customer_case WHERE customer_id = :customer_id AND (closed_at, id) < (:at, :id) AND {case}
+      ORDER BY closed_at DESC, id DESC LIMIT :limit)"""
+_DETAIL = """
+SELECT page.kind, page.id, page.at, page.why, page.about,
+       CASE WHEN page.kind = 'conversation' THEN (
+         SELECT jsonb_build_object('direction', c.direction, 'outcome', c.outcome, 'caller', c.caller,
+                  'dialled', c.dialled, 'reconstructed', c.reconstructed, 'wrap_up', said.outcome, 'note', said.note,
+                  'agent', coalesce(said.agent, talk.agent), 'talk_s', talk.talk_s, 'queue', waited.queue,
+                  'title_en', waited.title_en, 'title_zh', waited.title_zh, 'matter', facts.matter,
+                  'cases', (SELECT coalesce(jsonb_agg(k.number), '[]') FROM case_conversation l
+                              JOIN customer_case k ON k.id = l.case_id WHERE l.conversation_id = c.id))
+           FROM conversation c
+           LEFT JOIN caller_facts facts ON facts.node = c.node AND facts.linkedid = c.linkedid
+           LEFT JOIN LATERAL (
+                SELECT wrap_up.outcome, wrap_up.note, agent.name AS agent
+                  FROM wrap_up JOIN agent ON agent.id = wrap_up.agent_id
+                 WHERE wrap_up.conversation_id = c.id ORDER BY saved_at DESC LIMIT 1) AS said ON true
+           LEFT JOIN LATERAL (
+                SELECT string_agg(DISTINCT agent.name, ', ') AS agent,
+                       sum(extract(epoch FROM ended_at - started_at) - hold_s)::float8 AS talk_s
+                  FROM segment LEFT JOIN agent ON agent.id = segment.agent_id
+                 WHERE segment.conversation_id = c.id) AS talk ON true
+           LEFT JOIN LATERAL (
+                SELECT meant.queue, queue.title_en, queue.title_zh FROM wait
+                 CROSS JOIN LATERAL (SELECT CASE WHEN wait.queue LIKE 'seat-%' THEN coalesce((
+                       SELECT r.queue FROM routing r WHERE r.node = c.node AND r.linkedid = c.linkedid
+                        ORDER BY r.decided_at DESC LIMIT 1), wait.queue) ELSE wait.queue END AS queue) AS meant
+                  LEFT JOIN queue ON queue.name = meant.queue
+                 WHERE wait.conversation_id = c.id ORDER BY entered_at DESC LIMIT 1) AS waited ON true
+          WHERE c.id = page.id) ELSE page.detail END AS detail
+  FROM page ORDER BY page.at DESC, page.id DESC
+"""
+
+
+class Entry(Struct, frozen=True):
+    """One entry. `why`, how it came to be here: number (detail.caller), menu, picked, dialled (detail.dialled), source
+    (of an order), written, ranking, found, opened, closed; `about` is the login or source that it speaks of."""
+
+    kind: str
+    id: UUID
+    at: datetime
+    why: str
+    about: str | None
+    detail: dict[str, Any]
+
+
+class Page(Struct, frozen=True):
+    """Entries, the newest first; `next` is the cursor of the following page, None: this is the oldest."""
+
+    entries: list[Entry]
+    next: str | None
+
+
+async def timeline(
+    session: AsyncSession,
+    customer_id: UUID,
+    *,
+    cursor: str | None = None,
+    kinds: Iterable[str] = KINDS,
+    limit: int = PAGE,
+) -> Page:
+    """A page of one customer's timeline. Refusal for a cursor that is none of ours, or an unknown kind."""
+    wanted = _checked(kinds)
+    at, row = _after(cursor)
+    e164 = list(await session.scalars(_NUMBERS.where(CustomerPhone.customer_id == customer_id)))
+    ids = list(await session.scalars(_ALSO, {"customer_id": customer_id}))
+    asked: dict[str, Any] = {
+        "customer_id": customer_id,
+        "ids": ids,
+        "at": at,
+        "id": row,
+        "limit": max(1, min(limit, LARGEST_PAGE)) + 1,
+        "numbers": list(dict.fromkeys(way for number in e164 if number for way in spellings(number))),
+        "told": await _told(session, ids, at, e164) if "conversation" in wanted else [],
+    }
+    rows = (await session.execute(text(_statement(wanted)), asked)).mappings().all()
+    found = [msgspec.convert(dict(each), Entry) for each in rows[: asked["limit"] - 1]]
+    more = len(rows) == asked["limit"]
+    return Page(found, page_cursor.written(found[-1].at, found[-1].id) if more else None)
+
+
+def _checked(kinds: Iterable[str]) -> set[str]:
+    wanted = set(kinds)
+    unknown = sorted(wanted - set(KINDS))
+    if unknown:
+        raise Refusal(f"there is no {unknown[0]!r} in a timeline: there are {', '.join(KINDS)}")
+    return wanted or set(KINDS)
+
+
+def _after(cursor: str | None) -> tuple[datetime, UUID]:
+    try:
+        return page_cursor.read(cursor) or (datetime.fromisoformat("9000-01-01T00:00:00+00:00"), UUID(int=0))
+    except ValueError as refused:
+        raise Refusal(str(refused)) from None
+
+
+async def _told(session: AsyncSession, ids: Sequence[UUID], at: datetime, e164: Sequence[str | None]) -> list[UUID]:
+    """Calls from other numbers of which the menu knew that it was this customer."""
+    asked = {"ids": list(ids), "at": at, "e164": list(e164), "most": TOLD_BY_MENU}
+    rows = await session.execute(_TOLD, asked)
+    return [UUID(conversation_id(node, linkedid)) for node, linkedid in rows]
+
+
+def _statement(wanted: set[str]) -> str:
+    """The statement for these kinds; a kind that is not wanted reads nothing."""
+    shown = {kind: "true" if kind in wanted else "false" for kind in KINDS}
+    calls = "true" if "conversation" in wanted else "false"
+    return f"""
+WITH {_CALLS}, page AS (
+  SELECT * FROM (
+    (SELECT 'conversation' AS kind, id, at, why, about, NULL::jsonb AS detail FROM calls WHERE {calls}
+      ORDER BY at DESC, id DESC LIMIT :limit)
+    UNION ALL {_MESSAGES.format(**shown)}
+    UNION ALL {_OTHERS.format(**shown)}) AS all_kinds
+   ORDER BY at DESC, id DESC LIMIT :limit)
+{_DETAIL}"""  # noqa: S608 - parts of our own
