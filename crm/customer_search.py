@@ -41,7 +41,7 @@ SELECT c.id, c.code, c.name, c.company, c.tier, c.language,
        coalesce(p.phones, '{}') AS phones, coalesce(p.do_not_call, false) AS do_not_call
   FROM hits JOIN customer c ON c.id = hits.id
   LEFT JOIN LATERAL (SELECT array_agg(coalesce(e164, raw) ORDER BY raw) AS phones, bool_or(do_not_call) AS do_not_call
-                       FROM (SELECT * FROM customer_phone WHERE customer_id = c.id LIMIT 5) some) p ON true
+                       FROM (SELECT * FROM customer_phone WHERE customer_id = c.id LIMIT 5) few) p ON true
  WHERE c.merged_into IS NULL
  ORDER BY hits.place, lower(c.name) USING ~<~, c.code LIMIT :limit
 """
