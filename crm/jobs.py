@@ -24,7 +24,7 @@ from psycopg_pool import PoolTimeout
 
 from . import metrics
 from .database import Database
-from .deeds import feed_files, rank_customers
+from .deeds import feed_files, rank_customers, watch_cases
 from .deeds.end_waits_after_closing import end_waits_after_closing
 from .deeds.forget_announcements import forget_announcements
 from .refusals import CrmUnavailable
@@ -58,6 +58,7 @@ class Periodic(NamedTuple):
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("closing-time", "* * * * * */5", end_waits_after_closing),
     Periodic("feed-files", "* * * * *", feed_files.run),
+    Periodic("case-clocks", "* * * * * */15", watch_cases.run),
     Periodic("value-ranking", time(3, 30), rank_customers.run),
     Periodic("forget-announcements", time(3, 40), forget_announcements),
 )
