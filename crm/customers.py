@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import DateTime, case, exists, func, or_, select
+from sqlalchemy import DateTime, bindparam, case, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +30,26 @@ _now = func.clock_timestamp(type_=DateTime(timezone=True))
 _EMPTY_IS_NONE = frozenset({"company", "language"})
 
 
+# Whose is this number? Written once: a caller waits for the answer, and writing it anew took longer than the answer.
+_OWNERS = (
+    select(Customer)
+    .where(
+        Customer.id.in_(select(CustomerPhone.customer_id).where(CustomerPhone.e164 == bindparam("number"))),
+        Customer.merged_into.is_(None),
+    )
+    .order_by(
+        select(func.max(CallerFacts.learnt_at))
+        .where(CallerFacts.customer_id == Customer.id, CallerFacts.number_e164 == bindparam("number"))
+        .scalar_subquery()
+        .desc()
+        .nulls_last(),
+        case({tier: place for place, tier in enumerate(TIERS)}, value=Customer.tier),
+        Customer.code,
+    )
+    .limit(bindparam("most"))
+)
+
+
 class Change(Struct, frozen=True):
     """What made one version: each field before and after."""
 
@@ -41,20 +61,7 @@ class Change(Struct, frozen=True):
 
 async def find_by_number(session: AsyncSession, number_e164: str, *, limit: int = 5) -> list[Customer]:
     """The customers who own this number: who called from it last, then by worth, then by code."""
-    last_call = (
-        select(func.max(CallerFacts.learnt_at))
-        .where(CallerFacts.customer_id == Customer.id, CallerFacts.number_e164 == number_e164)
-        .scalar_subquery()
-    )
-    worth = case({tier: place for place, tier in enumerate(TIERS)}, value=Customer.tier)
-    owners = select(CustomerPhone.customer_id).where(CustomerPhone.e164 == number_e164)
-    rows = (
-        select(Customer)
-        .where(Customer.id.in_(owners), Customer.merged_into.is_(None))
-        .order_by(last_call.desc().nulls_last(), worth, Customer.code)
-        .limit(limit)
-    )
-    return list(await session.scalars(rows))
+    return list(await session.scalars(_OWNERS, {"number": number_e164, "most": limit}))
 
 
 async def find(session: AsyncSession, code: str) -> Customer | None:

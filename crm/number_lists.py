@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import DateTime, delete, func, or_, select
+from sqlalchemy import DateTime, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +21,17 @@ from .tables.routing import LIST_KINDS, NumberListed
 REASON_CHARACTERS = 200
 _PREFIX = re.compile(r"\+[1-9]\d{0,13}")
 _now = func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+# The entries that say something of a number. Written once: each caller waits for the answer.
+_ENTRIES = text(
+    """
+SELECT kind, reason FROM number_list
+ WHERE (is_prefix AND number = ANY(:beginnings) OR NOT is_prefix AND number = :number)
+   AND (until IS NULL OR until > clock_timestamp())
+ ORDER BY kind, is_prefix, length(number) DESC
+"""
+)
 
 
 class Written(Struct, frozen=True):
@@ -85,16 +96,6 @@ async def listed(session: AsyncSession, kind: str | None = None) -> list[NumberL
 async def why_blocked(session: AsyncSession, number_e164: str) -> str | None:
     """Why a caller is not let in, by the entry that says most of the number; None for everyone else."""
     beginnings = [number_e164[:length] for length in range(2, len(number_e164) + 1)]
-    found = await session.execute(
-        select(NumberListed.kind, NumberListed.reason)
-        .where(
-            or_(
-                NumberListed.number.in_(beginnings) & NumberListed.is_prefix,
-                (NumberListed.number == number_e164) & NumberListed.is_prefix.is_(False),
-            ),
-            or_(NumberListed.until.is_(None), NumberListed.until > _now),
-        )
-        .order_by(NumberListed.kind, NumberListed.is_prefix, func.length(NumberListed.number).desc())
-    )
+    found = await session.execute(_ENTRIES, {"number": number_e164, "beginnings": beginnings})
     first = found.first()  # "allow" sorts before "block"
     return str(first.reason) if first is not None and first.kind == "block" else None
