@@ -87,13 +87,6 @@ class Settings(BaseSettings):
     # Where other systems leave their files: orders….csv and facts….jsonl are taken in as they come.
     feed_folder: Annotated[Path | None, Field(description="a folder")] = None
 
-    # What customers are worth is counted in this currency; others by their rates (`kefu value set rate.USD 7.1`).
-    value_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="three capital letters, such as CNY")] = (
-        "CNY"
-    )
-    # Where other systems leave their files: orders….csv and facts….jsonl are taken in as they come.
-    feed_folder: Annotated[Path | None, Field(description="a folder")] = None
-
     # Memory. No address means: our own Postgres under data_folder.
     database_url: Annotated[
         str | None,
