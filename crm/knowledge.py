@@ -43,7 +43,7 @@ found AS (
      AND (CAST(:of_queue AS text) IS NULL OR a.queue = :of_queue)
      AND (NOT :searched
           OR ((numnode(stems) = 0 OR a.terms @@ stems) AND (numnode(pairs) = 0 OR a.terms @@ pairs))
-          OR (latin <> '' AND numnode(pairs) = 0 AND word_similarity(latin, a.titles) > 0.55)))
+          OR (latin <> '' AND numnode(pairs) = 0 AND word_similarity(latin, a.titles) > 0.5)))
 SELECT found.*, v.title_en, v.title_zh, agent.login AS author, agent.name AS author_name,
        (SELECT count(*) FROM article_use u WHERE u.article_id = found.id AND u.what = 'used'
           AND u.at > clock_timestamp() - interval '90 days') AS used

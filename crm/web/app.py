@@ -18,6 +18,7 @@ from crm.deeds.voicemail import measure
 from crm.notice_board import NoticeBoard
 from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
+from crm.waiting_worth import WaitingWorth
 from crm.wallboard import Wallboard
 
 from . import health
@@ -83,7 +84,10 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.wallboard = wallboard = Wallboard(database, settings.zone)
     app.state.notices = notices = NoticeBoard(settings.zone, short_s=settings.voicemail_short_seconds)
 
+    app.state.waiting_worth = worth = WaitingWorth()
+
     def changed() -> None:
+        worth.changed()
         wallboard.changed()
         notices.changed()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from . import (
+    card_more,
     case_deeds,
     case_settings,
     cases,
@@ -12,7 +13,9 @@ from . import (
     desk,
     directory,
     gate,
+    knowledge,
     reports,
+    value,
     voicemail,
     wallboard,
     work_orders,
@@ -22,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 # `cases` and its settings before `case_deeds`, whose paths begin with a case's number.
 for page in (
     *(gate, desk, conversations, case_settings, cases, case_deeds, work_orders, directory),
-    *(voicemail, reports, wallboard),
+    *(voicemail, reports, wallboard, card_more, knowledge, value),
 ):
     router.include_router(page.router)
 

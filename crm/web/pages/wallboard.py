@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.notice_board import NoticeBoard
+from crm.waiting_worth import WaitingWorth
 from crm.wallboard import CALLS_SHOWN, KEPT_S, Wallboard
 from crm.web.live import FLOOR, Live
 from crm.web.rights import allowed
@@ -52,4 +53,7 @@ async def _show(request: Request, me: Me, session: AsyncSession, template: str) 
     notices: NoticeBoard = request.app.state.notices
     beside = (await notices.look(session)).within(me.queues)
     calls = board.calls[:CALLS_SHOWN]
-    return show(request, template, me, board=board, now=board.now, calls=calls, beside=beside)
+    worths: WaitingWorth = request.app.state.waiting_worth
+    worth = await worths.look(session) if me.queues is None else None  # of all queues together
+    more = {"worth": worth, "currency": request.app.state.settings.value_currency}
+    return show(request, template, me, board=board, now=board.now, calls=calls, beside=beside, **more)
