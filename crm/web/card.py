@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm.rules.number_spellings import spellings
 from crm.rules.phone_numbers import to_e164
 
+from .card_cases import CASES, CardCases, card_cases
+
 ROWS_SHOWN = 5
 
 LIVE_CALLS = """
@@ -99,8 +101,9 @@ SELECT (SELECT coalesce(json_agg(found), '[]') FROM found) AS customers,
                      FROM wrap_up JOIN agent ON agent.id = wrap_up.agent_id
                     WHERE wrap_up.conversation_id = c.id ORDER BY saved_at DESC LIMIT 1) AS said ON true
              WHERE c.caller IN (SELECT number FROM numbers) AND c.id <> :conversation_id
-             ORDER BY c.started_at DESC LIMIT :shown) AS k) AS contacts
+             ORDER BY c.started_at DESC LIMIT :shown) AS k) AS contacts,
 """
+    + CASES
 )
 
 
@@ -208,6 +211,7 @@ class Card(msgspec.Struct, frozen=True):
     others: list[Known]
     orders: list[Order]
     contacts: list[Contact]
+    cases: CardCases
     wrap_up: Said | None
 
     @property
@@ -270,6 +274,7 @@ async def _card(session: AsyncSession, call: LiveCall, language: str, country: s
         others=others,
         orders=msgspec.convert(row["orders"], list[Order]),
         contacts=msgspec.convert(row["contacts"], list[Contact]),
+        cases=card_cases(row),
         wrap_up=Said(call.wrap_up_outcome, call.wrap_up_note or "") if call.wrap_up_outcome else None,
     )
 

@@ -168,6 +168,7 @@ async def test_card_is_kept_while_talking_and_the_outcome_ends_the_after_call_wo
     await expect(page.locator("#state")).to_have_attribute("data-word", "wrapping_up")
     await expect(page.get_by_label("Note")).to_have_value("Wants a call")
     await page.get_by_label("Call back").check()
+    await page.get_by_label("Which case?").select_option("none:answered_at_once")
     await page.get_by_role("button", name="Save and finish").click()
     await expect(card_of(page)).to_contain_text("Saved. The after-call work is ending.")
     assert web.floor.rows("SELECT outcome, note FROM wrap_up") == [("callback", "Wants a call")]

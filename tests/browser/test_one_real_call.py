@@ -149,6 +149,7 @@ async def _after_call_work_until_the_outcome(page: Page, database: Database, sea
     assert since.timestamp() == pytest.approx(seat_hung_up, abs=NEAR_S), "after-call work begins at once"
     await page.locator("label").filter(has_text="Solved").click()
     await page.get_by_label("Note").fill("Told about the delivery.")
+    await page.get_by_label("Which case?").select_option("none:answered_at_once")
     await page.get_by_role("button", name="Save and finish").click()
     await expect(state).to_have_attribute("data-word", "ready")
     await expect(page.locator("article.card")).to_have_count(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from . import (
+    card_case,
     card_more,
     case_deeds,
     case_settings,
@@ -24,7 +25,7 @@ from . import (
 router = APIRouter(include_in_schema=False)
 # `cases` and its settings before `case_deeds`, whose paths begin with a case's number.
 for page in (
-    *(gate, desk, conversations, case_settings, cases, case_deeds, work_orders, directory),
+    *(gate, desk, card_case, conversations, case_settings, cases, case_deeds, work_orders, directory),
     *(voicemail, reports, wallboard, card_more, knowledge, value),
 ):
     router.include_router(page.router)

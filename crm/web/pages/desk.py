@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, time
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,7 @@ from crm import metrics, pops
 from crm.database import Database
 from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
 from crm.deeds.save_wrap_up import save_wrap_up
+from crm.deeds.settle_call import settle_call
 from crm.notice_board import NoticeBoard
 from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
@@ -73,7 +74,7 @@ async def pause(request: Request, me: AtDesk, reason: Annotated[str, Form(max_le
             expiry_s=settings.wish_expiry_seconds,
         )
 
-    return await _do(request, me, wish)
+    return await carry_out(request, me, wish)
 
 
 @router.post("/unpause")
@@ -85,7 +86,7 @@ async def unpause(request: Request, me: AtDesk) -> Response:
             session, node=str(me.node), seat=str(me.seat), asked_by=me.login, expiry_s=settings.wish_expiry_seconds
         )
 
-    return await _do(request, me, wish)
+    return await carry_out(request, me, wish)
 
 
 @router.post("/wrap-up")
@@ -95,13 +96,16 @@ async def wrap_up(
     conversation: Annotated[UUID, Form()],
     outcome: Annotated[str, Form(max_length=40)] = "",
     note: Annotated[str, Form(max_length=2 * NOTE_CHARACTERS)] = "",
+    case: Annotated[str, Form(max_length=60)] = "",
+    customer: Annotated[UUID | Literal[""], Form()] = "",
 ) -> Response:
-    """Save how a call ended; that ends its after-call work."""
+    """Save how a call ended, and which case it was about; that ends its after-call work."""
 
     async def save(session: AsyncSession, settings: Settings) -> None:
+        agent = await session.get_one(Agent, me.agent_id)
         await save_wrap_up(
             session,
-            agent=await session.get_one(Agent, me.agent_id),
+            agent=agent,
             node=str(me.node),
             seat=str(me.seat),
             conversation_id=conversation,
@@ -109,8 +113,18 @@ async def wrap_up(
             note=note,
             expiry_s=settings.wish_expiry_seconds,
         )
+        await settle_call(
+            session,
+            settings,
+            agent=agent,
+            conversation_id=conversation,
+            said=case,
+            outcome=outcome,
+            note=note,
+            customer_id=customer or None,
+        )
 
-    return await _do(request, me, save)
+    return await carry_out(request, me, save)
 
 
 class Painted(msgspec.Struct):
@@ -139,7 +153,7 @@ async def shown(request: Request, pop_id: UUID, me: AtDesk, session: Writing) ->
     return Response(status_code=204)
 
 
-async def _do(request: Request, me: Me, deed: Deed) -> Response:
+async def carry_out(request: Request, me: Me, deed: Deed) -> Response:
     """Carry out one deed and show the desk after it; a refusal is shown on the desk, nothing of the deed is kept."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
