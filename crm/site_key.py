@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -56,6 +57,11 @@ def take_out(settings: Settings, kept: bytes) -> bytes:
         raise Refusal(
             f"a secret was kept with another site key: give the one of then as site_key, or bring back {FILE}"
         ) from None
+
+
+def mark(settings: Settings, secret: bytes) -> bytes:
+    """By what a secret is known again without being kept; worthless to whoever has the database alone."""
+    return hmac.digest(_derived(settings, b"kefu marks"), secret, "sha256")
 
 
 def _signing_key(settings: Settings) -> Ed25519PrivateKey:

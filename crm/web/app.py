@@ -28,6 +28,7 @@ from .errors import answer_errors
 from .headers import Headers
 from .live import Live, ended
 from .masked_answers import MaskedAnswers
+from .oidc import Provider
 from .pages import router as pages
 from .rendering import Pages
 from .sign_in import refuse_forgery
@@ -94,6 +95,8 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds, changed=changed)
     app.state.pages = Pages(settings.zone)
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
+    app.state.oidc = Provider(settings) if settings.oidc_issuer else None
+    app.state.by_code = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)
     app.add_middleware(MaskedAnswers)
     app.add_middleware(Headers, secure=settings.secure_cookies)

@@ -16,7 +16,7 @@ from crm.refusals import CrmUnavailable, Refusal
 
 from .language import chosen
 from .rendering import Pages
-from .rights import NotAllowed
+from .rights import CodeNeeded, NotAllowed
 from .sign_in import ForgeryRefused, NotSeated, NotSignedIn, language_of
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ STATUSES: dict[type[Refusal], int] = {
     NotSignedIn: 401,
     ForgeryRefused: 403,
     NotAllowed: 403,
+    CodeNeeded: 403,
     NotThere: 404,
     NotSeated: 409,
     CrmUnavailable: 503,
@@ -51,6 +52,8 @@ async def _refused(request: Request, failure: Exception) -> Response:
         log.warning("crm_unavailable", path=request.url.path, why=str(failure))
     if isinstance(failure, NotSignedIn | NotSeated):
         return _elsewhere(request, "/sign-in" if status == 401 else "/seat", status, str(failure))
+    if isinstance(failure, CodeNeeded):
+        return _elsewhere(request, "/security", status, str(failure))
     # Where the database stands and why it does not answer is for the log and the operator, not for a caller's page.
     told = "the database does not answer: try again in a moment" if status == 503 else str(failure)
     return _answer(request, status, told)
@@ -58,6 +61,10 @@ async def _refused(request: Request, failure: Exception) -> Response:
 
 async def _http(request: Request, failure: Exception) -> Response:
     status = failure.status_code if isinstance(failure, HTTPException) else 500
+    if request.url.path.startswith("/api/v1/"):  # a line break in the path leads past the door
+        from .api.v1.problems import problem
+
+        return problem(status, "there is nothing at this address")
     headers = failure.headers if isinstance(failure, HTTPException) else None
     told = {404: "there is no such page", 405: "this page does not do that"}.get(status, "this did not work")
     answer = _answer(request, status, told)

@@ -20,6 +20,10 @@ from crm.rules.rights import PERMISSIONS, masked
 from .sign_in import Me, SignedIn, seated
 
 
+class CodeNeeded(Refusal):
+    """The role of whoever asks needs a second factor, which they have not set up yet."""
+
+
 class NotAllowed(Refusal):
     """The role of whoever asks does not reach so far."""
 
@@ -28,6 +32,10 @@ OPEN: dict[tuple[str, str], str] = {
     ("GET", "/"): "leads to the sign-in",
     ("GET", "/sign-in"): "the way in",
     ("POST", "/sign-in"): "the way in",
+    ("GET", "/sign-in/code"): "the second half of the way in",
+    ("POST", "/sign-in/code"): "the second half of the way in",
+    ("GET", "/sign-in/oidc"): "leads to the identity provider",
+    ("GET", "/sign-in/oidc/back"): "the way in from there",
     ("POST", "/language"): "the sign-in page has it, too",
     ("GET", "/healthz"): "for the supervisor of processes",
     ("GET", "/readyz"): "for load balancers",
@@ -74,6 +82,9 @@ def hidden_from(request: Request, me: Me | None) -> frozenset[str]:
 
 
 def _held(request: Request, me: Me, permission: str) -> Me:
+    needed: list[str] = request.app.state.settings.second_factor_roles
+    if permission != "own.settings" and me.scopes is None and not me.has_codes and me.role in needed:
+        raise CodeNeeded("your role needs codes from a phone beside the password: set them up first")
     if not me.may(permission):
         raise NotAllowed(f"your role ({me.role}) does not include this ({permission}): ask an administrator")
     request.state.hidden = hidden_from(request, me)

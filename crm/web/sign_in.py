@@ -16,13 +16,14 @@ from uuid import UUID
 
 import msgspec
 from fastapi import Depends, Request, Response
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.refusals import Refusal
 from crm.rules import rights
 from crm.settings import Settings
 from crm.tables.agents import Agent, AgentScope, RoleScope, SeatSession, SignIn
+from crm.tables.second_factor import SecondFactor
 
 from .language import accepted, chosen
 from .sessions import Reading
@@ -55,6 +56,8 @@ class Me(msgspec.Struct, frozen=True):
     """The queues whose calls this person may see; None: of all."""
     scopes: frozenset[str] | None = None
     """For a program with a token: the permissions it was given; None: all that the role holds."""
+    has_codes: bool = False
+    """Whether a one-time code is asked of this person beside the password."""
 
     def may(self, permission: str) -> bool:
         """Whether this person, or the program that speaks for them, holds the permission."""
@@ -112,6 +115,7 @@ async def who_is(request: Request, session: Reading) -> Me | None:
     if not token or len(token) > 100:
         return None
     own = select(func.array_agg(AgentScope.queue)).where(AgentScope.agent_id == Agent.id).scalar_subquery()
+    codes = exists().where(SecondFactor.agent_id == Agent.id, SecondFactor.confirmed_at.is_not(None))
     of_role = select(func.array_agg(RoleScope.queue)).where(RoleScope.role == Agent.role).scalar_subquery()
     found = (
         select(
@@ -125,6 +129,7 @@ async def who_is(request: Request, session: Reading) -> Me | None:
             SeatSession.node,
             SeatSession.seat,
             func.coalesce(own, of_role).label("queues"),
+            codes.label("has_codes"),
         )
         .join(SignIn, SignIn.agent_id == Agent.id)
         .outerjoin(SeatSession, (SeatSession.agent_id == Agent.id) & SeatSession.signed_out_at.is_(None))

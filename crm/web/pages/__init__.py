@@ -16,6 +16,8 @@ from . import (
     gate,
     knowledge,
     reports,
+    second_step,
+    single_sign_on,
     value,
     voicemail,
     wallboard,
@@ -25,7 +27,19 @@ from . import (
 router = APIRouter(include_in_schema=False)
 # `cases` and its settings before `case_deeds`, whose paths begin with a case's number.
 for page in (
-    *(gate, desk, card_case, conversations, case_settings, cases, case_deeds, work_orders, directory),
+    *(
+        gate,
+        second_step,
+        single_sign_on,
+        desk,
+        card_case,
+        conversations,
+        case_settings,
+        cases,
+        case_deeds,
+        work_orders,
+        directory,
+    ),
     *(voicemail, reports, wallboard, card_more, knowledge, value),
 ):
     router.include_router(page.router)

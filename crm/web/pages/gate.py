@@ -20,13 +20,13 @@ from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent, SeatSession
 from crm.tables.postures import Posture
+from crm.web import half_way
 from crm.web.language import NAMES
 from crm.web.rights import allowed
 from crm.web.sessions import Reading, Writing
 from crm.web.sign_in import (
     Me,
     Somebody,
-    begin_sign_in,
     drop_cookie,
     end_sign_in,
     set_cookie,
@@ -44,14 +44,14 @@ _checking = asyncio.Semaphore(2)  # argon2 takes 64 MB and a core: guessing must
 @router.get("/")
 async def start(me: Somebody) -> Response:
     """The desk, or the way to it."""
-    return RedirectResponse("/desk" if me else "/sign-in", status_code=303)
+    return RedirectResponse(half_way.home_of(me.role) if me else "/sign-in", status_code=303)
 
 
 @router.get("/sign-in")
 async def ask_who(request: Request, me: Somebody) -> Response:
     """The form; whoever is signed in goes on to the desk."""
     if me:
-        return RedirectResponse("/desk", status_code=303)
+        return RedirectResponse(half_way.home_of(me.role), status_code=303)
     return show(request, "sign_in.html", None, login="")
 
 
@@ -72,14 +72,18 @@ async def sign_in(
         return answer
     async with _checking, database.transaction() as session:
         agent = await agents.verify_password(session, login, password)
-        token = await begin_sign_in(session, agent.id, hours=settings.sign_in_hours) if agent else None
-    if token is None:
+        owes = agent is not None and await half_way.needs_code(session, agent)
+        half = await half_way.begin(session, agent) if agent is not None and owes else None
+        token = await half_way.let_in(session, settings, agent, "password") if agent is not None and not owes else ""
+    if agent is None:
         for throttle, key in counts:
             throttle.failed(key, time.monotonic())
         return show(request, "sign_in.html", None, status=401, wrong=True, login=login)
     request.app.state.by_login.forgive(login.lower())
-    answer = RedirectResponse("/desk", status_code=303)
-    set_cookie(answer, settings, "kefu", token, settings.sign_in_hours * 3600)
+    if half is None:
+        return half_way.arrived(settings, agent.role, token)
+    answer = RedirectResponse("/sign-in/code", status_code=303)
+    set_cookie(answer, settings, half_way.COOKIE, half, half_way.LASTS_S)
     return answer
 
 

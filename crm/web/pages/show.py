@@ -17,7 +17,13 @@ def show(request: Request, template: str, me: Me | None, *, status: int = 200, *
     """Render for whoever asks. A browser nobody is signed in at also gets its forgery cookie here."""
     pages: Pages = request.app.state.pages
     token = me.csrf if me else gate_token(request)
-    everywhere = {"me": me, "csrf": token, "here": request.url.path}
+    settings = request.app.state.settings
+    everywhere = {
+        "sso": settings.oidc_title if settings.oidc_issuer else None,
+        "me": me,
+        "csrf": token,
+        "here": request.url.path,
+    }
     seen = masks.view(context, hidden_from(request, me))
     page = pages.render(language_of(request, me), template, everywhere | seen)
     answer = HTMLResponse(page, status_code=status, headers={"Vary": "Accept-Language, Cookie"})
