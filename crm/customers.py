@@ -180,8 +180,8 @@ async def set_do_not_call(
     customer = await held(session, customer_id)
     phone = await _phone(session, customer_id, phone_id)
     if phone.do_not_call != wanted:
-        phone.do_not_call = wanted
-        phone.do_not_call_since = await session.scalar(select(_now)) if wanted else None
+        since = await session.scalar(select(_now)) if wanted else None
+        phone.do_not_call, phone.do_not_call_since = wanted, since
         phone.do_not_call_by = by if wanted else None
         number = phone.e164 or phone.raw
         before, after = (number, f"{number} (do not call)")

@@ -21,6 +21,7 @@ HELP = {
     "privacy": "Find, export and erase one person; legal holds; certificates.",
     "retention": "How long rows are kept, and taking out what is too old.",
     "conversation": "List calls, explain one.",
+    "customer": "Customers: list, show, add, edit, merge, import, export; who may be one.",
     "db": "Make or upgrade the tables, load demo data.",
     "demo": "A whole call center with simulated callers and agents.",
     "doctor": "Probe each hop from trunk to card, and name what is broken.",

@@ -30,7 +30,7 @@ _fields = (
 
 @click.group()
 def customer() -> None:
-    """Customers: list, show, add, edit, merge, import, export."""
+    """Customers: list, show, add, edit, merge, import, export; who may be one."""
 
 
 def fields(command: Any) -> Any:

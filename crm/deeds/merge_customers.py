@@ -30,6 +30,11 @@ from crm.tables.customers import TIERS, Customer, CustomerMerge, CustomerPhone
 STAYING = frozenset({"customer_merge", "customer_change"})
 """What tells of the one customer and not of the person."""
 _now = func.clock_timestamp(type_=sa.DateTime(timezone=True))
+_NOTE_MOVED = """
+UPDATE customer_merge SET moved = jsonb_set(moved, ARRAY[CAST(:place AS text)],
+       coalesce(moved -> CAST(:place AS text), '[]') || CAST(:row AS jsonb))
+ WHERE merged_id = :gone AND undone_at IS NULL RETURNING kept_id
+"""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -143,14 +148,15 @@ async def gather_left_behind(database: Database, settings: Settings) -> None:
     async with database.transaction() as session:
         for each in references():
             for gone, key in (await session.execute(text(_gather(each)))).all():
-                await session.execute(
-                    text(
-                        "UPDATE customer_merge SET moved = jsonb_set(moved, ARRAY[CAST(:place AS text)], "
-                        "coalesce(moved -> CAST(:place AS text), '[]') || CAST(:row AS jsonb)) "
-                        "WHERE merged_id = :gone AND undone_at IS NULL"
-                    ),
-                    {"place": f"{each.table}.{each.column}", "row": msgspec.json.encode([key]).decode(), "gone": gone},
-                )
+                await _note_moved(session, f"{each.table}.{each.column}", gone, key)
+
+
+async def _note_moved(session: AsyncSession, place: str, gone: UUID, key: dict[str, Any]) -> None:
+    """The row went over by each merge from there to whom it belongs now, so each undoing brings it one step back."""
+    merged: UUID | None = gone
+    row = msgspec.json.encode([key]).decode()
+    while merged is not None:
+        merged = await session.scalar(text(_NOTE_MOVED), {"place": place, "row": row, "gone": merged})
 
 
 async def _both(session: AsyncSession, kept_id: UUID, merged_id: UUID) -> tuple[Customer, Customer]:

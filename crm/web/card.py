@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm.customer_matching import MATCHED, House, Matched, how_sure
 from crm.rules.number_spellings import spellings
 from crm.rules.phone_numbers import to_e164
 
@@ -59,20 +60,11 @@ SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
 """
 """The calls on one screen, as a part of `own_state`'s statement: `me` (node, seat) and `posture` are its."""
 
-# The chosen customer is the one the menu knows, else the only one with the number: of them are orders and contacts.
+# Orders and contacts are of the one customer whom the caller is taken for; where we have to ask, of none.
 _CALLER = text(
-    """
-WITH found AS (
-    SELECT id, code, name, company, tier, language, note,
-           id IN (SELECT customer_id FROM customer_phone WHERE e164 = :e164) AS has_number
-      FROM customer
-     WHERE id = :told OR id IN (SELECT customer_id FROM customer_phone WHERE e164 = :e164)
-     ORDER BY id = :told DESC NULLS LAST, array_position(ARRAY['key', 'main', 'ordinary', 'small'], tier), code
-     LIMIT 6),
-chosen AS (
-    SELECT id FROM found WHERE id = :told
-    UNION ALL
-    SELECT id FROM found WHERE (SELECT count(*) FROM found) = 1 AND id IS DISTINCT FROM :told),
+    "WITH "  # noqa: S608 - statements of our own
+    + MATCHED
+    + """,
 numbers AS (
     SELECT unnest(CAST(:numbers AS text[])) AS number
     UNION SELECT e164 FROM customer_phone JOIN chosen ON chosen.id = customer_id WHERE e164 IS NOT NULL
@@ -80,6 +72,7 @@ numbers AS (
     UNION SELECT regexp_replace(raw, '[^0-9]', '', 'g') FROM customer_phone JOIN chosen ON chosen.id = customer_id)
 SELECT (SELECT coalesce(json_agg(found), '[]') FROM found) AS customers,
        (SELECT id FROM chosen) AS chosen,
+       (SELECT coalesce(json_agg(houses), '[]') FROM houses) AS houses,
        (SELECT coalesce(json_agg(o), '[]') FROM (
             SELECT number, state, item, amount::text AS amount, currency, placed_at, expected_on
               FROM customer_order JOIN chosen ON chosen.id = customer_id
@@ -134,19 +127,6 @@ class LiveCall(msgspec.Struct, frozen=True):
     wrap_up_note: str | None
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A customer who may be the caller."""
-
-    id: UUID
-    code: str
-    name: str
-    company: str | None
-    tier: str
-    language: str | None
-    note: str
-    has_number: bool
-
-
 class Order(msgspec.Struct, frozen=True):
     """One order, newest first."""
 
@@ -188,8 +168,9 @@ class Said(msgspec.Struct, frozen=True):
 class Card(msgspec.Struct, frozen=True):
     """One caller on one screen.
 
-    `how`: only (the number is this customer's alone), told (the menu found them by other means), shared (several have
-    the number; `customer` is set if the menu knows which), none.
+    `how`: only (the number is this customer's alone), said (an agent said so in this call), told (the menu found them
+    by other means), picked (an agent picked them last time), house (it is a number of their organisation), shared
+    (several have the number; `customer` is set if the menu knows which), none. `houses`: whose number it is besides.
     """
 
     pop_id: UUID | None
@@ -207,8 +188,9 @@ class Card(msgspec.Struct, frozen=True):
     matter: str | None
     pressed: list[Pressed]
     how: str
-    customer: Known | None
-    others: list[Known]
+    customer: Matched | None
+    others: list[Matched]
+    houses: list[House]
     orders: list[Order]
     contacts: list[Contact]
     cases: CardCases
@@ -252,8 +234,8 @@ async def _card(session: AsyncSession, call: LiveCall, language: str, country: s
         "shown": ROWS_SHOWN,
     }
     row = (await session.execute(_CALLER, asked)).mappings().one()
-    found = msgspec.convert(row["customers"], list[Known])
-    how, customer, others = _who(found, row["chosen"], call.customer_id)
+    found = msgspec.convert(row["customers"], list[Matched])
+    how, customer, others = how_sure(found, row["chosen"])
     return Card(
         pop_id=call.pop_id,
         conversation_id=call.conversation_id,
@@ -272,22 +254,12 @@ async def _card(session: AsyncSession, call: LiveCall, language: str, country: s
         how=how,
         customer=customer,
         others=others,
+        houses=msgspec.convert(row["houses"], list[House]),
         orders=msgspec.convert(row["orders"], list[Order]),
         contacts=msgspec.convert(row["contacts"], list[Contact]),
         cases=card_cases(row),
         wrap_up=Said(call.wrap_up_outcome, call.wrap_up_note or "") if call.wrap_up_outcome else None,
     )
-
-
-def _who(found: list[Known], chosen: UUID | None, told: UUID | None) -> tuple[str, Known | None, list[Known]]:
-    """How sure we are, of whom, and who else it may be."""
-    customer = next((one for one in found if one.id == chosen), None)
-    others = [one for one in found if one.has_number and one is not customer]
-    if customer is None:
-        return ("shared" if others else "none"), None, others
-    if not customer.has_number and customer.id == told:
-        return "told", customer, []
-    return ("shared" if others else "only"), customer, others
 
 
 def _phase(call: LiveCall) -> str:

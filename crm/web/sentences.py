@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from .case_words import SENTENCES as CASE_SENTENCES
+from .customer_words import CUSTOMER_REFUSALS
 from .words import N_
 
 TEMPLATES = (
@@ -77,6 +78,7 @@ TEMPLATES = (
     N_("one of the three weights must be above 0"),
     N_("this cursor is none of ours: begin at the first page"),
     *CASE_SENTENCES,
+    *CUSTOMER_REFUSALS,
 )
 
 _PLACE = re.compile(r"%\((\w+)\)s")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import case_words
+from . import case_words, customer_words
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
@@ -163,6 +163,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "admin": N_("Administrator"),
     },
     **case_words.LABELS,
+    **customer_words.CUSTOMER_LABELS,
 }
 
 TONES: Mapping[str, Mapping[str, str]] = {

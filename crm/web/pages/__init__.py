@@ -5,16 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from . import (
+    card_callers,
     card_case,
     card_more,
     case_deeds,
     case_settings,
     cases,
     conversations,
+    customer_acts,
+    customers,
     desk,
     directory,
     gate,
     knowledge,
+    organisations,
     reports,
     second_step,
     single_sign_on,
