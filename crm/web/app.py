@@ -23,6 +23,7 @@ from crm.wallboard import Wallboard
 
 from . import health
 from .api import router as api
+from .api.v1 import PREFIX, create_door
 from .counting import Counting
 from .errors import answer_errors
 from .headers import Headers
@@ -106,6 +107,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.include_router(health.router)
     for door in (pages, api):
         app.include_router(door, dependencies=[Depends(refuse_forgery, scope="function")])
+    app.mount(PREFIX, create_door(app.state))
     app.mount("/static", static_files())
     return app
 

@@ -51,4 +51,5 @@ class Counting:
 def _route(scope: Scope) -> str:
     if scope["path"].startswith("/static/"):
         return "/static"
-    return str(getattr(scope.get("route"), "path", "none"))
+    path = getattr(scope.get("route"), "path", None)
+    return f"{scope.get('root_path', '')}{path}" if path else "none"

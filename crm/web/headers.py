@@ -5,8 +5,10 @@ A plain ASGI layer: it must not hold back streams. Added by app; knows nothing o
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 64 * 1024
@@ -61,11 +63,19 @@ class Headers:
         await (refusal or self._app)(scope, receive, with_headers)
 
 
-def _too_heavy(scope: Scope) -> PlainTextResponse | None:
+def _too_heavy(scope: Scope) -> Response | None:
     headers = dict(scope["headers"])
     if b"transfer-encoding" in headers:
-        return PlainTextResponse("say the length of the body\n", status_code=411)
+        return _refused(scope, 411, "say the length of the body")
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length) > LARGEST_BODY:
-        return PlainTextResponse(f"a body may have {LARGEST_BODY} bytes at most\n", status_code=413)
+        return _refused(scope, 413, f"a body may have {LARGEST_BODY} bytes at most")
     return None
+
+
+def _refused(scope: Scope, status: int, told: str) -> Response:
+    """In the manner of the door: problem+json for programs."""
+    if scope["path"].startswith("/api/v1/"):
+        said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": told}
+        return JSONResponse({**said, "faults": []}, status_code=status, media_type="application/problem+json")
+    return PlainTextResponse(told + "\n", status_code=status)

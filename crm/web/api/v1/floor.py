@@ -1,0 +1,57 @@
+"""The floor now: agents with their states, queues with who waits. Read from the rows that the bridge keeps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from crm import agents, queues
+
+from .asking import Asking, asked
+from .problems import answers
+
+router = APIRouter(tags=["floor"])
+
+
+class AgentAnswer(BaseModel):
+    """An agent. `state` is the word that the desk shows; `seat` is null while they sit nowhere."""
+
+    login: str
+    name: str
+    role: str
+    active: bool
+    node: str | None
+    seat: str | None
+    state: str
+    since: datetime | None
+    reason: str | None
+    queues: list[str]
+
+
+class QueueAnswer(BaseModel):
+    """A queue. `members`: seats by what they do; `longest_wait_s` is null when nobody waits."""
+
+    name: str
+    title_en: str
+    title_zh: str
+    service_level_s: int | None
+    waiting: int
+    longest_wait_s: float | None
+    members: dict[str, int]
+
+
+@router.get("/agents", responses=answers())
+async def list_agents(asking: Annotated[Asking, asked("wallboard.read")]) -> list[AgentAnswer]:
+    """All agents by login."""
+    async with asking.database.reading() as session:
+        return [AgentAnswer.model_validate(each, from_attributes=True) for each in await agents.listed(session)]
+
+
+@router.get("/queues", responses=answers())
+async def list_queues(asking: Annotated[Asking, asked("wallboard.read")]) -> list[QueueAnswer]:
+    """All queues by name."""
+    async with asking.database.reading() as session:
+        return [QueueAnswer.model_validate(each, from_attributes=True) for each in await queues.listed(session)]
