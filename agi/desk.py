@@ -20,7 +20,7 @@ from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import cases, customers, metrics, number_lists, orders, routing
+from crm import cases, customer_facts, customers, metrics, number_lists, orders, routing
 from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.rules.opening_hours import OpeningHours, is_open
@@ -142,10 +142,10 @@ class CrmDesk:
         return self._ask("case", look, "unavailable")
 
     def balance(self, customer_id: UUID) -> Balance | Missing:
-        """What a customer still has to pay: the orders that were received and not paid."""
+        """What a customer still has to pay: as another system says, else the orders received and not paid."""
 
         async def look(session: AsyncSession) -> Balance | Missing:
-            owed = await orders.owed_by(session, customer_id)
+            owed = await customer_facts.balance_of(session, customer_id) or await orders.owed_by(session, customer_id)
             return Balance(*owed) if owed is not None else "not_found"
 
         return self._ask("balance", look, "unavailable")

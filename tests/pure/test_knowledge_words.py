@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm.cli import customer_value, knowledge, report_repeats
+from crm.reports.customer_timeline import KINDS
 from crm.rules.bigrams import bigrams, query, words
 from crm.rules.plain_markdown import to_html
+from crm.rules.repeats import WINDOWS
+from crm.rules.value_segments import RULES
+from crm.tables.customers import TIERS
+from crm.tables.knowledge import ARTICLE_STATES
+from crm.tables.value import STANDINGS
+from crm.web.words import LABELS
 
 TAGS = {"p", "br", "ul", "ol", "li", "h3", "h4", "h5", "strong", "em", "code", "a"}
 
@@ -100,3 +109,23 @@ def test_whatever_is_typed_is_balanced_and_harmless(text: str) -> None:
     for tag in TAGS - {"br"}:
         assert len(re.findall(rf"<{tag}[ >]", html)) == html.count(f"</{tag}>")
     assert "\x01" not in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [
+        ("article", ARTICLE_STATES),
+        ("standing", STANDINGS),
+        ("timeline", KINDS),
+        ("value_rule", RULES),
+    ],
+)
+def test_every_word_of_these_pages_has_a_label(kind: str, codes: Iterable[str]) -> None:
+    assert [code for code in codes if code not in LABELS[kind]] == []
+
+
+def test_the_commands_know_the_words_that_they_do_not_import() -> None:
+    assert customer_value.KINDS == KINDS
+    assert customer_value.TIERS == TIERS
+    assert knowledge.STATES == ARTICLE_STATES
+    assert tuple(WINDOWS) == report_repeats.WINDOWS
