@@ -70,8 +70,8 @@ def _step(figure: str, bounds: str) -> str:
     return "1 + " + " + ".join(f"({figure} > (rule.{bounds})[{each}])::int" for each in (1, 2, 3, 4))
 
 
-# A tier is somebody's own when it is not what the ranking wrote last, and at first when it is not the usual one. Who is
-# being edited this very moment keeps theirs until the next night.
+# A tier is somebody's own when it is not what the ranking wrote last (nor came over in a merge since), and at first
+# when it is not the usual one. Who is being edited this very moment keeps theirs until the next night.
 _RANK = text(
     f"""
 WITH rule AS (
@@ -100,7 +100,10 @@ placed AS (
     FROM scored),
 decided AS (
   SELECT placed.*, c.tier, v.held_by IS NULL AS unheld,
-         coalesce(v.held_by IS NOT NULL OR v.applied <> c.tier, c.tier <> 'ordinary') AS by_hand
+         coalesce(v.held_by IS NOT NULL OR v.applied <> c.tier AND NOT EXISTS (
+                    SELECT FROM customer_merge m WHERE m.kept_id = c.id AND m.undone_at IS NULL
+                       AND m.at > v.ranked_at AND m.filled #>> '{{tier,1}}' = c.tier),
+                  c.tier <> 'ordinary') AS by_hand
     FROM placed JOIN customer c ON c.id = placed.customer_id LEFT JOIN customer_value v USING (customer_id)),
 free AS (
   SELECT c.id FROM customer c JOIN decided d ON d.customer_id = c.id AND NOT d.by_hand AND d.tier <> d.segment

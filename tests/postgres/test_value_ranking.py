@@ -21,6 +21,7 @@ from crm.cli import main
 from crm.database import Database
 from crm.deeds import rank_customers
 from crm.deeds.change_value import change_rule, hold_tier, release_tier
+from crm.deeds.merge_customers import merge
 from crm.deeds.rank_customers import rank
 from crm.refusals import Refusal
 from crm.reports.value_explained import customer_of, explain
@@ -117,6 +118,20 @@ async def test_a_tier_by_hand_stays_and_says_so(database: Database, database_url
             await hold_tier(session, await customer_of(session, "C"), "key", by="dana", why=" ")
     await ranked(database, 3)
     assert ((await told(database, "A")).tier, (await told(database, "A")).held_by) == ("key", None)
+
+
+async def test_a_tier_that_came_over_in_a_merge_is_nobodys_own(database: Database, database_url: str) -> None:
+    sold(database_url, ("A", [(1, "9000")] * 9), ("B", [(300, "1")]), *CROWD)
+    await ranked(database)
+    async with database.transaction() as session:
+        best, least = await customer_of(session, "A"), await customer_of(session, "B")
+        await merge(session, kept_id=least.id, merged_id=best.id, by="dana")
+        assert least.tier == "key"
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE customer_order SET state = 'cancelled' WHERE amount = 9000")
+    await ranked(database, 1)
+    found = await told(database, "A")  # who is B now
+    assert (found.code, found.tier, found.held_by) == ("B", "small", None)
 
 
 async def test_a_tier_that_was_given_at_the_start_is_somebodys_own(database: Database, database_url: str) -> None:
