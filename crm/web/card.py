@@ -28,7 +28,7 @@ LIVE_CALLS = """
 SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
        coalesce(posture.word = 'wrapping_up' AND posture.conversation_id = live.conversation_id, false) AS wrapping_up,
        posture.since AS posture_since,
-       c.caller, c.caller_name, c.dialled,
+       c.caller, c.caller_name, c.dialled, c.linkedid,
        waited.queue, waited.title_en, waited.title_zh, waited.entered_at, waited.left_at,
        facts.number_e164, facts.customer_id, coalesce(facts.language, visited.language) AS language, facts.matter,
        visited.steps, visited.pressed,
@@ -112,6 +112,7 @@ class LiveCall(msgspec.Struct, frozen=True):
     caller: str | None
     caller_name: str | None
     dialled: str | None
+    linkedid: str
     queue: str | None
     title_en: str | None
     title_zh: str | None

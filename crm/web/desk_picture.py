@@ -5,7 +5,7 @@ Gathered for every fetch of the desk, whole or as a fragment, always from the ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,14 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm.deeds.pop_urls import links
+from crm.rules import masks
+from crm.rules.phone_numbers import to_e164
+from crm.rules.rights import masked
 from crm.settings import Settings
 from crm.tables.wrap_ups import WRAP_UP_OUTCOMES
 
-from .card import Card, cards_of
+from .card import Card, LiveCall, cards_of
 from .own_state import OwnState, own_state
 from .sign_in import Me
 
@@ -63,6 +67,7 @@ class Desk(msgspec.Struct, frozen=True):
     state: OwnState
     cards: Sequence[Card]
     recent: Sequence[Recent]
+    links: Mapping[UUID, Sequence[tuple[str, str]]]
 
     def context(self) -> dict[str, Any]:
         """The names that the templates know."""
@@ -73,6 +78,7 @@ class Desk(msgspec.Struct, frozen=True):
             "now": self.state.now,
             "cards": self.cards,
             "recent": self.recent,
+            "links": self.links,
             "ringing": ringing,
             "caller": caller,
             "outcomes": WRAP_UP_OUTCOMES,
@@ -87,7 +93,29 @@ async def desk_picture(session: AsyncSession, me: Me, settings: Settings, midnig
     )
     cards = await cards_of(session, state.calls, language=me.language, country=settings.country)
     recent = [] if cards else await _recent(session, node, seat, me.agent_id, me.language)
-    return Desk(state, cards, recent)
+    addresses = {card.key: _links(me, settings, call, card) for call, card in zip(state.calls, cards, strict=True)}
+    return Desk(state, cards, recent, addresses)
+
+
+def _links(me: Me, settings: Settings, call: LiveCall, card: Card) -> list[tuple[str, str]]:
+    """Where other systems know this caller. Who may not see a number does not find it in an address either."""
+    if not settings.pop_urls:
+        return []
+    values: dict[str, str | None] = {
+        "caller": call.caller,
+        "caller_e164": call.number_e164 or to_e164(call.caller, settings.country),
+        "caller_name": call.caller_name,
+        "dialled": call.dialled,
+        "customer_code": card.customer.code if card.customer else None,
+        "customer_id": str(card.customer.id) if card.customer else None,
+        "conversation_id": str(call.conversation_id),
+        "linkedid": call.linkedid,
+        "node": me.node,
+        "queue": card.queue,
+        "agent": me.login,
+        "seat": me.seat,
+    }
+    return links(settings, masks.view(values, masked(me.role, settings.masked_fields)))
 
 
 async def _recent(session: AsyncSession, node: str, seat: str, agent_id: UUID, language: str) -> list[Recent]:
