@@ -13,7 +13,8 @@ from decimal import Decimal
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from . import agents, customers, orders, queues
+from . import agents, customers, directory, orders, queues
+from .cases import categories
 from .tables.queues import Queue
 
 DEMO_PASSWORD = "kefu-demo"  # noqa: S105 - printed for everybody who tries the demo
@@ -54,6 +55,14 @@ class DemoCustomer(Struct, frozen=True):
 
 
 QUEUES = (("support", "Support", "技术支持", 20), ("reception", "Reception", "前台", 15))
+
+DEPARTMENTS = (("warehouse", "Warehouse", "仓库"), ("finance", "Finance", "财务"), ("workshop", "Workshop", "维修"))
+DIRECTORY = (
+    ("吕建国", "warehouse", "库管", "发货、退货 deliveries, returns", "8012"),
+    ("Ruth Adler", "finance", "Accounts", "退款、发票 refunds, invoices", "8021"),
+    ("单晓东", "workshop", "工程师", "维修、备件 repairs, spare parts", "8033"),
+)
+TEAMS = (("second_line", "ben"), ("complaints", "dana"))
 
 AGENTS = (
     DemoAgent("amy", "Amy Carter", "en", {"support": 0, "reception": 1}),
@@ -112,11 +121,26 @@ CUSTOMERS = (
 async def load(session: AsyncSession, *, country: str, now: datetime | None = None) -> dict[str, int]:
     """Add what is missing; return how many of each were added."""
     now = now or datetime.now(UTC)
-    return {
+    added = {
         "queues": await _queues(session),
         "agents": await add_agents(session, AGENTS),
         "customers": await add_customers(session, CUSTOMERS, country, now),
     }
+    await _whom_to_reach(session)
+    return added
+
+
+async def _whom_to_reach(session: AsyncSession) -> None:
+    """Departments, their people, and who works at cases of the higher tiers."""
+    for code, name_en, name_zh in DEPARTMENTS:
+        await directory.define_department(session, code, name_en=name_en, name_zh=name_zh)
+    for name, department, position, matters, extension in DIRECTORY:
+        said = {"name": name, "department": department, "position": position, "matters": matters}
+        await directory.put(session, {**said, "extension": extension})
+    for tier, login in TEAMS:
+        agent = await agents.find(session, login)
+        if agent is not None:
+            await categories.join_team(session, tier, agent.id)
 
 
 async def _queues(session: AsyncSession) -> int:

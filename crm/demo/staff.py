@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import agents
+from crm.cases import calls
 from crm.database import Database
 from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
 from crm.deeds.save_wrap_up import save_wrap_up
@@ -136,11 +137,14 @@ class Staff:
             return
         node, seat, login = self._node, posture.seat, agent.login
         if posture.word == "wrapping_up" and posture.conversation_id is not None:
+            outcome = self._dice.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+            reason = "wrong_number" if outcome == "wrong_number" else "answered_at_once"
+            await calls.explain(session, posture.conversation_id, reason, by=login)
             await save_wrap_up(
                 session,
                 agent=agent,
                 conversation_id=posture.conversation_id,
-                outcome=self._dice.choices(list(OUTCOMES), list(OUTCOMES.values()))[0],
+                outcome=outcome,
                 note=self._dice.choice(NOTES),
                 node=node,
                 seat=seat,

@@ -14,6 +14,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm import cases
+from crm.cases.reading import Counts
 from crm.deeds.pop_urls import links
 from crm.rules import masks
 from crm.rules.phone_numbers import to_e164
@@ -68,6 +70,8 @@ class Desk(msgspec.Struct, frozen=True):
     cards: Sequence[Card]
     recent: Sequence[Recent]
     links: Mapping[UUID, Sequence[tuple[str, str]]]
+    waiting: Counts | None
+    """The agent's own cases; not asked for while a card is shown."""
 
     def context(self) -> dict[str, Any]:
         """The names that the templates know."""
@@ -79,6 +83,7 @@ class Desk(msgspec.Struct, frozen=True):
             "cards": self.cards,
             "recent": self.recent,
             "links": self.links,
+            "waiting": self.waiting,
             "ringing": ringing,
             "caller": caller,
             "outcomes": WRAP_UP_OUTCOMES,
@@ -92,9 +97,10 @@ async def desk_picture(session: AsyncSession, me: Me, settings: Settings, midnig
         session, node=node, seat=seat, agent_id=me.agent_id, language=me.language, midnight=midnight
     )
     cards = await cards_of(session, state.calls, language=me.language, country=settings.country)
+    waiting = None if cards else await cases.counts(session, me.agent_id)
     recent = [] if cards else await _recent(session, node, seat, me.agent_id, me.language)
     addresses = {card.key: _links(me, settings, call, card) for call, card in zip(state.calls, cards, strict=True)}
-    return Desk(state, cards, recent, addresses)
+    return Desk(state, cards, recent, addresses, waiting)
 
 
 def _links(me: Me, settings: Settings, call: LiveCall, card: Card) -> list[tuple[str, str]]:
