@@ -22,9 +22,9 @@ from procrastinate.jobs import DeleteJobCondition, Status
 from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 
-from . import metrics
+from . import metrics, retention
 from .database import Database
-from .deeds import feed_files, rank_customers, watch_cases
+from .deeds import erase_person, feed_files, rank_customers, watch_cases
 from .deeds.end_waits_after_closing import end_waits_after_closing
 from .deeds.forget_announcements import forget_announcements
 from .refusals import CrmUnavailable
@@ -61,6 +61,8 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic("case-clocks", "* * * * * */15", watch_cases.run),
     Periodic("value-ranking", time(3, 30), rank_customers.run),
     Periodic("forget-announcements", time(3, 40), forget_announcements),
+    Periodic("retention", time(3, 50), retention.run),
+    Periodic("erasures", "*/10 * * * *", erase_person.take_up),
 )
 
 

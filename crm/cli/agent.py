@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .agent_rights import ROLES, bind, let_in, role, shut_out
+from .agent_rights import ROLES, bind, codes_off, let_in, role, shut_out
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_table, say
 from .routing import skill
@@ -95,7 +95,7 @@ def add(
         say(f"added {login}")
 
 
-for command in (skill, role, bind, shut_out, let_in):
+for command in (skill, role, bind, shut_out, let_in, codes_off):
     agent.add_command(command)
 agent.add_command(explain)
 

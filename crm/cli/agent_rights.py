@@ -90,6 +90,26 @@ def let_in(login: str, database_url: str | None, as_json: bool) -> None:
     _told({"login": login, "active": True}, f"{login} may sign in", as_json)
 
 
+@click.command("codes-off")
+@click.argument("login")
+@database_option
+@json_option
+def codes_off(login: str, database_url: str | None, as_json: bool) -> None:
+    """Ask an agent for no one-time code any more, who has lost phone and paper: make sure that it is them."""
+    from crm import agents, second_factor
+    from crm.refusals import Refusal
+
+    async def deed(session: AsyncSession) -> None:
+        known = await agents.find(session, login)
+        if known is None:
+            raise Refusal(f"there is no agent {login!r}: see `kefu agent list`")
+        if not await second_factor.turn_off(session, known, by=BY):
+            raise Refusal(f"{login} is asked for no code: nothing to turn off")
+
+    _do(deed, database_url)
+    _told({"login": login, "codes": False}, f"{login} signs in with the password alone", as_json)
+
+
 def _do(deed: Callable[[AsyncSession], Awaitable[None]], database_url: str | None) -> None:
     async def work(database: Database, _: Settings) -> None:
         async with database.transaction() as session:

@@ -29,6 +29,7 @@ from crm.settings import Settings
 from .find_person import find_person, going_on
 
 LOOKS_AT_MOST = 4
+LEFT_ALONE = timedelta(hours=1)
 NOT_COVERED = (
     "Asterisk's own queue_log, CEL and voicemail spool where voicemail_folder does not name them",
     "backups, and what was given to others before",
@@ -88,10 +89,16 @@ async def erase_person(database: Database, settings: Settings, asked: str, *, by
     return await go_on(database, settings, begun, by=by)
 
 
-async def resume(database: Database, settings: Settings) -> int:
-    """Take up what has fallen; called by the worker and the command line. Returns how many were finished."""
+async def take_up(database: Database, settings: Settings) -> int:
+    """What the worker does now and then: take up what fell long ago, and leave alone what somebody is at."""
+    return await resume(database, settings, older_than=LEFT_ALONE)
+
+
+async def resume(database: Database, settings: Settings, *, older_than: timedelta = timedelta()) -> int:
+    """Take up what has fallen; called by the command line. Returns how many were finished."""
+    before = datetime.now(UTC) - older_than
     async with database.reading() as session:
-        left = [(each.id, each.by) for each in await erasures.unfinished(session)]
+        left = [(each.id, each.by) for each in await erasures.unfinished(session) if each.began_at <= before]
     for erasure_id, by in left:
         await go_on(database, settings, erasure_id, by=by)
     return len(left)

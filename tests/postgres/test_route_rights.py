@@ -173,9 +173,9 @@ async def two_calls(app: FastAPI, database: Database) -> None:
     async with database.transaction() as session:
         for number, queue in (("13877776666", "support"), ("13911112222", "sales")):
             call = Conversation(
-                id=uuid4(), node="asterisk1", linkedid=number, direction="inbound", caller=number, started_at=now
+                id=uuid4(), node="asterisk1", linkedid=queue, direction="inbound", caller=number, started_at=now
             )
             session.add(call)
             await session.flush()
-            wait = {"node": "asterisk1", "caller_uniqueid": number, "entered_at": now}
+            wait = {"node": "asterisk1", "caller_uniqueid": queue, "entered_at": now}
             session.add(Wait(id=uuid4(), conversation_id=call.id, queue=queue, **wait))

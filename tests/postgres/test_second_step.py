@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from click.testing import CliRunner
 from fastapi import FastAPI
 from ledger_rows import rows
 from sqlalchemy import update
 from web_caller import PASSWORD, WebCaller, calling
 
 from crm import agents, audit, second_factor
+from crm.cli import main
 from crm.database import Database
 from crm.refusals import Refusal
 from crm.settings import Settings
@@ -148,6 +151,28 @@ async def test_it_is_turned_off_with_a_code_alone(caller: WebCaller, database: D
     assert (await caller.send_form("/security/codes/off", code=fresh[0])).status_code == 303
     caller.cookies.clear()
     assert (await caller.sign_in("lily")).headers["location"] == "/desk"
+
+
+async def test_an_operator_turns_it_off_for_whoever_lost_phone_and_paper(
+    caller: WebCaller, database: Database, database_url: str
+) -> None:
+    await caller.sign_in("lily")
+    await set_up(caller)
+
+    def off(login: str) -> tuple[int, str]:
+        found = CliRunner().invoke(main, ["agent", "codes-off", login, "--database-url", database_url])
+        return found.exit_code, found.stderr
+
+    assert await asyncio.to_thread(off, "lily") == (0, "lily signs in with the password alone\n")
+    assert (await asyncio.to_thread(off, "lily"))[0] == 1
+    caller.cookies.clear()
+    assert (await caller.sign_in("lily")).headers["location"] == "/desk"
+    async with database.reading() as session:
+        noted = await audit.listed(session, did="second_factor")
+    assert [(row.did, row.by) for row in noted] == [
+        ("second_factor.off", "command line"),
+        ("second_factor.on", "lily"),
+    ]
 
 
 async def test_a_role_that_needs_codes_gets_nowhere_without(caller: WebCaller) -> None:

@@ -24,6 +24,8 @@ from .show import show
 
 router = APIRouter()
 
+HERE = "/security"
+"""Where the language is changed from pages that answer a form."""
 Mine = Annotated[Me, allowed("own.settings")]
 Code = Annotated[str, Form(max_length=40)]
 
@@ -132,7 +134,7 @@ def _setting_up(request: Request, me: Me, secret: str, *, wrong: bool = False) -
     drawn = picture(second_factor.address(secret, me.login))
     spelled = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
     status = 401 if wrong else 200
-    return show(request, "security_codes.html", me, status=status, drawn=drawn, spelled=spelled, wrong=wrong)
+    return show(request, "security_codes.html", me, status=status, drawn=drawn, spelled=spelled, wrong=wrong, here=HERE)
 
 
 async def _show(
@@ -150,6 +152,7 @@ async def _show(
         "left": await second_factor.left(session, me.agent_id),
         "needed": me.role in settings.second_factor_roles,
         "codes": codes,
+        "here": HERE,
         "wrong": wrong,
     }
     return show(request, "security.html", me, status=status, **context)
