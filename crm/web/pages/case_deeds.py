@@ -1,4 +1,4 @@
-"""One case with everything on it, and what can be done to it. A part of the page `cases`.
+"""One case with everything on it, and who works at it. How it ends and what is told of it is in case_endings.
 
 A refusal brings the page back with what was typed; nothing of the deed is kept.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -19,7 +18,7 @@ from crm import agents, cases, directory, work_orders
 from crm.cases import NoSuchCase, categories, reminders, tellings
 from crm.cases.writing import SUBJECT_CHARACTERS, TEXT_CHARACTERS
 from crm.database import Database
-from crm.deeds import close_case, order_work, tell_customer, work_case
+from crm.deeds import close_case, work_case
 from crm.deeds.escalate_case import escalate as lift
 from crm.refusals import CrmUnavailable, Refusal
 from crm.rules.escalation import NEXT_TIER
@@ -86,7 +85,7 @@ async def note(request: Request, number: str, me: Editor, note: Words = "") -> R
     async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
         return await work_case.add_note(session, number, agent=agent, note=note)
 
-    return await _do(request, me, number, deed, {"note": note})
+    return await carry_out(request, me, number, deed, {"note": note})
 
 
 @router.post("/{number}/edit")
@@ -108,7 +107,7 @@ async def edit(
         return await work_case.edit(session, settings, number, agent=agent, version=version, **said)
 
     typed = {"subject": subject, "description": description, "category": category, "customer": customer}
-    return await _do(request, me, number, deed, typed)
+    return await carry_out(request, me, number, deed, typed)
 
 
 @router.post("/{number}/take")
@@ -118,7 +117,7 @@ async def take(request: Request, number: str, me: Editor, version: Version) -> R
     async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
         return await work_case.take(session, settings, number, agent=agent, version=version)
 
-    return await _do(request, me, number, deed, {})
+    return await carry_out(request, me, number, deed, {})
 
 
 @router.post("/{number}/assign")
@@ -131,7 +130,7 @@ async def assign(
         other = await _agent(session, to)
         return await work_case.assign(session, settings, number, agent=agent, to=other, note=why, version=version)
 
-    return await _do(request, me, number, deed, {"assign_why": why, "assign_to": to})
+    return await carry_out(request, me, number, deed, {"assign_why": why, "assign_to": to})
 
 
 @router.post("/{number}/owner")
@@ -149,7 +148,7 @@ async def owner(
         other = await _agent(session, to)
         return await work_case.give_owner(session, number, agent=agent, to=other, why=why, version=version)
 
-    return await _do(request, me, number, deed, {"owner_why": why, "owner_to": to})
+    return await carry_out(request, me, number, deed, {"owner_why": why, "owner_to": to})
 
 
 @router.post("/{number}/escalate")
@@ -170,7 +169,7 @@ async def escalate(
             session, settings, number, agent=agent, why=why, to=tier or None, handler=handler, version=version
         )
 
-    return await _do(request, me, number, deed, {"escalate_why": why, "escalate_to": to, "tier": tier})
+    return await carry_out(request, me, number, deed, {"escalate_why": why, "escalate_to": to, "tier": tier})
 
 
 @router.post("/{number}/wait")
@@ -180,7 +179,7 @@ async def wait(request: Request, number: str, me: Editor, version: Version, why:
     async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
         return await work_case.wait(session, settings, number, agent=agent, why=why, version=version)
 
-    return await _do(request, me, number, deed, {"wait_why": why})
+    return await carry_out(request, me, number, deed, {"wait_why": why})
 
 
 @router.post("/{number}/go-on")
@@ -190,144 +189,7 @@ async def go_on(request: Request, number: str, me: Editor, version: Version, why
     async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
         return await work_case.go_on(session, settings, number, agent=agent, note=why, version=version)
 
-    return await _do(request, me, number, deed, {"wait_why": why})
-
-
-@router.post("/{number}/solve")
-async def solve(request: Request, number: str, me: Editor, version: Version, solution: Words = "") -> Response:
-    """Write down the solution."""
-
-    async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
-        return await close_case.solve(session, settings, number, agent=agent, solution=solution, version=version)
-
-    return await _do(request, me, number, deed, {"solution": solution})
-
-
-@router.post("/{number}/close")
-async def close(
-    request: Request,
-    number: str,
-    me: Annotated[Me, allowed("case.close")],
-    version: Version,
-    solution: Words = "",
-    knows: Login = "",
-    affirmed: Login = "",
-) -> Response:
-    """Close it, if all checks hold."""
-
-    async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
-        return await close_case.close(
-            session,
-            settings,
-            number,
-            agent=agent,
-            solution=solution,
-            customer_knows=bool(knows),
-            affirmed=bool(affirmed),
-            version=version,
-        )
-
-    return await _do(request, me, number, deed, {"solution": solution, "knows": knows, "affirmed": affirmed})
-
-
-@router.post("/{number}/reopen")
-async def reopen(request: Request, number: str, me: Editor, version: Version, why: Words = "") -> Response:
-    """It comes back."""
-
-    async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
-        return await close_case.reopen(session, settings, number, agent=agent, why=why, version=version)
-
-    return await _do(request, me, number, deed, {"reopen_why": why})
-
-
-@router.post("/{number}/tell")
-async def tell(
-    request: Request,
-    number: str,
-    me: Editor,
-    channel: Login = "call",
-    template: Login = "",
-    body: Words = "",
-    recipient: Line = "",
-    told: Login = "",
-) -> Response:
-    """Tell the customer."""
-
-    async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> object:
-        return await tell_customer.tell(
-            session,
-            number,
-            agent=agent,
-            channel=channel,
-            template=template or None,
-            body=body,
-            recipient=recipient,
-            told_already=bool(told),
-        )
-
-    return await _do(request, me, number, deed, {"body": body, "recipient": recipient, "channel": channel})
-
-
-@router.post("/{number}/tellings/{telling_id}/called")
-async def called(request: Request, number: str, telling_id: UUID, me: Editor) -> Response:
-    """The promised call was made."""
-
-    async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
-        return await tell_customer.called(session, number, telling_id, agent=agent)
-
-    return await _do(request, me, number, deed, {})
-
-
-@router.post("/{number}/remind")
-async def remind(
-    request: Request, number: str, me: Editor, about: Line = "", at: Annotated[str, Form(max_length=30)] = ""
-) -> Response:
-    """Remind oneself of it at a time."""
-
-    async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> object:
-        case = await cases.take_turn(session, number)
-        due_at = local_time(at, settings)
-        if due_at is None:
-            raise Refusal("a reminder needs a day and a time")
-        return await reminders.remind(
-            session, case_id=case.id, agent_id=agent.id, due_at=due_at, about=about, by=agent.login
-        )
-
-    return await _do(request, me, number, deed, {"about": about, "at": at})
-
-
-@router.post("/{number}/work-order")
-async def work_order(
-    request: Request,
-    number: str,
-    me: Editor,
-    department: Login = "",
-    wanted: Words = "",
-    by: Annotated[str, Form(max_length=30)] = "",
-) -> Response:
-    """Ask a department for something."""
-
-    async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> object:
-        return await order_work.give_work_order(
-            session,
-            settings,
-            number,
-            agent=agent,
-            department=department,
-            wanted=wanted,
-            due_at=local_time(by, settings),
-        )
-
-    return await _do(request, me, number, deed, {"wanted": wanted, "department": department})
-
-
-def local_time(text: str, settings: Settings) -> datetime | None:
-    """What a browser's field for day and time says, in the site's zone; None: nothing, or nothing readable."""
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=settings.zone)
+    return await carry_out(request, me, number, deed, {"wait_why": why})
 
 
 async def _agent(session: AsyncSession, login: str) -> Agent:
@@ -337,7 +199,7 @@ async def _agent(session: AsyncSession, login: str) -> Agent:
     return found
 
 
-async def _do(request: Request, me: Me, number: str, deed: Deed, typed: dict[str, str]) -> Response:
+async def carry_out(request: Request, me: Me, number: str, deed: Deed, typed: dict[str, str]) -> Response:
     """Carry out one deed, then show the case; a refusal is shown on it beside what was typed."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
