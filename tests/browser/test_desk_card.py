@@ -187,12 +187,12 @@ async def test_what_is_typed_survives_hints_and_a_reload(web: Web, signed_in_pag
     note = page.get_by_label("Note")
     await note.focus()
     await note.press_sequentially("half a sen")
-    await page.get_by_label("Complaint").check()
+    await page.get_by_role("radio", name="Complaint").check()
     for _ in range(3):
         async with page.expect_response("**/desk/picture"):
             web.floor.posture(SEAT, "talking", conversation_id=ring.conversation_id)
     await expect(note).to_have_value("half a sen")
-    await expect(page.get_by_label("Complaint")).to_be_checked()
+    await expect(page.get_by_role("radio", name="Complaint")).to_be_checked()
     await page.reload()
     await expect(card_of(page)).to_have_attribute("data-phase", "talking")
     await expect(note).to_have_value("half a sen")
