@@ -15,6 +15,8 @@ from crm import audit, customer_editing, customers
 from crm.customers import Change
 from crm.tables.customers import Customer, CustomerPhone
 
+from .customer_news import tell_changed
+
 
 async def create(
     session: AsyncSession,
@@ -69,3 +71,4 @@ async def set_do_not_call(session: AsyncSession, customer_id: UUID, phone_id: UU
 
 async def _told(session: AsyncSession, by: str, did: str, customer_id: UUID, **detail: Any) -> None:
     await audit.note(session, by=by, did=did, subject="customer", subject_id=str(customer_id), detail=detail)
+    await tell_changed(session, customer_id)

@@ -21,6 +21,8 @@ from crm.tables.organisations import OrganisationMember, OrganisationPhone
 from crm.tables.postures import Posture
 from crm.tables.visits import CallerFacts
 
+from .customer_news import tell_changed
+
 
 async def create_from_call(
     session: AsyncSession, *, agent: Agent, node: str, seat: str, conversation_id: UUID, name: str, country: str
@@ -102,3 +104,4 @@ async def _picked(
     )
     detail = {"conversation": str(call.id)}
     await audit.note(session, by=agent.login, did=did, subject="customer", subject_id=str(customer.id), detail=detail)
+    await tell_changed(session, customer.id)

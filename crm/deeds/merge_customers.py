@@ -27,6 +27,8 @@ from crm.settings import Settings
 from crm.tables import Table
 from crm.tables.customers import TIERS, Customer, CustomerMerge, CustomerPhone
 
+from .customer_news import tell_merged
+
 STAYING = frozenset({"customer_merge", "customer_change"})
 """What tells of the one customer and not of the person."""
 _now = func.clock_timestamp(type_=sa.DateTime(timezone=True))
@@ -96,6 +98,7 @@ async def merge(session: AsyncSession, *, kept_id: UUID, merged_id: UUID, by: st
         subject_id=str(kept.id),
         detail={"merge": str(row.id), "merged": str(gone.id), "rows": sum(len(rows) for rows in moved.values())},
     )
+    await tell_merged(session, kept, gone)
     return row
 
 
@@ -129,6 +132,7 @@ async def unmerge(session: AsyncSession, merge_id: UUID, *, by: str) -> Customer
     await note_change(session, kept, by, {**emptied, "merged": [gone.code, None]})
     detail = {"merge": str(row.id), "merged": str(gone.id)}
     await audit.note(session, by=by, did="customer.unmerge", subject="customer", subject_id=str(kept.id), detail=detail)
+    await tell_merged(session, kept, gone, undone=True)
     return gone
 
 

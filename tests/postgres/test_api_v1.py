@@ -242,6 +242,17 @@ async def test_a_case_is_opened_read_and_noted_at(crm: Program) -> None:
     assert told(await crm.get("/cases/0"), 404)
 
 
+async def test_what_a_program_changes_is_told_to_the_others(crm: Program, database: Database) -> None:
+    made_one = (await crm.post("/customers", json={"name": "Told"})).json()
+    headers = {"if-match": "*"}
+    await crm.patch(f"/customers/{made_one['code']}", json={"tier": "key"}, headers=headers)
+    async with database.transaction() as session:
+        await announcements.number_new(session)
+    events = (await crm.get("/events", params={"after": 0})).json()["items"]
+    told_of = [event["data"] for event in events if event["data"].get("code") == made_one["code"]]
+    assert [(one["id"], one["version"]) for one in told_of] == [(made_one["id"], 1), (made_one["id"], 2)]
+
+
 async def test_who_was_away_reads_on_from_where_they_were(crm: Program, database: Database) -> None:
     start = (await crm.get("/events")).json()["last"]
     async with database.transaction() as session:
