@@ -95,8 +95,9 @@ async def close(
     if customer_knows:
         missing = [each for each in missing if not each.startswith("the customer was not told")]
     kind = await categories.find(session, case.category, active=False)
-    if kind.check_en and not affirmed:
-        missing.append(f"affirm first: {kind.check_en}")
+    demanded = kind.check_en or kind.check_zh
+    if demanded and not affirmed:
+        missing.append(f"affirm first: {demanded}")
     if missing:
         raise Refusal(f"case {case.number} cannot be closed: {missing[0]}")
     said = "the customer knows" if customer_knows else ""
