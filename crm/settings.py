@@ -248,7 +248,7 @@ class Settings(BaseSettings):
     @field_validator("second_factor_roles")
     @classmethod
     def _known_roles(cls, roles: list[str]) -> list[str]:
-        rights.check_masks({role: [] for role in roles})
+        rights.check_roles(roles)
         return roles
 
     @field_validator("site_key")
@@ -261,7 +261,7 @@ class Settings(BaseSettings):
     @field_validator("cli_role")
     @classmethod
     def _known_role(cls, role: str) -> str:
-        rights.check_masks({role: []})
+        rights.check_roles([role])
         return role
 
     @field_validator("holidays")

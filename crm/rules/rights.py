@@ -56,10 +56,14 @@ def may(role: str, permission: str) -> bool:
     return permission in ROLES.get(role, frozenset())
 
 
+TOKEN: Final = "token"  # noqa: S105 - a word
+"""Stands for all programs with a token where a site says what is masked; what they may do say their scopes."""
+
+
 def masked(role: str, said: dict[str, list[str]] | None = None) -> frozenset[str]:
     """The fields (words of MASKABLE) that this role sees masked. `said`: what the site's settings say by role; a role
     that they do not name keeps its own. An unknown role sees nothing plain."""
-    if role not in ROLES:
+    if role not in ROLES and role != TOKEN:
         return MASKABLE
     if said and role in said:
         return frozenset(said[role])
@@ -69,11 +73,18 @@ def masked(role: str, said: dict[str, list[str]] | None = None) -> frozenset[str
 def check_masks(said: dict[str, list[str]]) -> None:
     """Raises ValueError with one sentence where a role or a field is unknown."""
     for role, fields in said.items():
-        if role not in ROLES:
+        if role not in ROLES and role != TOKEN:
             raise ValueError(f"role {role!r} is unknown: it is one of {listed(ROLES)}")
         for field in fields:
             if field not in MASKABLE:
                 raise ValueError(f"field {field!r} cannot be masked: it is one of {listed(MASKABLE)}")
+
+
+def check_roles(roles: Iterable[str]) -> None:
+    """Raises ValueError with one sentence for a role that nobody can have."""
+    for role in roles:
+        if role not in ROLES:
+            raise ValueError(f"role {role!r} is unknown: it is one of {listed(ROLES)}")
 
 
 def listed(words: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from crm import api_tokens
 from crm.api_tokens import SCOPES, Program
 from crm.database import Database
-from crm.rules.rights import PERMISSIONS
+from crm.rules.rights import PERMISSIONS, TOKEN, masked
 from crm.settings import Settings
 from crm.web.pace import Pace
 
@@ -76,6 +76,7 @@ def asked(scope: str) -> Any:
         program = await _program(state, shown)
         if scope not in program.scopes:
             raise Refused(403, f"the token {program.name} has no scope {scope}: make one that has")
+        request.state.hidden = masked(TOKEN, state.settings.masked_fields)
         return Asking(program, state.database, state.settings)
 
     chosen: Any = check
