@@ -46,6 +46,8 @@ for page in (
         work_orders,
         directory,
     ),
+    # Likewise what is done to customers before the page of one.
+    *(card_callers, customer_acts, customers, organisations),
     *(voicemail, reports, wallboard, card_more, knowledge, value),
 ):
     router.include_router(page.router)
