@@ -59,10 +59,10 @@ async def lift(
     now = datetime.now(UTC)
     handler_id = handler.id if handler else None
     await cases.change(session, case, by=by, did="escalated", said=why, tier=tier, handler_id=handler_id)
-    if handler is None and case.state == "open":
+    if handler is None:
         kind = await categories.find(session, case.category, active=False)
         await clocks.begin(session, case.id, "respond", kind.respond_minutes, now, site)
-    else:
+    if handler is not None or case.state != "open":
         await clocks.stand(session, case.id, now, site, "respond")
     await tell_of(session, case, "escalated", by=by, detail={"to": tier})
     told = [agent.id for name, agent in await categories.team(session) if name == tier]

@@ -140,7 +140,11 @@ async def test_waiting_stops_the_clock_and_going_on_lets_it_run(
     assert (case.state, case.due_at) == ("waiting", None)
     with pytest.raises(Refusal, match="only an open one can wait"):
         await done(database, work_case.wait, settings, number, agent=people["lily"], why="again")
+    await done(database, escalate, settings, number, agent=people["lily"], why="needs the workshop")
+    assert [clock["running_since"] for clock in (await seen(database, number)).clocks] == [None, None]
     await done(database, work_case.go_on, settings, number, agent=people["lily"])
+    assert None not in [clock["running_since"] for clock in (await seen(database, number)).clocks]
+    await done(database, work_case.take, settings, number, agent=people["marco"])
     after = (await seen(database, number)).due_at
     assert after is not None
     assert before <= after < before + timedelta(minutes=1)
