@@ -148,7 +148,7 @@ async def _after_call_work_until_the_outcome(page: Page, database: Database, sea
     assert (paused, reason) == (True, "ACW")
     assert since.timestamp() == pytest.approx(seat_hung_up, abs=NEAR_S), "after-call work begins at once"
     await page.locator("label").filter(has_text="Solved").click()
-    await page.get_by_label("Note").fill("Told about the delivery.")
+    await page.get_by_role("textbox", name="Note N").fill("Told about the delivery.")
     await page.get_by_label("Which case?").select_option("none:answered_at_once")
     await page.get_by_role("button", name="Save and finish").click()
     await expect(state).to_have_attribute("data-word", "ready")
