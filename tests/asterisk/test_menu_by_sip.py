@@ -1,0 +1,153 @@
+"""SIP callers walk the shipped menu on a real Asterisk, to each kind of ending in both languages, and hear orders.
+
+What they hear is taken from their own channel. On Asterisk 16 those who ask for their order, and all of them with
+KEFU_TEST_WALKS=100 (`make prove`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from center import spoken_prompts
+from ear import Ear, listen, seconds_of
+from floor_watch import Watch
+from sip_phones import SippCaller
+from sqlalchemy import select
+
+from agi.desk import Site
+from agi.doors import Doors
+from agi.flows.menu import walk
+from agi.server import AgiServer
+from agi.shipped import load_menu
+from crm import customers, orders
+from crm.database import Database
+from crm.hours import Notice, Openings
+from crm.pbx.sandbox import Sandbox
+from crm.rules.opening_hours import read_opening_hours
+from crm.tables.visits import Visit
+
+EXPECTED = datetime(2026, 3, 5, tzinfo=UTC)
+ROUND_THE_CLOCK = read_opening_hours("mon-sun 00:00-24:00", "Asia/Shanghai")
+SUPPORT_IS_CLOSED = Notice("support", "closed", None, "", datetime(2026, 1, 1, tzinfo=UTC), None, "li")
+NUMBER = ("order-number", "letter-b", "digit-2", "digit-7")
+DAY = {
+    "en": ("month-3", "day-5", "digit-2", "digit-0", "digit-2", "digit-6"),
+    "zh": ("digit-2", "digit-0", "digit-2", "digit-6", "year", "month-3", "day-5"),
+}
+STATE = {"en": "order-state-shipped", "zh": "order-state-paid"}
+
+
+class Way(NamedTuple):
+    """One SIP caller. `known`: a customer whose language and order we know; keys after so many seconds each."""
+
+    number: str
+    language: str
+    known: bool
+    keys: tuple[tuple[float, str], ...]
+    ending: str
+    left_to: str
+
+
+WAYS = [
+    Way("13800138001", "en", True, ((4.0, "1"),), "goodbye", "goodbye"),
+    Way("13800138002", "zh", True, ((4.0, "1"),), "goodbye", "goodbye"),
+    Way("13900139003", "en", False, ((1.5, "1"), (5.0, "0")), "join_queue", "queue"),
+    Way("13900139004", "zh", False, ((1.5, "2"), (5.0, "0")), "join_queue", "queue"),
+    Way("13900139005", "en", False, ((1.5, "1"), (5.0, "2")), "voicemail", "voicemail"),
+    Way("13900139006", "zh", False, ((1.5, "2"), (5.0, "2")), "voicemail", "voicemail"),
+]
+
+
+@pytest.fixture(scope="module")
+async def prompts() -> Path:
+    return await spoken_prompts()
+
+
+@pytest.fixture(scope="module", params=["22", "16"])
+def asterisk(
+    tmp_path_factory: pytest.TempPathFactory, prompts: Path, request: pytest.FixtureRequest
+) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("sip"), version=request.param, prompts_folder=prompts) as running:
+        yield running
+
+
+@pytest.fixture
+async def server(asterisk: Sandbox, database: Database) -> AsyncIterator[AgiServer]:
+    """Open round the clock, but for support."""
+    doors = Doors(Openings(ROUND_THE_CLOCK, {}, notices=(SUPPORT_IS_CLOSED,)))
+    site = Site("asterisk1", "CN", ROUND_THE_CLOCK, budget_s=0.8)
+    running = AgiServer(site, database, {"front_desk": partial(walk, load_menu("front_desk"))}, doors=doors)
+    await running.listen("127.0.0.1", asterisk.agi_port)
+    async with database.transaction() as session:
+        for number, language in ((way.number, way.language) for way in WAYS if way.known):
+            li = await customers.create(
+                session, code=f"K-{language}", name="李", phones=[number], country="CN", language=language
+            )
+            await orders.place(
+                session,
+                customer_id=li.id,
+                number="B-27" if language == "en" else "B 27",
+                state=STATE[language].rpartition("-")[2],
+                item="tea",
+                amount=Decimal("88.00"),
+                placed_at=EXPECTED,
+                expected_on=EXPECTED,
+            )
+    yield running
+    await running.drain(5)
+
+
+def ring_in(asterisk: Sandbox, way: Way) -> tuple[str, Ear]:
+    """One SIP caller up to where the menu leaves the call; the call's Linkedid, and what was heard."""
+    with ExitStack() as call:
+        watch = call.enter_context(Watch(asterisk, way.number))
+        phone = call.enter_context(SippCaller(asterisk, way.number, keys=way.keys, stay_s=60))
+        ear = listen(asterisk, watch.until("Newchannel")["Channel"])
+        left = watch.until("IvrLeft", NextStep=way.left_to, timeout_s=60)
+        if way.ending == "goodbye":
+            phone.wait()
+        return left["Linkedid"], ear
+
+
+@pytest.mark.timeout(150)
+async def test_sip_callers_come_to_every_kind_of_ending_in_both_languages(
+    asterisk: Sandbox, server: AgiServer, database: Database, prompts: Path
+) -> None:
+    old = asterisk.installation.version.startswith("16.")
+    ways = [way for way in WAYS if way.known or not old or os.environ.get("KEFU_TEST_WALKS")]
+    came = await asyncio.gather(*(asyncio.to_thread(ring_in, asterisk, way) for way in ways))
+    assert await server.quiet(10)
+    assert await server._book.written(within_s=5) == 0
+    async with database.reading() as session:
+        visits = {visit.linkedid: visit for visit in await session.scalars(select(Visit))}
+    for way, (linkedid, ear) in zip(ways, came, strict=True):
+        visit = visits[linkedid]
+        assert (visit.ending, visit.language, visit.served) == (way.ending, way.language, way.known), way
+        assert visit.pressed == "".join(key for _after_s, key in way.keys)
+        said = tuple(step["prompt"] for step in visit.steps if step["step"] == "say")
+        if way.known:
+            order = (*NUMBER, STATE[way.language], "order-expected", *DAY[way.language])
+            assert said == order
+            await assert_heard(ear, prompts / way.language, order)
+        elif way.ending == "voicemail":
+            assert (visit.closed_why, said) == ("closed_now", ("queue-closed",))
+            await assert_heard(ear, prompts / way.language, ("welcome", "to-support", "queue-closed"))
+        else:
+            await assert_heard(ear, prompts / way.language, ("welcome", "to-reception"))
+
+
+async def assert_heard(ear: Ear, folder: Path, prompts: tuple[str, ...]) -> None:
+    """Each in its order, none cut short by the next."""
+    files = [folder / f"{prompt}.wav" for prompt in prompts]
+    began = await asyncio.to_thread(ear.heard, files)
+    for file, this_s, next_s in zip(files, began, began[1:], strict=False):
+        assert next_s - this_s >= seconds_of(file) - 0.1, file.name
