@@ -1,4 +1,8 @@
-"""The real menu server falls while callers stand at every step of its menu: each reaches the queue, and soon."""
+"""The real menu server falls while callers stand at every step of its menu: each reaches the queue, and soon.
+
+KEFU_TEST_FALLS=7 (`make prove`) lets it fall seven times in each way, with callers at other steps each time, and on
+Asterisk 16, too.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ from agi.shipped import load_prompts
 from crm.pbx.sandbox import Sandbox
 
 ROUNDS = int(os.environ.get("KEFU_TEST_FALLS", "1"))
+VERSIONS = ["22"] if ROUNDS == 1 else ["22", "16"]
 STEP_BUDGET_S = 0.8
 LONGEST_PROMPT_S = 13.0
 QUIET = "Local/quiet-7201@sandbox-agents/n"
@@ -31,10 +36,17 @@ WAYS = ["", "1", "2", "1wwwwwwwwwwww1", "7w7w7w7", "2wwwwwwwww2"]
 
 
 @pytest.fixture(scope="module")
-def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    prompts = tmp_path_factory.mktemp("prompts")
-    build_prompts(load_prompts()[0], prompts)
-    with Sandbox(tmp_path_factory.mktemp("falls"), version="22", prompts_folder=prompts) as running:
+def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prompts")
+    build_prompts(load_prompts()[0], folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def speaking(
+    tmp_path_factory: pytest.TempPathFactory, prompts: Path, request: pytest.FixtureRequest
+) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("falls"), version=request.param, prompts_folder=prompts) as running:
         yield running
 
 
