@@ -26,7 +26,8 @@ from crm.rules.customer_lines import Columns, Fault, Line, read_columns
 from crm.spreadsheets import LookedAt, Row
 from crm.tables.imports import CustomerImport, ImportedLine, ImportedNumber
 
-from .import_statements import APPLY, CLASSIFY, COUNT, DONE
+from .import_statements import APPLY, COUNT, DONE, LEARN
+from .know_customer_lines import Known, known_of
 from .read_customer_lines import Read, read_lines
 
 APPLIED_AT_ONCE = 5000
@@ -96,14 +97,19 @@ async def check(database: Database, wanted: Wanted, told: Progress) -> UUID:
 
 async def apply(database: Database, import_id: UUID, told: Progress) -> Counts:
     """Make customers of the good lines, as far as that was not done yet."""
+    async with database.transaction() as session:
+        await session.execute(
+            update(CustomerImport)
+            .where(CustomerImport.id == import_id, CustomerImport.state == "checked")
+            .values(state="applying")
+        )
     while True:
         async with database.transaction() as session:
             row = await session.get_one(CustomerImport, import_id, with_for_update=True)
             if row.state == "done":
                 return msgspec.convert(row.counts, Counts)
-            if row.state not in ("checked", "applying"):
+            if row.state != "applying":
                 raise Refusal(f"this file is {row.state} by somebody else: wait for it, then give it again")
-            row.state = "applying"
             row.applied_to = await _apply_some(session, row)
             told("apply", row.applied_to, row.last_line)
             if row.applied_to >= row.last_line:
@@ -179,41 +185,43 @@ async def half_done(session: AsyncSession, wanted: Wanted) -> UUID | None:
 
 async def _stage(session: AsyncSession, import_id: UUID, before: int, read: Read) -> None:
     """Write a batch of lines, if nobody else has meanwhile."""
-    first, last = read.lines[0][0], read.lines[-1][0]
     moved = await session.execute(
         update(CustomerImport)
         .where(CustomerImport.id == import_id, CustomerImport.lines_read == before, CustomerImport.state == "reading")
-        .values(lines_read=before + len(read.lines), last_line=last)
+        .values(lines_read=before + len(read.lines), last_line=read.lines[-1][0])
         .returning(CustomerImport.id)
     )
     if moved.first() is None:
         raise Refusal("somebody else is importing this very file now: wait until that is done")
-    await copy_into(session, "customer_import_line", _LINE, (_line(import_id, at, line) for at, line in read.lines))
-    await copy_into(session, "customer_import_number", _NUMBER, _numbers(import_id, read.lines))
-    for statement in CLASSIFY:
-        await session.execute(text(statement), {"import": import_id, "first": first, "last": last})
+    known = await known_of(session, import_id, (line for _, line in read.lines))
+    lines = (_line(import_id, at, line, known) for at, line in read.lines)
+    await copy_into(session, "customer_import_line", _LINE, lines)
+    await copy_into(session, "customer_import_number", _NUMBER, _numbers(import_id, read.lines, known))
 
 
-def _line(import_id: UUID, at: int, line: Line | Fault) -> Sequence[Any]:
+def _line(import_id: UUID, at: int, line: Line | Fault, known: Known) -> Sequence[Any]:
     if isinstance(line, Fault):
         return (import_id, at, "invalid", line.sentence, uuid4(), None, "", None, "ordinary", None, "", None, None)
+    same = known.why_duplicate(at, line)
     return (
-        *(import_id, at, "valid", None, uuid4(), line.code, line.name, line.company, line.tier, line.language),
-        *(line.note, line.organisation, line.organisation_kind),
+        *(import_id, at, "duplicate" if same else "valid", same, uuid4(), line.code, line.name, line.company),
+        *(line.tier, line.language, line.note, line.organisation, line.organisation_kind),
     )
 
 
-def _numbers(import_id: UUID, lines: Sequence[tuple[int, Line | Fault]]) -> Iterator[Sequence[Any]]:
+def _numbers(import_id: UUID, lines: Sequence[tuple[int, Line | Fault]], known: Known) -> Iterator[Sequence[Any]]:
+    """A telephone that is not to be called for one is not called for another."""
     for at, line in lines:
         if isinstance(line, Line):
             for place, number in enumerate(line.numbers):
                 yield (
                     *(import_id, at, place, number.raw, number.e164, number.country, number.validity, number.kind),
-                    line.do_not_call,
+                    line.do_not_call or number.e164 in known.silent,
                 )
 
 
 async def _count(session: AsyncSession, import_id: UUID) -> Counts:
+    await session.execute(text(LEARN))
     row = (await session.execute(text(COUNT), {"import": import_id})).mappings().one()
     return Counts(**row)
 

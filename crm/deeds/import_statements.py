@@ -1,62 +1,15 @@
 """What Postgres does with the lines of a file, a batch at a time. Called by import_customers alone.
 
-CLASSIFY and APPLY are asked with :import and a span of lines; whatever they find out depends on rows only, so a batch
-done again after a fall ends the same.
+APPLY is asked with :import and a span of lines; what it makes depends on rows only, so a batch done again after a fall
+ends the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# The one who is there already: with the same code; or, for a line without one, with the same name at the same number.
-_TAKEN_CODE = """
-UPDATE customer_import_line l SET state = 'duplicate', fault = 'code: ' || l.code || ' is ' || c.name || ' already: '
-       || 'leave the line out, or edit that customer'
-  FROM customer c
- WHERE l.import_id = :import AND l.line BETWEEN :first AND :last AND l.state = 'valid' AND c.code = l.code
-"""
-_SAME_PERSON = """
-UPDATE customer_import_line l SET state = 'duplicate', fault = same.fault
-  FROM (SELECT DISTINCT ON (n.line) n.line,
-               'phone: ' || n.raw || ' is of ' || c.name || ' (' || c.code || ') already: '
-               || 'leave the line out, or edit that customer' AS fault
-          FROM customer_import_number n
-          JOIN customer_phone p ON p.e164 = n.e164
-          JOIN customer c ON c.id = p.customer_id AND c.merged_into IS NULL
-          JOIN customer_import_line m ON m.import_id = n.import_id AND m.line = n.line
-         WHERE n.import_id = :import AND n.line BETWEEN :first AND :last AND m.code IS NULL
-           AND lower(m.name) = lower(c.name)) same
- WHERE l.import_id = :import AND l.line = same.line AND l.state = 'valid'
-"""
-_CODE_ABOVE = """
-UPDATE customer_import_line l SET state = 'duplicate',
-       fault = 'code: ' || l.code || ' stands in line ' || above.line || ', too: leave one of them out'
-  FROM customer_import_line above
- WHERE l.import_id = :import AND l.line BETWEEN :first AND :last AND l.state = 'valid' AND l.code IS NOT NULL
-   AND above.import_id = :import AND above.code = l.code AND above.line < l.line AND above.state <> 'invalid'
-"""
-_PERSON_ABOVE = """
-UPDATE customer_import_line l SET state = 'duplicate', fault = same.fault
-  FROM (SELECT DISTINCT ON (n.line) n.line,
-               'phone: ' || n.raw || ' stands in line ' || m.line || ' with this name, too: '
-               || 'leave one of them out' AS fault
-          FROM customer_import_number n
-          JOIN customer_import_number o ON o.import_id = n.import_id AND o.e164 = n.e164 AND o.line < n.line
-          JOIN customer_import_line m ON m.import_id = o.import_id AND m.line = o.line
-          JOIN customer_import_line l ON l.import_id = n.import_id AND l.line = n.line
-         WHERE n.import_id = :import AND n.line BETWEEN :first AND :last AND l.code IS NULL
-           AND lower(m.name) = lower(l.name)) same
- WHERE l.import_id = :import AND l.line = same.line AND l.state = 'valid'
-"""
-# A telephone that is not to be called for one is not called for another.
-_SILENT = """
-UPDATE customer_import_number n SET do_not_call = true
- WHERE n.import_id = :import AND n.line BETWEEN :first AND :last AND NOT n.do_not_call
-   AND (EXISTS (SELECT FROM customer_phone p WHERE p.e164 = n.e164 AND p.do_not_call)
-        OR EXISTS (SELECT FROM organisation_phone p WHERE p.e164 = n.e164 AND p.do_not_call))
-"""
-CLASSIFY = (_TAKEN_CODE, _SAME_PERSON, _CODE_ABOVE, _PERSON_ABOVE, _SILENT)
-
+# Rows that came by the thousand a moment ago have no statistics yet, and a plan without them may never end.
+LEARN = "ANALYZE customer_import_line, customer_import_number"
 COUNT = """
 SELECT count(*) FILTER (WHERE state = 'valid') AS valid,
        count(*) FILTER (WHERE state = 'invalid') AS invalid,

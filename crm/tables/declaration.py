@@ -31,7 +31,8 @@ class Table(DeclarativeBase):
 
 
 # Trigrams, by which texts are searched; whoever makes the tables without the migrations needs them, too.
-event.listen(Table.metadata, "before_create", DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+_TRIGRAMS = DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm")  # type: ignore[no-untyped-call]
+event.listen(Table.metadata, "before_create", _TRIGRAMS)
 
 Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
 
