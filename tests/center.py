@@ -109,12 +109,17 @@ class Center:
         prompts: Path | None = None,
         settings: Mapping[str, str] | None = None,
         version: str = "22",
+        worker: bool = False,
     ) -> None:
+        """`worker`: with the service for periodic work, which few tests need."""
         self.folder = folder
         self.database_url = database_url
         self.node = NODE
         self.sandbox = Sandbox(folder / "pbx", version=version, prompts_folder=prompts, say=print)
         self._settings = dict(settings or {})
+        self._commands = {"bridge": ["bridge", "run"], "ivr": ["ivr", "serve"], "web": ["web"]}
+        if worker:
+            self._commands["worker"] = ["worker"]
         self.services: dict[str, Service] = {}
 
     async def __aenter__(self) -> Self:
@@ -160,6 +165,7 @@ class Center:
             "WEB_PORT": str(ports["web"]),
             "IVR_HEALTH_PORT": str(ports["ivr"]),
             "BRIDGE_HEALTH_PORT": str(ports["bridge"]),
+            "WORKER_HEALTH_PORT": str(ports["worker"] if "worker" in self._commands else 0),
             "SECURE_COOKIES": "false",
             **self._settings,
         }
@@ -176,11 +182,11 @@ class Center:
 
     @property
     def _ports(self) -> dict[str, int]:
-        web, ivr, bridge = list(self.sandbox.spare_ports)[-3:]
-        return {"web": web, "ivr": ivr, "bridge": bridge}
+        worker, web, ivr, bridge = list(self.sandbox.spare_ports)[-4:]
+        return {"web": web, "ivr": ivr, "bridge": bridge, "worker": worker}
 
     def _prepare(self) -> None:
-        for name, arguments in (("bridge", ["bridge", "run"]), ("ivr", ["ivr", "serve"]), ("web", ["web"])):
+        for name, arguments in self._commands.items():
             health = f"http://127.0.0.1:{self._ports[name]}"
             log = self.folder / f"{name}.log"
             self.services[name] = Service(name, arguments, self.environment, health, log)

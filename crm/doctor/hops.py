@@ -30,6 +30,7 @@ HOPS = (
     Hop("call events", probe_files.cel, ("events",)),
     Hop("bridge", probe_house.bridge, ("tables",), "database-away"),
     Hop("bridge health", probe_house.bridge_health, ("settings",), deadline_s=4.5),
+    Hop("worker", probe_house.worker_health, ("settings",), deadline_s=4.5),
     Hop("web", probe_house.web, ("settings",), deadline_s=4.5),
 )
 

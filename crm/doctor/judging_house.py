@@ -17,6 +17,7 @@ LOST = {
     "web": "agents have no desk: they answer without knowing who calls",
     "ivr": "callers hear no menu: each goes straight to reception",
     "bridge": "no cards, no states, no wallboard",
+    "worker": "other systems hear nothing, and nightly figures are not made",
 }
 
 

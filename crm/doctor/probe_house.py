@@ -147,6 +147,12 @@ async def ivr_health(round_: Round) -> Verdict:
     return await _service("ivr", "127.0.0.1", port, "kefu ivr serve")
 
 
+async def worker_health(round_: Round) -> Verdict:
+    held = round_.known_settings
+    port = held.worker_health_port or chosen_ports.read(held.data_folder).get("worker", 0)
+    return await _service("worker", "127.0.0.1", port, "kefu worker")
+
+
 async def web(round_: Round) -> Verdict:
     """Do pages answer, and are they Kefu's?"""
     held = round_.known_settings

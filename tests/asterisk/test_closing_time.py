@@ -30,7 +30,9 @@ async def center(tmp_path: Path, database: Database, database_url: str) -> Async
             session, code="K-9", name="李伟", phones=[WAITING], country="CN", tier="key", language="zh"
         )
     settings = {"CLOSING_GRACE_MINUTES": "0", "VOICEMAIL_FOLDER": str(tmp_path / "pbx/spool/kefu-voicemail")}
-    async with Center(tmp_path, database_url, prompts=await spoken_prompts(), settings=settings) as running:
+    async with Center(
+        tmp_path, database_url, prompts=await spoken_prompts(), settings=settings, worker=True
+    ) as running:
         yield running
 
 

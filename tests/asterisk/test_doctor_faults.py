@@ -54,7 +54,7 @@ async def center(
     tmp_path_factory: pytest.TempPathFactory, databases: Any, template_url: str, prompts: Path
 ) -> AsyncIterator[Center]:
     url = databases.create(template_url)
-    async with Center(tmp_path_factory.mktemp("c"), url, prompts=prompts) as running:
+    async with Center(tmp_path_factory.mktemp("c"), url, prompts=prompts, worker=True) as running:
         running.sandbox.cli("queue add member Local/1001@sandbox-agents/n to support")
         yield running
     databases.drop(url)

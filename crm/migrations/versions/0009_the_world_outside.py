@@ -16,15 +16,16 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from crm.jobs import SCHEMA, schema_sql
-
 revision = '0009'
 down_revision = '0008'
 branch_labels = None
 depends_on = None
+SCHEMA = 'procrastinate'
 
 
 def upgrade() -> None:
+    from crm.jobs import schema_sql  # slow to import, and the doctor reads this file
+
     op.create_table('announcement',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('number', sa.BigInteger(), nullable=True),
