@@ -190,6 +190,7 @@ SELECT (SELECT json_agg(f) FROM (SELECT direction, outcome, count(*), count(DIST
        (SELECT json_agg(f) FROM (SELECT s ->> 'step', count(*), count(*) FILTER (WHERE s ->> 'pressed' = '1')
           FROM visit, jsonb_array_elements(steps) s GROUP BY 1 ORDER BY 1) f)::text,
        (SELECT count(*) FROM voicemail), (SELECT count(*) FROM transfer), (SELECT sum(messages) FROM journal),
-       (SELECT count(*) FROM customer), (SELECT count(*) FROM work_order), (SELECT count(*) FROM announcement)
+       (SELECT count(*) FROM customer), (SELECT count(*) FROM work_order),
+       (SELECT count(*) FROM announcement WHERE kind <> 'customer.erased')
 """
 """What reports count: an erasure leaves every one of them as it was."""

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import audit, certificates, erasures, journal, personal_files, personal_rows
+from crm.announcements import announce
 from crm.database import Database
 from crm.personal_rows import Person
 from crm.refusals import Refusal
@@ -125,7 +126,7 @@ async def go_on(database: Database, settings: Settings, erasure_id: UUID, *, by:
         async with database.reading() as session:
             left = await look(session, settings, person)
         if left.nothing:
-            return await _certify(database, settings, erasure_id, by=by)
+            return await _certify(database, settings, erasure_id, person, by=by)
     raise Refusal(f"new rows of this person keep coming ({', '.join(left.rows)}): run `kefu privacy resume` later")
 
 
@@ -182,7 +183,10 @@ async def _noted(session: AsyncSession, person: Person) -> list[int]:
     return [row.number for row in await session.execute(_NOTED, asked) if person.identity.found_in(row.said)]
 
 
-async def _certify(database: Database, settings: Settings, erasure_id: UUID, *, by: str) -> dict[str, Any]:
+async def _certify(
+    database: Database, settings: Settings, erasure_id: UUID, person: Person, *, by: str
+) -> dict[str, Any]:
+    """Sign, forget, and tell other systems by the customer's id alone, all in one transaction."""
     async with database.transaction() as session:
         done = await erasures.find(session, erasure_id, lock=True)
         if done.certificate is not None:  # another process came first
@@ -202,4 +206,6 @@ async def _certify(database: Database, settings: Settings, erasure_id: UUID, *, 
         }
         certificate = certificates.issue(settings, body)
         await erasures.finish(session, erasure_id, certificate, by=by)
+        for customer in person.customers:
+            await announce(session, "customer.erased", key=str(customer), data={"id": customer})
     return certificate

@@ -88,6 +88,8 @@ async def test_the_canary_is_found_nowhere_and_figures_are_unchanged(
     assert (settings.data_folder / "exports" / "none.csv").exists()
     ring = (settings.data_folder / "raw/n1/1.ami").read_bytes()
     assert ring == f"Event: X\r\nCallerIDNum: {'x' * 11}\r\nExten: 1001\r\n\r\n".encode()
+    told = rows(database_url, "SELECT key, data FROM announcement WHERE kind = 'customer.erased'")
+    assert (str(ids["me"]), {"id": str(ids["me"])}) in told, "other systems hear of it by the id alone"
     assert figures(database_url) == before
     assert not any(needle in json.dumps(certificate, ensure_ascii=False) for needle in NEEDLES)
     async with database.reading() as session:
