@@ -79,9 +79,7 @@ class ForeignCrm:
             said: dict[str, Any] = json.loads(body)
             self.attempts.append(head["webhook-id"])
             self.heads.append(head)
-            fault = verify(
-                self.secret, head["webhook-id"], head["webhook-timestamp"], head["webhook-signature"], body, time.time()
-            )
+            fault = self._fault(head, body)
             if fault:
                 self.faults.append(fault)
             answer = self.answer(said)
@@ -105,6 +103,12 @@ class ForeignCrm:
         finally:
             self._writers.discard(writer)
             writer.close()
+
+    def _fault(self, head: dict[str, str], body: bytes) -> str | None:
+        if not self.secret:
+            return None  # a test that does not know it
+        at, signature = head["webhook-timestamp"], head["webhook-signature"]
+        return verify(self.secret, head["webhook-id"], at, signature, body, time.time())
 
 
 async def _request(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes]:
