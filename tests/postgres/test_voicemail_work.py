@@ -18,7 +18,7 @@ from web_caller import PASSWORD, WebCaller, calling
 from ami_bridge.batch import Pending
 from ami_bridge.events import read
 from ami_bridge.floor import Floor
-from crm import agents, queues
+from crm import agents, audit, queues
 from crm.database import Database, commit_batch
 from crm.deeds import voicemail
 from crm.refusals import Refusal
@@ -229,6 +229,9 @@ async def test_the_page_plays_takes_and_finishes(
     assert part.headers["content-range"] == f"bytes 44-143/{len(sound)}"
     beyond = await lily.get(f"/voicemail/{message.id}/sound", headers={"range": f"bytes={len(sound)}-"})
     assert beyond.status_code == 416
+    async with database.reading() as session:
+        noted = [(row.by, row.subject_id) for row in await audit.listed(session, did="recording.listen")]
+    assert noted == [("lily", str(message.id))], "who listened to what; its parts are one listening"
     assert "media-src 'self'" in page.headers["content-security-policy"]
     assert (await lily.send_form(f"/voicemail/{message.id}/take")).status_code == 303
     assert "Taken by Lily" in (await lily.page("/voicemail")).text
