@@ -65,10 +65,6 @@ async def _http(request: Request, failure: Exception) -> Response:
         from .api.v1.problems import problem
 
         return problem(status, "there is nothing at this address")
-    if request.url.path.startswith("/api/v1/"):  # a line break in the path leads past the door
-        from .api.v1.problems import problem
-
-        return problem(status, "there is nothing at this address")
     headers = failure.headers if isinstance(failure, HTTPException) else None
     told = {404: "there is no such page", 405: "this page does not do that"}.get(status, "this did not work")
     answer = _answer(request, status, told)

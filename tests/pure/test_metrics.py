@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from crm.metrics import BRIDGE_FACTS, BridgeMetrics, IvrMetrics, WebMetrics
+from crm.metrics import BRIDGE_FACTS, BridgeMetrics, IvrMetrics, WebMetrics, WorkerMetrics
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -16,6 +16,7 @@ def test_the_document_names_exactly_what_is_counted() -> None:
     registry = CollectorRegistry()
     IvrMetrics(registry)
     WebMetrics(registry)
+    WorkerMetrics(registry)
     BridgeMetrics(registry).facts = lambda: dict.fromkeys(BRIDGE_FACTS, 1)
     counted = {metric.name + ("_total" if metric.type == "counter" else "") for metric in registry.collect()} | {
         "kefu_build_info"
