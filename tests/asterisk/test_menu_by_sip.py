@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -67,26 +67,45 @@ WAYS = [
 ]
 
 
+class Center(NamedTuple):
+    """One Asterisk and its menus."""
+
+    asterisk: Sandbox
+    server: AgiServer
+
+    @property
+    def ways(self) -> list[Way]:
+        old = self.asterisk.installation.version.startswith("16.")
+        return [way for way in WAYS if way.known or not old or os.environ.get("KEFU_TEST_WALKS")]
+
+
 @pytest.fixture(scope="module")
 async def prompts() -> Path:
     return await spoken_prompts()
 
 
-@pytest.fixture(scope="module", params=["22", "16"])
-def asterisk(
-    tmp_path_factory: pytest.TempPathFactory, prompts: Path, request: pytest.FixtureRequest
-) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path_factory.mktemp("sip"), version=request.param, prompts_folder=prompts) as running:
-        yield running
-
-
 @pytest.fixture
-async def server(asterisk: Sandbox, database: Database) -> AsyncIterator[AgiServer]:
-    """Open round the clock, but for support."""
-    doors = Doors(Openings(ROUND_THE_CLOCK, {}, notices=(SUPPORT_IS_CLOSED,)))
-    site = Site("asterisk1", "CN", ROUND_THE_CLOCK, budget_s=0.8)
-    running = AgiServer(site, database, {"front_desk": partial(walk, load_menu("front_desk"))}, doors=doors)
-    await running.listen("127.0.0.1", asterisk.agi_port)
+async def centers(tmp_path: Path, prompts: Path, database: Database) -> AsyncIterator[list[Center]]:
+    """Both Asterisks with a menu server each, on one database; open round the clock, but for support."""
+    await _make_customers(database)
+    flows = {"front_desk": partial(walk, load_menu("front_desk"))}
+    async with AsyncExitStack() as house:
+        asterisks = [Sandbox(tmp_path / version, version=version, prompts_folder=prompts) for version in ("22", "16")]
+        await asyncio.gather(*(house.enter_async_context(asterisk) for asterisk in asterisks))
+        centers = []
+        for asterisk in asterisks:
+            site = Site(asterisk.folder.name, "CN", ROUND_THE_CLOCK, budget_s=0.8)
+            doors = Doors(Openings(ROUND_THE_CLOCK, {}, notices=(SUPPORT_IS_CLOSED,)))
+            server = AgiServer(site, database, flows, doors=doors)
+            await server.listen("127.0.0.1", asterisk.agi_port)
+            centers.append(Center(asterisk, server))
+        yield centers
+        for center in centers:
+            await asyncio.to_thread(center.asterisk.cli, "channel request hangup all")
+            await center.server.drain(2)
+
+
+async def _make_customers(database: Database) -> None:
     async with database.transaction() as session:
         for number, language in ((way.number, way.language) for way in WAYS if way.known):
             li = await customers.create(
@@ -102,8 +121,6 @@ async def server(asterisk: Sandbox, database: Database) -> AsyncIterator[AgiServ
                 placed_at=EXPECTED,
                 expected_on=EXPECTED,
             )
-    yield running
-    await running.drain(5)
 
 
 def ring_in(asterisk: Sandbox, way: Way) -> tuple[str, Ear]:
@@ -120,17 +137,18 @@ def ring_in(asterisk: Sandbox, way: Way) -> tuple[str, Ear]:
 
 @pytest.mark.timeout(150)
 async def test_sip_callers_come_to_every_kind_of_ending_in_both_languages(
-    asterisk: Sandbox, server: AgiServer, database: Database, prompts: Path
+    centers: list[Center], database: Database, prompts: Path
 ) -> None:
-    old = asterisk.installation.version.startswith("16.")
-    ways = [way for way in WAYS if way.known or not old or os.environ.get("KEFU_TEST_WALKS")]
-    came = await asyncio.gather(*(asyncio.to_thread(ring_in, asterisk, way) for way in ways))
-    assert await server.quiet(10)
-    assert await server._book.written(within_s=5) == 0
-    async with database.reading() as session:
-        visits = {visit.linkedid: visit for visit in await session.scalars(select(Visit))}
-    for way, (linkedid, ear) in zip(ways, came, strict=True):
-        visit = visits[linkedid]
+    """All at once, on both Asterisks."""
+    calls = [(center, way) for center in centers for way in center.ways]
+    came = await asyncio.gather(*(asyncio.to_thread(ring_in, center.asterisk, way) for center, way in calls))
+    for center in centers:
+        assert await center.server.quiet(10)
+        assert await center.server._book.written(within_s=5) == 0
+    for (center, way), (linkedid, ear) in zip(calls, came, strict=True):
+        this_call = (Visit.node == center.asterisk.folder.name, Visit.linkedid == linkedid)
+        async with database.reading() as session:
+            visit = (await session.scalars(select(Visit).where(*this_call))).one()
         assert (visit.ending, visit.language, visit.served) == (way.ending, way.language, way.known), way
         assert visit.pressed == "".join(key for _after_s, key in way.keys)
         said = tuple(step["prompt"] for step in visit.steps if step["step"] == "say")
