@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -166,6 +167,19 @@ class Page(Struct, frozen=True):
 
     entries: list[Entry]
     next: str | None
+
+    def within(self, queues: Sequence[str] | None) -> Page:
+        """What somebody sees who is bound to these queues (None: all): calls and messages of others are left out, what
+        is not of a queue stays."""
+        if queues is None:
+            return self
+        places = {"conversation": "queue", "voicemail": "box"}
+        shown = [
+            each
+            for each in self.entries
+            if each.kind not in places or each.detail[places[each.kind]] in (None, *queues)
+        ]
+        return replace(self, entries=shown)
 
 
 async def timeline(

@@ -62,7 +62,7 @@ async def more(
     title = Queue.title_zh if me.language == "zh" else Queue.title_en
     context["titles"] = dict((await session.execute(select(Queue.name, title))).all())
     if customer is not None:
-        context |= await _timeline(session, customer)
+        context |= await _timeline(session, me, customer)
     return _show(request, "desk/card/loaded.html", me, **context)
 
 
@@ -76,7 +76,7 @@ async def stream(
     rows: bool = False,
 ) -> Response:
     """One customer's timeline; with `rows` the entries behind a cursor alone."""
-    context = await _timeline(session, customer, cursor)
+    context = await _timeline(session, me, customer, cursor)
     template = "desk/card/timeline_rows.html" if rows else "desk/card/timeline.html"
     return _show(request, template, me, customer=customer, conversation=None, **context)
 
@@ -104,7 +104,7 @@ async def note(
     if "hx-request" not in request.headers:
         return RedirectResponse("/desk", status_code=303)
     async with database.reading() as session:
-        context = await _timeline(session, customer)
+        context = await _timeline(session, me, customer)
     context |= {"customer": customer, "conversation": call, "notice": notice}
     return _show(request, "desk/card/timeline.html", me, **context)
 
@@ -192,8 +192,8 @@ async def _articles(session: AsyncSession, me: Me, conversation_id: UUID, words:
     }
 
 
-async def _timeline(session: AsyncSession, customer: UUID, cursor: str | None = None) -> dict[str, Any]:
-    page = await timeline(session, customer, cursor=cursor)
+async def _timeline(session: AsyncSession, me: Me, customer: UUID, cursor: str | None = None) -> dict[str, Any]:
+    page = (await timeline(session, customer, cursor=cursor)).within(me.queues)
     facts = [] if cursor else await customer_facts.of(session, customer)
     return {"page": page, "facts": facts, "notice": None}
 
