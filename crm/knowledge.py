@@ -1,13 +1,12 @@
-"""Articles: written in versions, offered by matter and queue, found by words of both languages, counted where used.
+"""Articles: written in versions, counted where they were used, answered for by their authors.
 
-What is in force is one version of one article; older ones stay readable. Called by pages, the card, the command line.
+What is in force is one version of one article; older ones stay readable. They are found by knowledge_search. Called by
+pages, the card, the command line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -23,36 +22,7 @@ TITLE_CHARACTERS = 200
 BODY_CHARACTERS = 10_000
 WORD_CHARACTERS = 80
 FEEDBACK_CHARACTERS = 2000
-SHOWN = 20
 
-# A matter or queue of the call lifts an article, what helped others lately does, too; words decide before both.
-_SEARCH = text(
-    """
-WITH asked AS (
-  SELECT CAST(:stems AS tsquery) AS stems, CAST(:pairs AS tsquery) AS pairs, CAST(:latin AS text) AS latin),
-found AS (
-  SELECT a.id, a.number, a.matter, a.queue, a.state, a.version, a.author_id, a.changed_at,
-         (a.matter <> '' AND a.matter = :matter)::int * 2 + (a.queue <> '' AND a.queue = :queue)::int AS fit,
-         CASE WHEN numnode(stems) > 0 THEN ts_rank(a.terms, stems) ELSE 0 END
-         + CASE WHEN numnode(pairs) > 0 THEN ts_rank(a.terms, pairs) ELSE 0 END
-         + CASE WHEN latin <> '' THEN word_similarity(latin, a.titles) ELSE 0 END AS rank
-    FROM article a CROSS JOIN asked
-   WHERE (CAST(:state AS text) IS NULL OR a.state = :state)
-     AND (NOT :only_fitting OR ((:matter <> '' AND a.matter = :matter) OR (:queue <> '' AND a.queue = :queue)))
-     AND (CAST(:of_matter AS text) IS NULL OR a.matter = :of_matter)
-     AND (CAST(:of_queue AS text) IS NULL OR a.queue = :of_queue)
-     AND (NOT :searched
-          OR ((numnode(stems) = 0 OR a.terms @@ stems) AND (numnode(pairs) = 0 OR a.terms @@ pairs))
-          OR (latin <> '' AND numnode(pairs) = 0 AND word_similarity(latin, a.titles) > 0.5)))
-SELECT found.*, v.title_en, v.title_zh, agent.login AS author, agent.name AS author_name,
-       (SELECT count(*) FROM article_use u WHERE u.article_id = found.id AND u.what = 'used'
-          AND u.at > clock_timestamp() - interval '90 days') AS used
-  FROM found JOIN article_version v ON v.article_id = found.id AND v.version = found.version
-  LEFT JOIN agent ON agent.id = found.author_id
- ORDER BY CASE WHEN :searched THEN 0 ELSE fit END DESC, rank DESC, fit DESC, used DESC, number
- LIMIT :limit
-"""
-)
 _INDEX = text(
     "UPDATE article SET terms = to_tsvector('english', :words) || to_tsvector('simple', :words) "
     "|| array_to_tsvector(CAST(:pairs AS text[])), titles = :titles, version = :version, "
@@ -71,30 +41,6 @@ SELECT f.id, f.article_id, a.number, f.version, f.body, f.at, f.answer, f.answer
  ORDER BY f.answered_at IS NULL DESC, f.at DESC LIMIT :limit
 """
 )
-
-
-class Found(Struct, frozen=True):
-    """An article in a list. `used`: how often it helped in a call in the last 90 days."""
-
-    id: UUID
-    number: int
-    matter: str
-    queue: str
-    state: str
-    version: int
-    author_id: UUID | None
-    changed_at: datetime
-    fit: int
-    rank: float
-    title_en: str
-    title_zh: str
-    author: str | None
-    author_name: str | None
-    used: int
-
-    def title(self, language: str) -> str:
-        """In this language, else in the other."""
-        return (self.title_zh or self.title_en) if language == "zh" else (self.title_en or self.title_zh)
 
 
 class Told(Struct, frozen=True):
@@ -121,50 +67,6 @@ class Texts(Struct, frozen=True):
     body_en: str = ""
     title_zh: str = ""
     body_zh: str = ""
-
-
-async def search(
-    session: AsyncSession,
-    words: str = "",
-    *,
-    matter: str = "",
-    queue: str = "",
-    state: str | None = "published",
-    of_matter: str | None = None,
-    of_queue: str | None = None,
-    only_fitting: bool = False,
-    limit: int = SHOWN,
-) -> list[Found]:
-    """Articles that hold all these words (or their beginnings, or nearly such titles), the best first; without words,
-    those that fit `matter` and `queue` first. `of_matter`, `of_queue`: these only; `only_fitting`: one of both."""
-    latin, pairs = bigrams.query(words[:300])
-    asked: dict[str, Any] = {
-        "stems": await _stemmed(session, latin),
-        "pairs": " & ".join(f"'{each}'" for each in pairs),
-        "latin": " ".join(latin),
-        "searched": bool(latin or pairs),
-        "matter": matter,
-        "queue": queue,
-        "state": state,
-        "of_matter": of_matter,
-        "of_queue": of_queue,
-        "only_fitting": only_fitting,
-        "limit": limit,
-    }
-    return [Found(**row) for row in (await session.execute(_SEARCH, asked)).mappings()]
-
-
-async def _stemmed(session: AsyncSession, latin: Sequence[str]) -> str:
-    if not latin:
-        return ""
-    # Each word as English stems it, or as the beginning of one still being typed; one that it drops asks for nothing.
-    parts = [f"(to_tsquery('english', :w{n}) || to_tsquery('simple', :w{n} || ':*'))" for n in range(len(latin))]
-    kept = " && ".join(
-        f"CASE WHEN numnode(to_tsquery('english', :w{n})) = 0 THEN ''::tsquery ELSE {part} END"
-        for n, part in enumerate(parts)
-    )
-    said = {f"w{n}": word for n, word in enumerate(latin)}
-    return str((await session.execute(text(f"SELECT ({kept})::text"), said)).scalar_one())
 
 
 async def find(session: AsyncSession, number: int) -> Article | None:
@@ -289,12 +191,6 @@ async def feedback(
     """What readers told, what is open first; of one article, or of all of one author."""
     asked = {"article_id": article_id, "author_id": author_id, "open_only": open_only, "limit": limit}
     return [Told(**row) for row in (await session.execute(_FEEDBACK, asked)).mappings()]
-
-
-async def matters(session: AsyncSession) -> list[str]:
-    """All matters that articles are written for."""
-    rows = select(Article.matter).where(Article.matter != "").distinct().order_by(Article.matter)
-    return list(await session.scalars(rows))
 
 
 async def _keep(session: AsyncSession, article: Article, texts: Texts, by: str) -> None:

@@ -47,10 +47,10 @@ def list_(
     async def work(database: Database, settings: Settings) -> list[dict[str, Any]]:
         from msgspec import structs
 
-        from crm import knowledge
+        from crm import knowledge_search
 
         async with database.reading() as session:
-            found = await knowledge.search(
+            found = await knowledge_search.search(
                 session,
                 " ".join(words),
                 state=None if state == "all" else state,

@@ -70,7 +70,8 @@ def _step(figure: str, bounds: str) -> str:
     return "1 + " + " + ".join(f"({figure} > (rule.{bounds})[{each}])::int" for each in (1, 2, 3, 4))
 
 
-# MATERIALIZED: folded into each other, each step would be reckoned again for each word that hangs on it.
+# MATERIALIZED: folded into each other, each step would be reckoned again for each word that hangs on it. Who is as they
+# were is left out before the INSERT: a conflict would lock and log their row, though nothing of it changes.
 # A tier is somebody's own when it is not what the ranking wrote last (nor came over in a merge since), and at first
 # when it is not the usual one. Who is being edited this very moment keeps theirs until the next night.
 _RANK = text(
@@ -100,7 +101,11 @@ placed AS (
               ELSE 'active' END AS standing
     FROM scored),
 decided AS (
-  SELECT placed.*, c.tier, v.held_by IS NULL AS unheld,
+  SELECT placed.*, c.tier, v.held_by IS NULL AS unheld, v.applied,
+         (v.first_at, v.last_at, v.orders_ever, v.orders, v.amount, v.recency, v.frequency, v.money, v.score,
+          v.segment, v.standing) IS DISTINCT FROM
+         (placed.first_at, placed.last_at, placed.orders_ever, placed.orders, placed.amount, r, f, m, placed.score,
+          placed.segment, placed.standing) AS changed,
          coalesce(v.held_by IS NOT NULL OR v.applied <> c.tier AND NOT EXISTS (
                     SELECT FROM customer_merge m WHERE m.kept_id = c.id AND m.undone_at IS NULL
                        AND m.at > v.ranked_at AND m.filled #>> '{{tier,1}}' = c.tier),
@@ -118,7 +123,8 @@ told AS (
   SELECT id, from_tier, segment, 'kefu', 'score ' || trim_scale(score) FROM moved),
 found AS (
   INSERT INTO tier_change (customer_id, to_tier, by, why)
-  SELECT customer_id, tier, '', 'set by hand, found by the ranking' FROM decided WHERE by_hand AND unheld),
+  SELECT customer_id, tier, '', 'set by hand, found by the ranking' FROM decided
+   WHERE by_hand AND unheld AND applied IS NOT NULL),
 kept AS (
   INSERT INTO customer_value AS v (customer_id, first_at, last_at, orders_ever, orders, amount, recency, frequency,
          money, score, segment, standing, applied, held_by, held_at, held_why, run_id, ranked_at)
@@ -127,18 +133,15 @@ kept AS (
          CASE WHEN by_hand THEN '' END, CASE WHEN by_hand THEN clock_timestamp() END,
          CASE WHEN by_hand THEN 'set by hand, found by the ranking' END,
          :run_id, :as_of
-    FROM decided LEFT JOIN moved ON moved.id = decided.customer_id ORDER BY customer_id
+    FROM decided LEFT JOIN moved ON moved.id = decided.customer_id
+   WHERE changed OR moved.id IS NOT NULL OR applied IS DISTINCT FROM tier OR (by_hand AND unheld)
+   ORDER BY customer_id
       ON CONFLICT (customer_id) DO UPDATE SET first_at = EXCLUDED.first_at, last_at = EXCLUDED.last_at,
          orders_ever = EXCLUDED.orders_ever, orders = EXCLUDED.orders, amount = EXCLUDED.amount,
          recency = EXCLUDED.recency, frequency = EXCLUDED.frequency, money = EXCLUDED.money, score = EXCLUDED.score,
          segment = EXCLUDED.segment, standing = EXCLUDED.standing, applied = EXCLUDED.applied,
          held_by = coalesce(v.held_by, EXCLUDED.held_by), held_at = coalesce(v.held_at, EXCLUDED.held_at),
-         held_why = coalesce(v.held_why, EXCLUDED.held_why), run_id = EXCLUDED.run_id, ranked_at = EXCLUDED.ranked_at
-       WHERE (v.first_at, v.last_at, v.orders_ever, v.orders, v.amount, v.recency, v.frequency, v.money, v.score,
-              v.segment, v.standing, v.applied, v.held_by IS NULL)
-             IS DISTINCT FROM (EXCLUDED.first_at, EXCLUDED.last_at, EXCLUDED.orders_ever, EXCLUDED.orders,
-              EXCLUDED.amount, EXCLUDED.recency, EXCLUDED.frequency, EXCLUDED.money, EXCLUDED.score, EXCLUDED.segment,
-              EXCLUDED.standing, EXCLUDED.applied, EXCLUDED.held_by IS NULL))
+         held_why = coalesce(v.held_why, EXCLUDED.held_why), run_id = EXCLUDED.run_id, ranked_at = EXCLUDED.ranked_at)
 SELECT (SELECT count(*) FROM moved)
 """  # noqa: S608 - constants of ours
 )

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from web_caller import PASSWORD, WebCaller, calling
 
-from crm import agents, customers, knowledge, queues
+from crm import agents, customers, knowledge, knowledge_search, queues
 from crm.cli import main
 from crm.database import Database
 from crm.deeds.rank_customers import rank
@@ -56,7 +56,7 @@ async def written(database: Database, people: dict[str, Agent]) -> list[int]:
 
 async def found(database: Database, words: str = "", **more: Any) -> list[str]:
     async with database.reading() as session:
-        return [each.title_en for each in await knowledge.search(session, words, **more)]
+        return [each.title_en for each in await knowledge_search.search(session, words, **more)]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import customer_facts, knowledge, notes
+from crm import customer_facts, knowledge, knowledge_search, notes
 from crm.database import Database
 from crm.refusals import CrmUnavailable, Refusal
 from crm.reports import repeats
@@ -187,7 +187,7 @@ async def _articles(session: AsyncSession, me: Me, conversation_id: UUID, words:
     fitting: dict[str, Any] = {"only_fitting": not words.strip(), "limit": ARTICLES_SHOWN}
     return {
         "conversation": conversation_id,
-        "found": await knowledge.search(session, words, **about, **fitting),
+        "found": await knowledge_search.search(session, words, **about, **fitting),
         "helped": await knowledge.used_in(session, conversation_id, me.agent_id),
     }
 

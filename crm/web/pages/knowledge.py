@@ -12,7 +12,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import knowledge
+from crm import knowledge, knowledge_search
 from crm.database import Database
 from crm.deeds.write_article import write_article
 from crm.knowledge import Texts
@@ -47,7 +47,7 @@ async def listed(
     writes = me.may("knowledge.edit")
     state = of if writes and of in ARTICLE_STATES else "published"
     words, matter, queue = (each.replace("\x00", "") for each in (words, matter, queue))
-    found = await knowledge.search(
+    found = await knowledge_search.search(
         session, words, state=state, of_matter=matter or None, of_queue=queue or None, limit=ARTICLES_SHOWN
     )
     context = {
@@ -56,7 +56,7 @@ async def listed(
         "matter": matter,
         "queue": queue,
         "of": state,
-        "matters": await knowledge.matters(session),
+        "matters": await knowledge_search.matters(session),
         "queues": await _queues(session, me),
         "states": ARTICLE_STATES,
         "feedback": await knowledge.feedback(session, author_id=me.agent_id, open_only=True) if writes else [],
@@ -217,7 +217,7 @@ async def _editor(
         "about": about,
         "seen": seen,
         "notice": notice,
-        "matters": await knowledge.matters(session),
+        "matters": await knowledge_search.matters(session),
         "queues": await _queues(session, me),
         "states": ARTICLE_STATES,
         "english": _prose(texts.body_en),
