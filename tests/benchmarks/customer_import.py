@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000)
     rows = parser.parse_args().rows
     folder = Path(tempfile.mkdtemp(prefix="kefu-import-"))
+    folder.chmod(0o755)  # the account that Postgres runs as passes through
     try:
         write(folder / "customers.csv", rows)
         with EmbeddedPostgres(folder / "postgres") as server:
