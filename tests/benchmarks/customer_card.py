@@ -13,8 +13,10 @@ import argparse
 import asyncio
 import random
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -33,6 +35,26 @@ from crm.web.app import create_app
 
 TARGET_MS = 30.0
 SEATS = 40
+
+
+class KeptFloor(ForgedFloor):
+    """A bridge's hand that does not knock anew for every row: as the bridge itself."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._kept = psycopg.connect(url)
+        self._turn = threading.Lock()
+
+    def do(self, *statements: tuple[str, dict[str, Any]], seats: tuple[str, ...] = ()) -> None:
+        """One transaction, without a hint: nobody listens here."""
+        with self._turn, self._kept.transaction():
+            for sql, values in statements:
+                self._kept.execute(sql, {"node": self.node, **values})
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        """What is in the database now."""
+        with self._turn, self._kept.transaction():
+            return self._kept.execute(sql, {"node": self.node, **values}).fetchall()
 
 
 class Desk:
@@ -54,6 +76,7 @@ class Ringing:
         self._dice = random.Random(20260304)
         self.cards: list[float] = []
         self.more: list[float] = []
+        self.failed = 0
 
     async def one(self, number: int) -> None:
         """A ring at the next desk: the picture, then what is behind it."""
@@ -71,10 +94,13 @@ class Ringing:
             between = time.perf_counter()
             behind = await desk.browser.get(f"/desk/card/{ring.conversation_id}/more?customer={customer}")
             ended = time.perf_counter()
-            assert f"K-{index + 1}" in picture.text, picture.text[:300]
-            assert behind.status_code == 200, behind.text[:300]
+            failed = picture.status_code != 200 or behind.status_code != 200
+            assert failed or f"K-{index + 1}" in picture.text, picture.text[:300]
             over = "UPDATE pop SET taken_at = now() WHERE id = %(id)s"
             await asyncio.to_thread(self._floor.do, (over, {"id": ring.pop_id}))
+        if failed:  # the machine cannot follow: no figure, and no promise kept
+            self.failed += 1
+            return
         self.cards.append((between - began) * 1000)
         self.more.append((ended - between) * 1000)
 
@@ -129,7 +155,8 @@ async def measure(crowd: Crowd, said: argparse.Namespace) -> bool:
     """Ring, read, print."""
     settings = Settings(database_url=crowd.url)
     database = Database(crowd.url, application_name="kefu-bench")
-    floor = ForgedFloor(crowd.url)
+    floor = KeptFloor(crowd.url)
+    floor.see()
     with psycopg.connect(crowd.url) as rows:
         ((calls,),) = rows.execute("SELECT reltuples::bigint FROM pg_class WHERE relname = 'conversation'").fetchall()
     stack: list[object] = []
@@ -155,8 +182,10 @@ async def measure(crowd: Crowd, said: argparse.Namespace) -> bool:
         await context.__aexit__(None, None, None)  # type: ignore[attr-defined]
     await database.close()
     p99 = sorted(ringing.cards)[int(0.99 * (len(ringing.cards) - 1))]
-    print(f"the card: p99 {p99:.1f} ms of at most {TARGET_MS:g}: {'kept' if p99 <= TARGET_MS else 'NOT KEPT'}")
-    return p99 <= TARGET_MS
+    kept = p99 <= TARGET_MS and not ringing.failed
+    failed = f", {ringing.failed} answers failed" if ringing.failed else ""
+    print(f"the card: p99 {p99:.1f} ms of at most {TARGET_MS:g}{failed}: {'kept' if kept else 'NOT KEPT'}")
+    return kept
 
 
 def main() -> None:
