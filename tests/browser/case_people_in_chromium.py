@@ -8,11 +8,14 @@ from crm import agents, directory
 from crm.cases import categories
 
 
-async def furnish(web: Web) -> None:
-    """marco is of the second line, otto answers for the warehouse, and somebody can be found."""
+async def furnish(web: Web, *, marco: bool = True) -> None:
+    """marco (hired here unless told) is of the second line, otto answers for the warehouse, somebody can be found."""
     async with web.database.transaction() as session:
-        marco = await agents.create(session, login="marco", name="Marco Rossi", password=PASSWORD)
-        await categories.join_team(session, "second_line", marco.id)
+        if marco:
+            await agents.create(session, login="marco", name="Marco Rossi", password=PASSWORD)
+        second = await agents.find(session, "marco")
+        assert second
+        await categories.join_team(session, "second_line", second.id)
         otto = await agents.create(session, login="otto", name="Otto Lind", password=PASSWORD, role="department")
         await directory.define_department(session, "warehouse", name_en="Warehouse", name_zh="仓库")
         entry = {"name": "Otto Lind", "department": "warehouse", "extension": "8012", "matters": "deliveries"}

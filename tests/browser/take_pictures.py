@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from case_pictures import take_cases
 from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, agent_id, serving, sign_in
 from forged_floor import CALLER, ForgedFloor, Ring
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -192,12 +193,13 @@ async def take(web: Web, browser: Browser) -> None:
     web.floor.hang_up(ring)
     await expect(page.locator("article.card")).to_have_attribute("data-phase", "wrapping_up")
     await page.get_by_label("Follow-up needed").check()
-    await page.get_by_label("Note").fill("Parcel is in Suzhou; delivery promised for tomorrow morning.")
+    await page.get_by_role("textbox", name="Note N").fill("Parcel is in Suzhou; delivery promised for tomorrow morning.")
     await page.set_viewport_size({"width": SIZE["width"], "height": 1130})
     await picture(page, "desk-after-call-en")
     await page.set_viewport_size(SIZE)
     await page.goto(f"{web.url}/conversations")
     await picture(page, "conversations-en")
+    await take_cases(web, page, customer_ids["wang"], picture)
 
 
 async def main(database_url: str) -> None:
