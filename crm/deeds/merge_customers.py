@@ -72,6 +72,7 @@ async def merge(session: AsyncSession, *, kept_id: UUID, merged_id: UUID, by: st
     """Make `merged_id` a part of `kept_id`. Refusal where one of them is gone, merged already, or both are the same."""
     if kept_id == merged_id:
         raise Refusal("this is one customer already: choose two")
+    await _take_turn(session)
     kept, gone = await _both(session, kept_id, merged_id)
     for one in (kept, gone):
         if one.merged_into is not None:
@@ -105,6 +106,7 @@ async def merge(session: AsyncSession, *, kept_id: UUID, merged_id: UUID, by: st
 async def unmerge(session: AsyncSession, merge_id: UUID, *, by: str) -> Customer:
     """Part two who were merged; the merged one is there again. Refusal when that was done, or another merge is on top
     of this one."""
+    await _take_turn(session)
     wanted = select(CustomerMerge).where(CustomerMerge.id == merge_id).with_for_update()
     row: CustomerMerge | None = await session.scalar(wanted.execution_options(populate_existing=True))
     if row is None:
@@ -150,6 +152,7 @@ async def merges_of(session: AsyncSession, customer_id: UUID) -> list[tuple[Cust
 async def gather_left_behind(database: Database, settings: Settings) -> None:
     """What was written to a merged customer after the merge, by somebody who had them open, goes over, too."""
     async with database.transaction() as session:
+        await _take_turn(session)
         for each in references():
             for gone, key in (await session.execute(text(_gather(each)))).all():
                 await _note_moved(session, f"{each.table}.{each.column}", gone, key)
@@ -163,8 +166,13 @@ async def _note_moved(session: AsyncSession, place: str, gone: UUID, key: dict[s
         merged = await session.scalar(text(_NOTE_MOVED), {"place": place, "row": row, "gone": merged})
 
 
+async def _take_turn(session: AsyncSession) -> None:
+    """One merge after the other: each also touches those who were merged before, so two at once could embrace."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('customer merges', 0))"))
+
+
 async def _both(session: AsyncSession, kept_id: UUID, merged_id: UUID) -> tuple[Customer, Customer]:
-    """Both, held in one order, so that two merges of the same two wait for each other and do not embrace."""
+    """Both, held until the end of the transaction, so that nobody edits or erases them meanwhile."""
     wanted = select(Customer).where(Customer.id.in_([kept_id, merged_id])).order_by(Customer.id).with_for_update()
     found = {one.id: one for one in await session.scalars(wanted.execution_options(populate_existing=True))}
     if len(found) != 2:

@@ -43,7 +43,8 @@ SELECT segment.started_at, c.caller, coalesce(customer.name, c.caller_name) AS w
                       ORDER BY routing.decided_at DESC LIMIT 1) AS meant ON true
   LEFT JOIN queue ON queue.name = coalesce(meant.queue, segment.queue)
   LEFT JOIN caller_facts ON caller_facts.node = c.node AND caller_facts.linkedid = c.linkedid
-  LEFT JOIN customer ON customer.id = caller_facts.customer_id
+  LEFT JOIN caller_pick ON caller_pick.conversation_id = c.id
+  LEFT JOIN customer ON customer.id = coalesce(caller_pick.customer_id, caller_facts.customer_id)
   LEFT JOIN wrap_up ON wrap_up.conversation_id = c.id AND wrap_up.agent_id = segment.agent_id
  WHERE segment.node = :node AND segment.seat = :seat AND segment.agent_id = :agent_id
    AND segment.ended_at IS NOT NULL
@@ -96,7 +97,8 @@ async def desk_picture(session: AsyncSession, me: Me, settings: Settings, midnig
     state = await own_state(
         session, node=node, seat=seat, agent_id=me.agent_id, language=me.language, midnight=midnight
     )
-    cards = await cards_of(session, state.calls, language=me.language, country=settings.country)
+    words = {"language": me.language, "country": settings.country}
+    cards = await cards_of(session, state.calls, **words, agent_id=me.agent_id, queues=me.queues)
     waiting = None if cards else await cases.counts(session, me.agent_id)
     recent = [] if cards else await _recent(session, node, seat, me.agent_id, me.language)
     addresses = {card.key: _links(me, settings, call, card) for call, card in zip(state.calls, cards, strict=True)}
