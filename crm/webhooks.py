@@ -72,7 +72,7 @@ class Dead(Struct, frozen=True):
 # The first of each key that waits; it may be sent when its own time has come.
 _HEADS = """
   FROM webhook_delivery d
- WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.next_at <= clock_timestamp()
+ WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.next_at <= now()
    AND NOT EXISTS (SELECT FROM webhook_delivery e
                     WHERE e.webhook_id = d.webhook_id AND e.key = d.key AND e.state = 'waiting'
                       AND e.number < d.number)
@@ -80,7 +80,7 @@ _HEADS = """
 _WITH_WORK = text(
     f"""
 SELECT w.id FROM webhook w
- WHERE w.active AND (w.pause_until IS NULL OR w.pause_until <= clock_timestamp()) AND EXISTS (SELECT {_HEADS})
+ WHERE w.active AND (w.pause_until IS NULL OR w.pause_until <= now()) AND EXISTS (SELECT {_HEADS})
 """  # noqa: S608 - a constant of this file
 )
 _DUE = text(
@@ -88,7 +88,7 @@ _DUE = text(
 SELECT d.id, d.number, d.key, a.kind, a.data, a.at, d.attempts, d.first_tried_at, d.replayed
   FROM webhook w, LATERAL (SELECT d.* {_HEADS} ORDER BY d.number LIMIT :limit) d
   JOIN announcement a ON a.id = d.announcement_id
- WHERE w.id = :webhook AND w.active AND (w.pause_until IS NULL OR w.pause_until <= clock_timestamp())
+ WHERE w.id = :webhook AND w.active AND (w.pause_until IS NULL OR w.pause_until <= now())
  ORDER BY d.number
 """  # noqa: S608 - a constant of this file
 )

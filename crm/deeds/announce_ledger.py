@@ -27,8 +27,10 @@ _BEGUN = text(
     """
 SELECT c.id AS conversation_id, c.node, c.linkedid, c.direction, c.caller, c.caller_name, c.dialled, c.started_at
   FROM conversation c
- WHERE (c.started_at >= clock_timestamp() - CAST(:back AS interval)
-        OR c.ended_at IS NULL AND c.started_at >= clock_timestamp() - CAST(:thorough AS interval))
+ WHERE c.id IN (SELECT id FROM conversation WHERE started_at >= now() - CAST(:back AS interval)
+                UNION
+                SELECT id FROM conversation
+                 WHERE ended_at IS NULL AND started_at >= now() - CAST(:thorough AS interval))
    AND NOT EXISTS (SELECT FROM announcement a WHERE a.kind = 'conversation.begun' AND a.source_id = c.id)
  ORDER BY c.started_at, c.id LIMIT :at_a_time
 """
@@ -83,7 +85,7 @@ _MESSAGES = text(
 SELECT v.id AS voicemail_id, v.conversation_id, v.node, v.box, v.left_at,
        (SELECT caller FROM conversation c WHERE c.id = v.conversation_id) AS caller
   FROM voicemail v
- WHERE v.left_at >= clock_timestamp() - CAST(:back AS interval)
+ WHERE v.left_at >= now() - CAST(:back AS interval)
    AND NOT EXISTS (SELECT FROM announcement a WHERE a.kind = 'voicemail.left' AND a.source_id = v.id)
  ORDER BY v.left_at, v.id LIMIT :at_a_time
 """

@@ -42,7 +42,7 @@ class WebhookDelivery(Table):
     __table_args__ = (
         one_of("state", DELIVERY_STATES),
         UniqueConstraint("webhook_id", "announcement_id"),
-        Index("ix_webhook_delivery_due", "webhook_id", "next_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_webhook_delivery_waiting", "webhook_id", "number", postgresql_where=text("state = 'waiting'")),
         Index("ix_webhook_delivery_order", "webhook_id", "key", "number", postgresql_where=text("state = 'waiting'")),
         Index("ix_webhook_delivery_dead", "webhook_id", "number", postgresql_where=text("state = 'dead'")),
         Index("ix_webhook_delivery_announcement_id", "announcement_id"),
