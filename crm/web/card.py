@@ -6,7 +6,7 @@ Joins the ledger to what the menus learnt by (node, linkedid). Called by `own_st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -94,6 +94,9 @@ SELECT (SELECT coalesce(json_agg(found), '[]') FROM found) AS customers,
                      FROM wrap_up JOIN agent ON agent.id = wrap_up.agent_id
                     WHERE wrap_up.conversation_id = c.id ORDER BY saved_at DESC LIMIT 1) AS said ON true
              WHERE c.caller IN (SELECT number FROM numbers) AND c.id <> :conversation_id
+               AND (CAST(:seen AS text[]) IS NULL
+                    OR EXISTS (SELECT FROM wait w WHERE w.conversation_id = c.id AND w.queue = ANY(:seen))
+                    OR EXISTS (SELECT FROM segment s WHERE s.conversation_id = c.id AND s.agent_id = :agent_id))
              ORDER BY c.started_at DESC LIMIT :shown) AS k) AS contacts,
 """
     + CASES
@@ -219,12 +222,22 @@ class Card(msgspec.Struct, frozen=True):
         return (self.left_at - self.entered_at).total_seconds() if self.left_at and self.entered_at else None
 
 
-async def cards_of(session: AsyncSession, calls: list[LiveCall], *, language: str, country: str) -> list[Card]:
-    """The cards of these calls, in their order. `country`: how a number without its country is read."""
-    return [await _card(session, call, language, country) for call in calls]
+async def cards_of(
+    session: AsyncSession,
+    calls: list[LiveCall],
+    *,
+    language: str,
+    country: str,
+    agent_id: UUID,
+    queues: Sequence[str] | None = None,
+) -> list[Card]:
+    """The cards of these calls, in their order. `country`: how a number without its country is read. `queues`: of
+    earlier calls only those that came to one of these, and this agent's own (None: all)."""
+    seen = {"seen": None if queues is None else list(queues), "agent_id": agent_id}
+    return [await _card(session, call, language, country, seen) for call in calls]
 
 
-async def _card(session: AsyncSession, call: LiveCall, language: str, country: str) -> Card:
+async def _card(session: AsyncSession, call: LiveCall, language: str, country: str, seen: dict[str, Any]) -> Card:
     e164 = call.number_e164 or to_e164(call.caller, country)
     asked = {
         "told": call.customer_id,
@@ -233,6 +246,7 @@ async def _card(session: AsyncSession, call: LiveCall, language: str, country: s
         "conversation_id": call.conversation_id,
         "language": language,
         "shown": ROWS_SHOWN,
+        **seen,
     }
     row = (await session.execute(_CALLER, asked)).mappings().one()
     found = msgspec.convert(row["customers"], list[Matched])

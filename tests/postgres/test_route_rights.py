@@ -19,7 +19,9 @@ from crm.database import Database
 from crm.rules.rights import PERMISSIONS, ROLES, may
 from crm.settings import Settings
 from crm.tables.agents import Agent, AgentScope, SignIn
+from crm.tables.conversations import Conversation, Segment, Wait
 from crm.web.app import create_app
+from crm.web.card import LiveCall, cards_of
 from crm.web.rights import OPEN, permissions_of
 from crm.web.sign_in import begin_sign_in, hash_of
 
@@ -171,8 +173,6 @@ async def test_masked_numbers_on_pages_and_in_the_api(
 async def two_calls(app: FastAPI, database: Database) -> None:
     """One call that came to support, one that came to sales."""
 
-    from crm.tables.conversations import Conversation, Wait
-
     now = datetime.now(UTC)
     async with database.transaction() as session:
         for number, queue in (("13877776666", "support"), ("13911112222", "sales")):
@@ -195,3 +195,29 @@ async def test_programs_see_masked_what_the_site_says(database: Database, two_ca
     assert answer.status_code == 200
     assert "138****6666" in answer.text
     assert "13877776666" not in answer.text
+
+
+async def test_the_cards_earlier_calls_are_of_ones_queues_and_ones_own(database: Database, app: FastAPI) -> None:
+    now, ids = datetime.now(UTC), {name: uuid4() for name in ("support", "sales", "own", "live")}
+    place = {"node": "asterisk1", "caller_uniqueid": "1.1"}
+    async with database.transaction() as session:
+        agent = await agents.find(session, "agent")
+        assert agent is not None
+        for name, call_id in ids.items():
+            call = {"id": call_id, "node": "asterisk1", "linkedid": name, "direction": "inbound", "outcome": "answered"}
+            session.add(Conversation(**call, caller="13877776666", started_at=now))
+            await session.flush()
+            queue = "support" if name == "support" else "sales"
+            session.add(Wait(id=uuid4(), conversation_id=call_id, queue=queue, entered_at=now, **place))
+        talk = {"id": uuid4(), "conversation_id": ids["own"], "seat": "PJSIP/1", "agent_id": agent.id}
+        session.add(Segment(**talk, started_at=now, **place))
+    nothing = dict.fromkeys(LiveCall.__struct_fields__)
+    live = LiveCall(
+        **{**nothing, "conversation_id": ids["live"], "caller": "13877776666", "rung_at": now, "wrapping_up": False}
+    )
+    async with database.reading() as session:
+        for queues_seen, count in ((None, 3), (["support"], 2), (["nowhere"], 1)):
+            (card,) = await cards_of(
+                session, [live], language="en", country="CN", agent_id=agent.id, queues=queues_seen
+            )
+            assert len(card.contacts) == count, queues_seen
