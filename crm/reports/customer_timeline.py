@@ -62,26 +62,26 @@ calls AS (
     (SELECT c.id, c.started_at AS at, 3 AS place, 'number' AS why, NULL AS about
        FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
             SELECT c.id, c.started_at FROM conversation c
-             WHERE c.caller = n.number AND (c.started_at, c.id) < (:at, :id) {_OF_OTHERS}
+             WHERE c.caller = n.number AND (c.started_at, c.id) < (:at, :id) {_OF_OTHERS} /* seen */
              ORDER BY c.started_at DESC, c.id DESC LIMIT :limit) AS c
       ORDER BY 2 DESC, 1 DESC LIMIT :limit)
     UNION ALL
     (SELECT c.id, c.started_at, 4, 'dialled', NULL
        FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
             SELECT c.id, c.started_at FROM conversation c
-             WHERE c.dialled = n.number AND c.direction = 'outbound' AND (c.started_at, c.id) < (:at, :id)
+             WHERE c.dialled = n.number AND c.direction = 'outbound' AND (c.started_at, c.id) < (:at, :id) /* seen */
              ORDER BY c.started_at DESC, c.id DESC LIMIT :limit) AS c
       ORDER BY 2 DESC, 1 DESC LIMIT :limit)
     UNION ALL
     (SELECT c.id, c.started_at, 2, 'menu', NULL FROM conversation c
-      WHERE c.id = ANY(CAST(:told AS uuid[])) AND (c.started_at, c.id) < (:at, :id)
+      WHERE c.id = ANY(CAST(:told AS uuid[])) AND (c.started_at, c.id) < (:at, :id) /* seen */
         AND NOT EXISTS (SELECT FROM caller_pick p WHERE p.conversation_id = c.id
                            AND p.customer_id <> ALL(CAST(:ids AS uuid[])))
       ORDER BY 2 DESC, 1 DESC LIMIT :limit)
     UNION ALL
     (SELECT c.id, c.started_at, 1, 'picked', p.picked_by FROM caller_pick p JOIN conversation c
          ON c.id = p.conversation_id
-      WHERE p.customer_id = ANY(CAST(:ids AS uuid[])) AND (c.started_at, c.id) < (:at, :id)
+      WHERE p.customer_id = ANY(CAST(:ids AS uuid[])) AND (c.started_at, c.id) < (:at, :id) /* seen */
       ORDER BY 2 DESC, 1 DESC LIMIT :limit)) AS any_way
    ORDER BY id, place)"""  # noqa: S608 - parts of our own
 _MESSAGES = """
@@ -90,7 +90,7 @@ _MESSAGES = """
                                'state', coalesce(w.state, 'new'))
        FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
             SELECT v.* FROM conversation c JOIN voicemail v ON v.conversation_id = c.id
-             WHERE c.caller = n.number AND c.started_at <= :at AND (v.left_at, v.id) < (:at, :id)
+             WHERE c.caller = n.number AND c.started_at <= :at AND (v.left_at, v.id) < (:at, :id) /* seen */
              ORDER BY c.started_at DESC LIMIT :limit) AS v
        LEFT JOIN voicemail_work w ON w.voicemail_id = v.id
       WHERE {voicemail} ORDER BY 3 DESC, 2 DESC LIMIT :limit)"""
@@ -118,6 +118,9 @@ _OTHERS = """
             'category', category, 'state', state, 'what', 'closed', 'solution', left(solution, 300))
        FROM customer_case WHERE customer_id = :customer_id AND (closed_at, id) < (:at, :id) AND {case}
       ORDER BY closed_at DESC, id DESC LIMIT :limit)"""
+# Of calls, who is bound to queues sees those that came to one of them, and their own.
+_SEEN = """AND (EXISTS (SELECT FROM wait w WHERE w.conversation_id = c.id AND w.queue = ANY(CAST(:queues AS text[])))
+                  OR EXISTS (SELECT FROM segment s WHERE s.conversation_id = c.id AND s.agent_id = :agent_id))"""
 _DETAIL = """
 SELECT page.kind, page.id, page.at, page.why, page.about,
        CASE WHEN page.kind = 'conversation' THEN (
@@ -189,8 +192,11 @@ async def timeline(
     cursor: str | None = None,
     kinds: Iterable[str] = KINDS,
     limit: int = PAGE,
+    queues: Iterable[str] | None = None,
+    agent_id: UUID | None = None,
 ) -> Page:
-    """A page of one customer's timeline. Refusal for a cursor that is none of ours, or an unknown kind."""
+    """A page of one customer's timeline. `queues`: only calls of these, and those in which `agent_id` talked (None:
+    all). Refusal for a cursor that is none of ours, or an unknown kind."""
     wanted = _checked(kinds)
     at, row = _after(cursor)
     e164 = list(await session.scalars(_NUMBERS.where(CustomerPhone.customer_id == customer_id)))
@@ -204,7 +210,9 @@ async def timeline(
         "numbers": list(dict.fromkeys(way for number in e164 if number for way in spellings(number))),
         "told": await _told(session, ids, at, e164) if "conversation" in wanted else [],
     }
-    rows = (await session.execute(text(_statement(wanted)), asked)).mappings().all()
+    if queues is not None:
+        asked |= {"queues": list(queues), "agent_id": agent_id}
+    rows = (await session.execute(text(_statement(wanted, queues is not None)), asked)).mappings().all()
     found = [msgspec.convert(dict(each), Entry) for each in rows[: asked["limit"] - 1]]
     more = len(rows) == asked["limit"]
     return Page(found, page_cursor.written(found[-1].at, found[-1].id) if more else None)
@@ -232,11 +240,11 @@ async def _told(session: AsyncSession, ids: Sequence[UUID], at: datetime, e164: 
     return [UUID(conversation_id(node, linkedid)) for node, linkedid in rows]
 
 
-def _statement(wanted: set[str]) -> str:
-    """The statement for these kinds; a kind that is not wanted reads nothing."""
+def _statement(wanted: set[str], bound: bool) -> str:
+    """The statement for these kinds; a kind that is not wanted reads nothing. `bound`: to queues."""
     shown = {kind: "true" if kind in wanted else "false" for kind in KINDS}
     calls = "true" if "conversation" in wanted else "false"
-    return f"""
+    statement = f"""
 WITH {_CALLS}, page AS (
   SELECT * FROM (
     (SELECT 'conversation' AS kind, id, at, why, about, NULL::jsonb AS detail FROM calls WHERE {calls}
@@ -245,3 +253,4 @@ WITH {_CALLS}, page AS (
     UNION ALL {_OTHERS.format(**shown)}) AS all_kinds
    ORDER BY at DESC, id DESC LIMIT :limit)
 {_DETAIL}"""  # noqa: S608 - parts of our own
+    return statement.replace("/* seen */", _SEEN if bound else "")

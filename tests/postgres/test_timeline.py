@@ -167,6 +167,21 @@ async def test_all_kinds_stand_in_one_order_and_pages_lose_none(
         await entries(database, wang, kinds=["sms"])
 
 
+async def test_who_is_bound_to_queues_sees_their_calls_alone(
+    database: Database, rows: Rows, people: dict[str, Customer]
+) -> None:
+    theirs, _ = rows.call(1, MINE), rows.call(2, MINE)
+    rows.do(
+        "INSERT INTO wait (id, conversation_id, node, queue, caller_uniqueid, entered_at, reconstructed) "
+        "VALUES (gen_random_uuid(), %(call)s, %(node)s, 'support', '1', now(), false)",
+        call=theirs,
+    )
+    assert [entry.id for entry in await entries(database, people["wang"], queues=["support"], agent_id=uuid4())] == [
+        theirs
+    ]
+    assert await entries(database, people["wang"], queues=[], agent_id=uuid4()) == []
+
+
 async def test_somebody_calls_again_about_the_same(database: Database, rows: Rows, people: dict[str, Customer]) -> None:
     rows.call(60, MINE)
     rows.call(47, MINE, matter="refund")
