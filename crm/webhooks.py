@@ -79,8 +79,8 @@ _HEADS = """
 """
 _WITH_WORK = text(
     f"""
-SELECT w.id FROM webhook w
- WHERE w.active AND (w.pause_until IS NULL OR w.pause_until <= now()) AND EXISTS (SELECT {_HEADS})
+SELECT w.id FROM webhook w, LATERAL (SELECT d.id {_HEADS} ORDER BY d.number LIMIT 1) first
+ WHERE w.active AND (w.pause_until IS NULL OR w.pause_until <= now())
 """  # noqa: S608 - a constant of this file
 )
 _DUE = text(
