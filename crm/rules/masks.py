@@ -16,27 +16,24 @@ FIELDS: dict[str, frozenset[str]] = {
     "phone": frozenset(
         {
             *("caller", "dialled", "number", "numbers", "number_e164", "caller_e164", "e164", "raw", "raw_number"),
-            *(
-                "phone",
-                "phones",
-                "phone_number",
-                "telephone",
-                "mobile",
-                "fax",
-                "callback_number",
-                "told_number",
-                "spellings",
-            ),
+            *("phone", "phones", "phone_number", "telephone", "mobile", "fax", "callback_number", "told_number"),
+            *("spellings", "recipient"),
         }
     ),
     "name": frozenset({"caller_name", "customer_name", "person_name"}),
     "email": frozenset({"email", "emails", "mail", "email_address"}),
-    "note": frozenset({"note", "notes", "wrap_up_note"}),
+    "note": frozenset({"note", "notes", "wrap_up_note", "text"}),
 }
 """The names that each word of crm/rules/rights.MASKABLE means, in rows, documents and structs."""
+PROSE = FIELDS["note"] | {
+    *("subject", "description", "solution", "said", "was", "became", "about", "wanted", "answer", "remark"),
+    *("request_remark", "answer_remark", "body", "held_why", "because", "company", "detail"),
+}
+"""What people write: where numbers are hidden, those that stand in it are, too."""
 
 _NUMBER = re.compile(r"\+?[\d ()/.-]{5,}")
-_LONG_NUMBER = re.compile(r"(?<![\d:.-])\+?\d{7,15}(?![\d:.-])")
+_IN_PROSE = re.compile(r"(?<![\d:.-])\+?\d(?:[ -]?\d){6,14}(?![\d:-]|\.\d)")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?: \d\d)?")
 _PLAIN = (str, bytes, bool, int, float, type(None))
 _SHOWN_AT_ENDS = (3, 4)
 
@@ -130,7 +127,7 @@ def _of(thing: Any, hidden: frozenset[str]) -> Any:
 
 def _field(field: Any, value: Any, hidden: frozenset[str], inside: Any) -> Any:
     word = _BY_FIELD.get(field) if isinstance(field, str) else None
-    if word == "note" and "note" not in hidden and "phone" in hidden:
+    if field in PROSE and word not in hidden and "phone" in hidden:
         return _deep(value, _numbers_in, hidden)
     if word is None or word not in hidden or _is_other(field, inside):
         return _of(value, hidden)
@@ -146,7 +143,8 @@ def _deep(value: Any, how: Callable[[str], str], hidden: frozenset[str]) -> Any:
 
 
 def _numbers_in(said: str) -> str:
-    return _LONG_NUMBER.sub(lambda found: phone(found[0]), said)
+    """The text with its numbers masked; a day is none."""
+    return _IN_PROSE.sub(lambda found: found[0] if _DATE.fullmatch(found[0]) else phone(found[0]), said)
 
 
 def _is_other(field: str, inside: Any) -> bool:

@@ -100,8 +100,9 @@ def test_an_orders_number_is_no_phone() -> None:
 
 
 def test_numbers_in_a_note_are_masked_with_the_phones() -> None:
-    seen = view({"note": "call +8613877776666 at 14:30, order 12"}, PHONE)
-    assert seen == {"note": "call +86138****6666 at 14:30, order 12"}
+    said = "call +8613877776666 or 138-7777-6666 at 14:30 on 2026-11-22, order 12"
+    shown = "call +86138****6666 or 138****6666 at 14:30 on 2026-11-22, order 12"
+    assert view({"note": said, "subject": said}, PHONE) == {"note": shown, "subject": shown}
 
 
 def test_roles_are_denied_by_default() -> None:
