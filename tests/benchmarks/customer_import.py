@@ -14,14 +14,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from crm import spreadsheets
-from crm.database import Database
-from crm.deeds import import_customers
-from crm.embedded import EmbeddedPostgres
-from crm.migrations import upgrade
+if TYPE_CHECKING:  # the readers' processes import this file: they need nothing of what follows
+    from crm.deeds import import_customers
 
 FLOOR_ROWS_A_SECOND = 2000
 
@@ -38,6 +36,10 @@ def write(path: Path, rows: int) -> None:
 
 async def measure(url: str, path: Path) -> tuple[float, float, import_customers.Counts]:
     """Seconds of the dry run, seconds of the rest."""
+    from crm import spreadsheets
+    from crm.database import Database
+    from crm.deeds import import_customers
+
     database = Database(url)
     try:
         started = time.monotonic()
@@ -52,6 +54,9 @@ async def measure(url: str, path: Path) -> tuple[float, float, import_customers.
 
 def main() -> None:
     """Print the figures; exit 1 below the floor."""
+    from crm.embedded import EmbeddedPostgres
+    from crm.migrations import upgrade
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000)
     rows = parser.parse_args().rows
