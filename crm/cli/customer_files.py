@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import database_option, json_option, option, with_database
-from .output import print_json, say
+from .output import print_json, refuse_masked, say
 
 if TYPE_CHECKING:
     from crm.database import Database
@@ -85,6 +85,7 @@ def export_(file: Path, database_url: str | None, as_json: bool) -> None:
     from crm.deeds import export_customers as deed
 
     async def work(database: Database, _: Settings) -> int:
+        refuse_masked("an export")
         with _bar() as told:
             async with database.reading() as session:
                 count = await deed.export(session, file, told=lambda done: told("export", done, 0))

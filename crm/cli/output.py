@@ -21,6 +21,14 @@ def hide(fields: frozenset[str]) -> None:
     _hidden = fields
 
 
+def refuse_masked(what: str) -> None:
+    """Refusal where something is hidden from whoever is at the command line: a file would hold all of it."""
+    from crm.refusals import Refusal
+
+    if _hidden:
+        raise Refusal(f"{what} would show what cli_role sees masked ({', '.join(sorted(_hidden))}): use another role")
+
+
 def print_json(answer: object) -> None:
     """One JSON document on stdout."""
     import msgspec

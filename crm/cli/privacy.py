@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import database_option, json_option, option, with_database
-from .output import print_json, print_table, say
+from .output import print_json, print_table, refuse_masked, say
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -49,6 +49,7 @@ def export(person: str, to: Path, database_url: str | None, as_json: bool) -> No
     from crm.deeds.export_person import export_person
 
     async def work(database: Database, settings: Settings) -> dict[str, int]:
+        refuse_masked("an export")
         return await export_person(database, settings, person, to, by=BY)
 
     counts = with_database(work, database_url=database_url)

@@ -33,6 +33,7 @@ PROSE = FIELDS["note"] | {
 
 _NUMBER = re.compile(r"\+?[\d ()/.-]{5,}")
 _IN_PROSE = re.compile(r"(?<![\d:.-])\+?\d(?:[ -]?\d){6,14}(?![\d:-]|\.\d)")
+_WHOLE = re.compile(r"\+?\d{7,15}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?: \d\d)?")
 _PLAIN = (str, bytes, bool, int, float, type(None))
 _SHOWN_AT_ENDS = (3, 4)
@@ -127,6 +128,8 @@ def _of(thing: Any, hidden: frozenset[str]) -> Any:
 
 def _field(field: Any, value: Any, hidden: frozenset[str], inside: Any) -> Any:
     word = _BY_FIELD.get(field) if isinstance(field, str) else None
+    if field == "to" and "phone" in hidden and isinstance(value, str) and _WHOLE.fullmatch(value):
+        return phone(value)  # whom a call was handed to; elsewhere it is a day or a word
     if field in PROSE and word not in hidden and "phone" in hidden:
         return _deep(value, _numbers_in, hidden)
     if word is None or word not in hidden or _is_other(field, inside):

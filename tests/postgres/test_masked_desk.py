@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from canary import CODE, E164, NAME, NUMBER, SECOND, TOLD, plant
+from click.testing import CliRunner
 from forged_floor import ForgedFloor
 from web_caller import PASSWORD, calling
 
 from crm import agents, queues
+from crm.cli import main
 from crm.database import Database
 from crm.settings import Settings
 from crm.web.app import create_app
 
 SEAT = "PJSIP/1001"
 HIDDEN = {"agent": ["phone", "note"]}
+
+
+async def test_the_command_line_sees_with_the_eyes_of_its_role(database: Database, database_url: str) -> None:
+    async with database.transaction() as session:
+        amy = await agents.create(session, login="amy", name="Amy", password=PASSWORD)
+        await plant(session, amy.id)
+
+    def kefu(*words: str, role: str = "quality") -> tuple[int, str]:
+        command = CliRunner(env={"KEFU_CLI_ROLE": role, "KEFU_DATABASE_URL": database_url})
+        found = command.invoke(main, list(words))
+        return found.exit_code, found.output
+
+    def all_of_it() -> None:
+        for words in (("conversation", "list", "--json"), ("conversation", "list"), ("voicemail", "list", "--json")):
+            code, told = kefu(*words)
+            assert (code, NUMBER in told, "138****6666" in told) == (0, False, True), words
+            assert NUMBER in kefu(*words, role="admin")[1]
+        code, told = kefu("privacy", "export", CODE, "--to", "person.zip")
+        assert (code, told) == (
+            1,
+            "Error: an export would show what cli_role sees masked (phone): use another role\n",
+        )
+        assert kefu("conversation", "list", role="nobody")[0] == 1
+
+    await asyncio.to_thread(all_of_it)
 
 
 async def test_no_page_of_a_ring_holds_a_number_or_a_note(
