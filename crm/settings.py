@@ -6,7 +6,6 @@ or where `KEFU_CONFIG` says), the default below. All rooms read it through `read
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -29,15 +28,8 @@ from .rules.opening_hours import read_opening_hours
 from .rules.public_days import check_country
 from .rules.url_templates import check as check_url_template
 from .rules.waiting_credit import CreditRules
-
-Port = Annotated[int, Field(ge=1, le=65535, description="a port number from 1 to 65535")]
-HealthPort = Annotated[int, Field(ge=0, le=65535, description="a port number from 1 to 65535, or 0 for none")]
-Seconds = Annotated[float, Field(gt=0, le=86400, description="a number of seconds above 0, such as 10")]
-Milliseconds = Annotated[int, Field(ge=1, le=60000, description="whole milliseconds from 1 to 60000")]
-Count = Annotated[int, Field(ge=1, le=100000, description="a whole number from 1 to 100000")]
-Switch = Annotated[bool, Field(description="true or false")]
-Minutes = Annotated[float, Field(ge=0, le=120, description="minutes from 0 to 120")]
-Word = Annotated[str, Field(min_length=1, description="a word that is not empty")]
+from .settings_faults import sentence_of
+from .settings_kinds import Count, HealthPort, Milliseconds, Minutes, Port, Seconds, Switch, Word, data_folder
 
 
 class SettingsRefused(Refusal):
@@ -47,11 +39,6 @@ class SettingsRefused(Refusal):
 def settings_file() -> Path:
     """The settings file that is read when it exists: `KEFU_CONFIG`, else kefu.toml in the working folder."""
     return Path(os.environ.get("KEFU_CONFIG") or "kefu.toml")
-
-
-def _data_folder() -> Path:
-    # An ordinary user's home is closed to the unprivileged account that Postgres needs when we run as root.
-    return Path("/var/lib/kefu") if os.geteuid() == 0 else Path.home() / ".local" / "share" / "kefu"
 
 
 class Settings(BaseSettings):
@@ -96,7 +83,7 @@ class Settings(BaseSettings):
             description="a Postgres address, such as postgresql://kefu@db.example/kefu",
         ),
     ] = None
-    data_folder: Annotated[Path, Field(description="a folder")] = Field(default_factory=_data_folder)
+    data_folder: Annotated[Path, Field(description="a folder")] = Field(default_factory=data_folder)
 
     # Asterisk Manager Interface: the reader watches, the actor carries out wishes (none: the reader does both).
     ami_host: Word = "127.0.0.1"
@@ -313,28 +300,4 @@ def read_settings(**overrides: Any) -> Settings:
     except (UnicodeDecodeError, OSError) as unreadable:
         raise SettingsRefused(f"{file} cannot be read: {unreadable}") from None
     except ValidationError as refused:
-        raise SettingsRefused(_sentence(refused, said, file)) from None
-
-
-def _sentence(refused: ValidationError, said: dict[str, Any], file: Path) -> str:
-    fault = refused.errors(include_url=False)[0]
-    name = str(fault["loc"][0])
-    if fault["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.0)[0]
-        where = "the command line" if name in said else str(file)
-        return f"unknown setting {name!r} in {where}: did you mean {nearest!r}?"
-    if fault["type"] == "value_error":  # our own validators write whole sentences
-        return f"{_where(name, said, file)}: {fault['ctx']['error']}"
-    field = Settings.model_fields[name]
-    secret = "secret" in name or name == "database_url"
-    value = "the value given" if secret else repr(fault["input"])
-    needed = field.description or next((m.description for m in field.metadata if hasattr(m, "description")), None)
-    return f"{_where(name, said, file)}: {value} cannot be used, {needed or 'another value'} is needed"
-
-
-def _where(name: str, said: dict[str, Any], file: Path) -> str:
-    if name in said:
-        return f"--{name.replace('_', '-')}"
-    variable = f"KEFU_{name.upper()}"
-    found = next((key for key in os.environ if key.upper() == variable), None)
-    return f"{found} in the environment" if found else f"{name} in {file}"
+        raise SettingsRefused(sentence_of(refused, said, file, Settings.model_fields)) from None
