@@ -1,5 +1,5 @@
-"""A caller's matter from the ring to the end, by keys alone: a case opened from the card, escalated, given to another
-department, answered there, closed; in both languages. Its pages can be read by everybody."""
+"""A stranger's matter from the ring to the end, by keys alone: made a customer, a case opened, escalated, given to
+another department, answered there, closed; in both languages. Its pages can be read by everybody."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import pytest
 from case_people_in_chromium import furnish
 from desk_in_chromium import SEAT, Web, agent_id
+from forged_floor import CALLER
 from playwright.async_api import BrowserContext, Page, expect
 from test_accessible import faults
 from test_desk_state import press_access_key as key
@@ -33,6 +34,8 @@ async def test_a_case_by_keys_from_the_ring_to_its_end(
     ring = web.floor.ring(SEAT)
     web.floor.answer(ring, await agent_id(web))
     await expect(page.locator("article.card")).to_have_attribute("data-phase", "talking")
+    await key(page, "u")  # nobody knows this caller: one key makes a customer of them
+    await expect(page.locator(".person a[accesskey=v]")).to_be_visible()
     await expect(page.locator("#open-cases")).to_contain_text("0")
     await key(page, "t")  # one key opens it; pressed twice it is one
     await expect(page.locator("#open-cases")).to_contain_text("1")
@@ -72,8 +75,11 @@ async def test_a_case_by_keys_from_the_ring_to_its_end(
     await page.keyboard.press("Enter")
     await expect(page.locator("main")).to_have_attribute("data-state", "closed")
     await expect(page.locator("#history")).to_have_text(HEADINGS[language][0])
-    states = web.floor.rows("SELECT state, reopened FROM customer_case")
-    assert states == [("closed", 0)]
+    states = web.floor.rows(
+        "SELECT c.state, c.tier, owner.login, customer.name FROM customer_case c "
+        "JOIN agent owner ON owner.id = c.owner_id JOIN customer ON customer.id = c.customer_id"
+    )
+    assert states == [("closed", "second_line", "lily", CALLER)]
     assert web.floor.rows("SELECT count(*) FROM case_conversation") == [(1,)]
 
 
