@@ -193,7 +193,9 @@ async def take(web: Web, browser: Browser) -> None:
     web.floor.hang_up(ring)
     await expect(page.locator("article.card")).to_have_attribute("data-phase", "wrapping_up")
     await page.get_by_label("Follow-up needed").check()
-    await page.get_by_role("textbox", name="Note N").fill("Parcel is in Suzhou; delivery promised for tomorrow morning.")
+    await page.get_by_role("textbox", name="Note N").fill(
+        "Parcel is in Suzhou; delivery promised for tomorrow morning."
+    )
     await page.set_viewport_size({"width": SIZE["width"], "height": 1130})
     await picture(page, "desk-after-call-en")
     await page.set_viewport_size(SIZE)
