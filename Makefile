@@ -108,6 +108,7 @@ test-asterisk: ## Tests on a private Asterisk with SIPp
 prove: test-postgres ## Kill and freeze everything under running calls, again and again; a million broken messages; a minute without Postgres; thousands of made-up requests (make prove ROUNDS=20)
 	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
 	$(BIN)/python tests/traces/prove_floor.py
+	KEFU_TEST_REGIONS=all $(BIN)/python -m pytest -q tests/postgres/test_numbers_from_outside.py
 	KEFU_TEST_STALL_SECONDS=60 $(BIN)/python -m pytest -q -s tests/postgres/test_stalled_database.py
 	KEFU_TEST_FALLS=7 $(BIN)/python -m pytest -q -s tests/asterisk/test_ivr_fails_open.py
 	KEFU_TEST_WALKS=100 $(BIN)/python -m pytest -q tests/asterisk/test_menu_walks.py tests/asterisk/test_menu_by_sip.py
