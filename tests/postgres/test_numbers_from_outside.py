@@ -36,6 +36,7 @@ _KEPT = text("SELECT e164 FROM customer_phone JOIN customer ON customer.id = cus
 def written(region: str) -> tuple[str, str]:
     """A number of this region as it is written at home, and what the library makes of it."""
     number = phonenumbers.example_number(region)
+    assert number is not None
     return (
         phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL),
         phonenumbers.format_number(number, PhoneNumberFormat.E164),
