@@ -33,9 +33,15 @@ def worker(health_port: int | None, node: str | None, database_url: str | None) 
         uvloop.run(_run(settings, address))
 
 
+GOODBYE_S = 8.0
+"""How long what is under way may take to end once asked to stop. What is cut is taken over: jobs are at least once."""
+
+
 async def _run(settings: Settings, address: str) -> None:
     import asyncio
+    import os
     import signal
+    from threading import Timer
 
     from crm.database import Database
     from crm.logs import set_up_logs
@@ -43,8 +49,17 @@ async def _run(settings: Settings, address: str) -> None:
 
     set_up_logs("worker", node=settings.node)
     stop = asyncio.Event()
+    # Its Postgres may have died with it, and a goodbye to that one never ends.
+    cut = Timer(GOODBYE_S, os._exit, (0,))
+    cut.daemon = True
+
+    def go() -> None:
+        if not stop.is_set():
+            stop.set()
+            cut.start()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, go)
     database = Database(address, application_name="kefu-worker", pool_size=4)
     try:
         await Worker(settings, database).run(stop)
