@@ -90,7 +90,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     "work_order_state": {
         "open": N_("not taken yet"),
         "taken": N_("in work"),
-        "answered": N_("answered"),
+        "answered": N_("answer given"),
         "refused": N_("refused"),
         "withdrawn": N_("withdrawn"),
     },
