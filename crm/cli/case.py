@@ -10,7 +10,7 @@ import click
 from .case_deeds import DEEDS, agent_of, columns_of
 from .case_settings import category, team, template
 from .options import database_option, json_option, option, with_database
-from .output import print_json, print_table
+from .output import print_json, print_listed, print_table
 
 if TYPE_CHECKING:
     from crm.database import Database
@@ -52,14 +52,8 @@ def list_(which: str, login: str | None, search: str, limit: int, database_url: 
             found = await cases.listed(session, which, agent_id=agent_id, search=search, limit=limit)
         return found, settings.zone
 
-    from msgspec import structs
-
     found, zone = with_database(work, database_url=database_url)
-    rows = [structs.asdict(each) for each in found]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, COLUMNS, zone)
+    print_listed(found, COLUMNS, zone=zone, as_json=as_json)
 
 
 @case.command()
@@ -111,13 +105,7 @@ def without(days: int, database_url: str | None, as_json: bool) -> None:
         async with database.reading() as session:
             return await calls.without(session, now - timedelta(days=days), now), settings.zone
 
-    from msgspec import structs
-
     found, zone = with_database(work, database_url=database_url)
-    rows = [structs.asdict(each) for each in found]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, WITHOUT, zone)
-    if rows:
+    print_listed(found, WITHOUT, zone=zone, as_json=as_json)
+    if found:
         raise SystemExit(1)

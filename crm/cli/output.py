@@ -8,9 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from msgspec import Struct
 
 _hidden: frozenset[str] = frozenset()
 
@@ -61,6 +64,19 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], zo
     for line in lines:
         table.add_row(*(Text(cell) for cell in line))
     Console().print(table)
+
+
+def print_listed(
+    found: Sequence[Struct], columns: Sequence[str], *, zone: tzinfo | None = None, as_json: bool = False
+) -> None:
+    """What a subject listed: every field as JSON, or the columns as a table."""
+    from msgspec import structs
+
+    rows = [structs.asdict(each) for each in found]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, columns, zone)
 
 
 def say(sentence: str) -> None:

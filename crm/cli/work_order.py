@@ -10,7 +10,7 @@ import click
 
 from .case_deeds import agent_of, agent_option, columns_of
 from .options import database_option, json_option, option, with_database
-from .output import print_json, print_table, say
+from .output import print_json, print_listed, say
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,14 +46,8 @@ def list_(which: str, department: str | None, database_url: str | None, as_json:
             only = [department] if department else None
             return await work_orders.listed(session, which, departments=only), settings.zone
 
-    from msgspec import structs
-
     found, zone = with_database(work, database_url=database_url)
-    rows = [structs.asdict(each) for each in found]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, COLUMNS, zone)
+    print_listed(found, COLUMNS, zone=zone, as_json=as_json)
 
 
 @work_order.command()
