@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from . import speaking
 from .answers import Caller, Routed
-from .doors import Doors
 from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer
 from .leaving import ENDINGS, joined, variables
 from .phone_line import NoAgiPeer, PhoneLine
@@ -47,6 +46,9 @@ from .steps import (
     UseMenu,
 )
 from .visit_notes import VisitNotes
+
+if TYPE_CHECKING:
+    from .doors import Doors  # only named: the classic script, a process a call, loads no database
 
 SOUNDS = "kefu"
 # Against a frozen server Asterisk takes the call back when the lease runs out: so long after the step should be over.

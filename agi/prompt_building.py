@@ -84,6 +84,8 @@ def _build(texts: PromptTexts, folder: Path, again: bool, on_progress: Callable[
             kept.append(name)
         else:
             unchanged += 1
+    if wanted:
+        manifest.begin()
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool, tempfile.TemporaryDirectory() as scratch:
         spoken = pool.map(lambda sound: (sound, _speak(sound, Path(scratch))), wanted)
         for done, (sound, wav) in enumerate(spoken, start=1):
@@ -172,6 +174,11 @@ class _Manifest:
         except (OSError, ValueError, AttributeError, TypeError):
             self.ours = {}
         self._spoken = {marks[-1] for marks in self.ours.values() if marks and marks[0] != RECORDED}
+
+    def begin(self) -> None:
+        """Refuse a folder that cannot be written into before anything is spoken."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._save()
 
     def state(self, sound: _Sound) -> str:
         path = self.folder / sound.name

@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from forged_caller import AgiPeer, environment
+
+from agi import shipped
+from crm.cli import main
 
 KEFU = [sys.executable, "-m", "crm.cli"]
 QUIET = {name: value for name, value in os.environ.items() if not name.startswith("KEFU_")} | {
@@ -19,7 +23,13 @@ QUIET = {name: value for name, value in os.environ.items() if not name.startswit
 }
 
 
-def kefu(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def kefu(*arguments: str, **more: str) -> Result:
+    """A command in this process; settings of its own are in `more`."""
+    return CliRunner(env=more).invoke(main, list(arguments))
+
+
+def process(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command as the shell starts it: it may do to its process what it wants."""
     return subprocess.run(
         [*KEFU, *arguments], capture_output=True, text=True, timeout=60, check=False, env={**QUIET, **more}
     )
@@ -28,7 +38,7 @@ def kefu(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
 def test_the_installed_menus_and_prompts_are_without_fault(tmp_path: Path) -> None:
     data = {"KEFU_DATA_FOLDER": str(tmp_path)}
     for command in (["ivr", "check"], ["prompts", "check"]):
-        done = kefu(*command, **data)
+        done = process(*command, **data)
         assert (done.returncode, done.stdout) == (0, ""), done.stdout
         assert "without fault" in done.stderr
         assert json.loads(kefu(*command, "--json", **data).stdout) == []
@@ -38,7 +48,7 @@ def test_a_faulty_menu_is_told_by_file_line_and_code(tmp_path: Path) -> None:
     menu = tmp_path / "mine.yaml"
     menu.write_text("start: main\nstart: other\n")
     done = kefu("ivr", "check", str(menu))
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert f'{menu}:2 E_TWICE: "start" stands twice here: keep one' in done.stdout
     rows = json.loads(kefu("ivr", "check", str(menu), "--json").stdout)
     assert {"file", "line", "code", "sentence"} == set(rows[0])
@@ -50,7 +60,7 @@ def test_a_menu_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: byt
     if content is not None:
         menu.write_bytes(content)
     done = kefu("ivr", "check", str(menu))
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
     assert str(menu) in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -58,7 +68,7 @@ def test_a_menu_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: byt
 
 def test_a_rehearsal_says_what_the_caller_hears() -> None:
     done = kefu("ivr", "simulate", "--keys", "1", "--from", "+8613800138000", "--lang", "zh")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "您的订单，编号A一零二四已经发货。预计送达日期二零二六年三月五日" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["ends", "goodbye,", "served"]
     lines = json.loads(kefu("ivr", "simulate", "--keys", "12", "--json").stdout)
@@ -67,7 +77,7 @@ def test_a_rehearsal_says_what_the_caller_hears() -> None:
 
 def test_a_rehearsal_refuses_what_is_no_key() -> None:
     done = kefu("ivr", "simulate", "--keys", "1x")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "'x' is no telephone key" in done.stderr
 
 
@@ -79,21 +89,34 @@ def test_the_script_for_the_studio_has_every_prompt_in_each_language() -> None:
     assert "zh/welcome.wav\t您好，欢迎致电客户服务中心。" in kefu("prompts", "script", "--language", "zh").stdout
 
 
-def test_prompts_are_built_once_and_missing_ones_found(tmp_path: Path) -> None:
-    first = json.loads(kefu("prompts", "build", "--to", str(tmp_path), "--json").stdout)
-    assert len(first["made"]) > 200
-    again = json.loads(kefu("prompts", "build", "--to", str(tmp_path), "--json").stdout)
-    assert (again["made"], again["unchanged"]) == ([], len(first["made"]))
-    (tmp_path / "zh" / "welcome.wav").unlink()
-    done = kefu("prompts", "check", "--in", str(tmp_path))
-    assert done.returncode == 1
-    assert "E_SOUND: zh/welcome.wav is missing" in done.stdout
+@pytest.fixture(params=["few", pytest.param("all", marks=pytest.mark.proof)])
+def how_many(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many sounds the installed prompts are: those of three sentences, or as many as callers meet."""
+    if request.param == "few":
+        texts = shipped.load_prompts()[0]
+        few = tmp_path / "prompts.yaml"
+        few.write_text(json.dumps({key: texts[key] for key in ("welcome", "closed", "digit-1")}), "utf-8")
+        monkeypatch.setattr(shipped, "prompts_file", lambda: few)
+    return sum(len(by_language) for by_language in shipped.load_prompts()[0].values())
+
+
+def test_prompts_are_built_once_and_missing_ones_found(tmp_path: Path, how_many: int) -> None:
+    spoken = tmp_path / "spoken"
+    first = json.loads(kefu("prompts", "build", "--to", str(spoken), "--json").stdout)
+    assert len(first["made"]) == how_many
+    again = json.loads(kefu("prompts", "build", "--to", str(spoken), "--json").stdout)
+    assert (again["made"], again["unchanged"]) == ([], how_many)
+    assert "E_SOUND" not in kefu("prompts", "check", "--in", str(spoken)).stdout
+    (spoken / "zh" / "welcome.wav").unlink()
+    done = kefu("prompts", "check", "--in", str(spoken))
+    assert done.exit_code == 1
+    assert [line for line in done.stdout.splitlines() if "E_SOUND: zh/welcome.wav is missing" in line]
 
 
 def test_prompts_that_cannot_be_written_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = kefu("prompts", "build", "--to", str(tmp_path / "file"))
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "cannot write prompts into" in done.stderr.splitlines()[-1]
 
 
@@ -108,7 +131,7 @@ def test_prompts_that_cannot_be_written_are_one_sentence(tmp_path: Path) -> None
 )
 def test_the_server_refuses_wrong_settings_in_one_sentence(settings: dict[str, str], says: str) -> None:
     address = {} if not settings else {"KEFU_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
-    done = kefu("ivr", "serve", **address, **settings)
+    done = process("ivr", "serve", **address, **settings)
     assert done.returncode in (1, 2)
     assert says in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -171,6 +194,13 @@ async def classic(peer: AgiPeer, env: bytes, **more: str) -> tuple[int, str]:
         script.stdin.write(peer.answer(line))
     said = (await script.stderr.read()).decode()
     return await script.wait(), said
+
+
+def test_the_classic_script_loads_no_database() -> None:
+    """A process a call: what it loads, each caller waits for."""
+    script = "import sys, agi.scripts.front_desk; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert [name for name in ("sqlalchemy", "psycopg", "pydantic") if name in loaded] == []
 
 
 async def test_the_classic_script_serves_the_same_menu_without_a_server() -> None:
