@@ -13,6 +13,8 @@ DAYS: dict[str, int] = {
     "customer_case": 0,
     "seat_session": 1095,
     "pbx_request": 90,
+    "posture_change": 365,
+    "after_call_extension": 90,
     "correction": 365,
     "blind_window": 365,
     "set_aside": 90,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .declaration import Id, Table, one_of
 
+ENDED_WHYS = ("signed_out", "taken_over", "lease_over")
 ROLES = ("agent", "supervisor", "quality", "department", "admin")
 
 
@@ -58,7 +59,10 @@ class RoleScope(Table):
 
 
 class SeatSession(Table):
-    """An agent sitting at a seat of a node, from sign-in to sign-out. One open a seat, one open an agent."""
+    """An agent sitting at a seat of a node, from sign-in to sign-out. One open a seat, one open an agent.
+
+    `seen_at`: when their page last showed itself; `leaving_at`: they asked to sign out after the call; `ended_by` and
+    `ended_why`: who ended it, and as what (signed_out, taken_over, lease_over)."""
 
     __tablename__ = "seat_session"
     __table_args__ = (
@@ -76,6 +80,7 @@ class SeatSession(Table):
             postgresql_where=text("signed_out_at IS NULL"),
         ),
         Index("ix_seat_session_seat", "node", "seat", "signed_in_at"),
+        one_of("ended_why", ENDED_WHYS),
     )
 
     id: Mapped[Id]
@@ -84,6 +89,10 @@ class SeatSession(Table):
     seat: Mapped[str]
     signed_in_at: Mapped[datetime] = mapped_column(server_default=func.now())
     signed_out_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+    leaving_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+    ended_why: Mapped[str | None]
 
 
 class SignIn(Table):

@@ -11,7 +11,8 @@ from .declaration import Table
 class Queue(Table):
     """A queue. `service_level_s`: an answer within so many seconds counts as in time. `last_agent_s`: so long a caller
     waits for the agent who served them last before anybody else is rung (0: no such try). `announce_wait`: callers are
-    told their place and an honest range before they wait, where one can be given."""
+    told their place and an honest range before they wait, where one can be given. `acw_limit_s`: so long the work after
+    its calls may last before it ends by itself (none: for good)."""
 
     __tablename__ = "queue"
 
@@ -21,3 +22,4 @@ class Queue(Table):
     service_level_s: Mapped[int] = mapped_column(default=20)
     last_agent_s: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     announce_wait: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    acw_limit_s: Mapped[int | None]

@@ -17,6 +17,7 @@ from .declaration import Id, Table, one_of
 WISH_KINDS = (
     *("pause", "unpause", "add_member", "remove_member", "set_penalty"),
     *("reload_rules", "set_priority", "withdraw"),
+    *("withdraw_pause", "end_after_call_work"),
 )
 WISH_STATES = ("wanted", "sent", "confirmed", "refused", "expired")
 
