@@ -59,6 +59,7 @@ RULES: tuple[Rule, ...] = (
     Rule("pbx_request", "wanted_at", "t.state NOT IN ('wanted', 'sent')"),
     Rule("posture_change", "at", "true", ("node", "seat", "at", "word")),
     Rule("after_call_extension", "asked_at"),
+    Rule("raised_hand", "lowered_at"),
     Rule("correction", "at"),
     Rule("blind_window", "to_at", "t.backfilled_at IS NOT NULL", ("node", "from_at")),
     Rule("set_aside", "at", "true", ("node", "fence", "number", "ordinal")),

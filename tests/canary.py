@@ -97,7 +97,10 @@ async def _calls(to: Planter, me: UUID, call: UUID, strange: UUID, at: dict[str,
     await to.row("set_aside", node="n1", row=json.dumps({"caller": NUMBER, "name": NAME}, ensure_ascii=False))
     await to.row("correction", what=f"the call of {NUMBER} was over")
     wish = {"node": "n1", "kind": "pause", "asked_by": "amy", "state": "refused"}
-    await to.row("pbx_request", **wish, conversation_id=call, why=f"no channel for {NUMBER}")
+    await to.row("pbx_request", **wish, conversation_id=call, why=f"no channel for {NUMBER}", target=NUMBER)
+    await to.row("handover_note", conversation_id=call, agent_id=agent_id, body=TOLD)
+    await to.row("handover_note", conversation_id=strange, agent_id=agent_id, body=f"not 1 {TOLD}")
+    await to.row("raised_hand", conversation_id=call, agent_id=agent_id, about=TOLD)
     await to.row("number_list", number=E164, kind="block", reason=TOLD)
     block = zlib.compress(f"Event: Newchannel\r\nLinkedid: {at['linkedid']}\r\nCallerIDNum: {NUMBER}\r\n\r\n".encode())
     await to.row("journal", node="n1", linkedids=[at["linkedid"]], block=block, messages=1)

@@ -87,8 +87,11 @@ CALLS: dict[str, Held] = {
     "wrap_up": Held(own=_CONVERSATION, fields={"note": EMPTY}, scrub=("note",), plain=("outcome",)),
     "set_aside": Held(scrub=("row", "reason"), plain=("node", "table_name")),
     "correction": Held(scrub=("what",), plain=("node",)),
-    "pbx_request": Held(own=_CONVERSATION, scrub=("reason", "why"),
+    "pbx_request": Held(own=_CONVERSATION, fields={"target": _their("target")}, scrub=("reason", "why", "target"),
                         plain=("node", "kind", "seat", "queue", "asked_by", "state")),
+    "handover_note": Held(own=_CONVERSATION, fields={"body": EMPTY}, scrub=("body",)),
+    "raised_hand": Held(own=_CONVERSATION, fields={"about": EMPTY}, scrub=("about",),
+                        plain=("node", "seat", "seen_by")),
     "number_list": Held(own="number = ANY(:spellings) AND NOT is_prefix", remove=True, scrub=("reason",),
                         plain=("number", "kind", "by")),
 }  # fmt: skip

@@ -13,6 +13,7 @@ DAYS: dict[str, int] = {
     "customer_case": 0,
     "seat_session": 1095,
     "pbx_request": 90,
+    "raised_hand": 365,
     "posture_change": 365,
     "after_call_extension": 90,
     "correction": 365,

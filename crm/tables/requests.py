@@ -18,13 +18,18 @@ WISH_KINDS = (
     *("pause", "unpause", "add_member", "remove_member", "set_penalty"),
     *("reload_rules", "set_priority", "withdraw"),
     *("withdraw_pause", "end_after_call_work"),
+    *("hang_up", "send_keys", "mute", "unmute", "transfer", "consult", "consult_end", "park", "dial"),
 )
 WISH_STATES = ("wanted", "sent", "confirmed", "refused", "expired")
 
 
 class PbxRequest(Table):
     """One wish about one seat, or about a caller who waits: then `seat` is the Uniqueid of the caller's channel, and
-    `priority` the new one. `why` says in one sentence why it was refused or expired."""
+    `priority` the new one. `why` says in one sentence why it was refused or expired.
+
+    About a call (hang_up and all after it), `target` is what it needs: keys to send (forgotten once it is settled), the
+    extension or number to go to, how a consult ends.
+    """
 
     __tablename__ = "pbx_request"
     __table_args__ = (
@@ -42,6 +47,7 @@ class PbxRequest(Table):
     reason: Mapped[str | None]
     penalty: Mapped[int | None]
     priority: Mapped[int | None]
+    target: Mapped[str | None]
     asked_by: Mapped[str]
     conversation_id: Mapped[UUID | None]
     state: Mapped[str] = mapped_column(default="wanted")
