@@ -37,6 +37,10 @@ _CASE_OF = """
     NOT EXISTS (SELECT FROM legal_hold h WHERE h.released_at IS NULL
                    AND (h.customer_id = t.customer_id OR t.caller = ANY(h.numbers)))
 """
+_CALLBACK_OF = """
+    NOT EXISTS (SELECT FROM legal_hold h WHERE h.released_at IS NULL
+                   AND (h.customer_id = t.customer_id OR t.number_e164 = ANY(h.numbers)))
+"""
 
 
 class Rule(NamedTuple):
@@ -54,6 +58,7 @@ RULES: tuple[Rule, ...] = (
     Rule("visit", "started_at", _CALL_OF),
     Rule("routing", "decided_at", _CALL_OF, ("visit_id",)),
     Rule("conversation", "started_at", "t.ended_at IS NOT NULL AND " + _HELD_CALLS),
+    Rule("callback", "closed_at", _CALLBACK_OF),
     Rule("customer_case", "closed_at", "t.state = 'closed' AND " + _CASE_OF),
     Rule("seat_session", "signed_out_at"),
     Rule("pbx_request", "wanted_at", "t.state NOT IN ('wanted', 'sent')"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -102,6 +102,13 @@ async def _calls(to: Planter, me: UUID, call: UUID, strange: UUID, at: dict[str,
     await to.row("handover_note", conversation_id=strange, agent_id=agent_id, body=f"not 1 {TOLD}")
     await to.row("raised_hand", conversation_id=call, agent_id=agent_id, about=TOLD)
     await to.row("number_list", number=E164, kind="block", reason=TOLD)
+    promise, soon = uuid4(), {"window_begin": now, "window_end": now + timedelta(minutes=30)}
+    whose = {"number_e164": E164, "source": "web", "not_now_why": f"{NAME} sleeps"}
+    await to.row("callback", id=promise, customer_id=me, about=TOLD, **whose, **soon)
+    told = {"outcome": "failed", "settled_at": now, "why": f"no way to {NUMBER}"}
+    await to.row("callback_attempt", callback_id=promise, kind="agent_first", **told)
+    theirs = {"number_e164": f"+86{OTHER}", "source": "web", "about": f"ask {TOLD}", **soon}
+    await to.row("callback", id=uuid4(), customer_id=None, **theirs)
     block = zlib.compress(f"Event: Newchannel\r\nLinkedid: {at['linkedid']}\r\nCallerIDNum: {NUMBER}\r\n\r\n".encode())
     await to.row("journal", node="n1", linkedids=[at["linkedid"]], block=block, messages=1)
 

@@ -92,6 +92,13 @@ CALLS: dict[str, Held] = {
     "handover_note": Held(own=_CONVERSATION, fields={"body": EMPTY}, scrub=("body",)),
     "raised_hand": Held(own=_CONVERSATION, fields={"about": EMPTY}, scrub=("about",),
                         plain=("node", "seat", "seen_by")),
+    "callback": Held(
+        own="customer_id = ANY(:customers) OR number_e164 = ANY(:spellings)", remove=True,
+        scrub=("about", "not_now_why"),
+        plain=("node", "queue", "number_e164", "language", "source", "mode", "booked_by", "linkedid", "zone", "wish",
+               "state", "outcome", "not_now", "closed_by")),
+    "callback_attempt": Held(scrub=("why",),
+                             plain=("node", "queue", "kind", "seat", "chose", "dial_status", "outcome")),
     "number_list": Held(own="number = ANY(:spellings) AND NOT is_prefix", remove=True, scrub=("reason",),
                         plain=("number", "kind", "by")),
 }  # fmt: skip
@@ -185,6 +192,7 @@ _PLAIN: dict[str, tuple[str, ...]] = {
     "article_use": ("what",),
     "audit_head": ("hash",),
     "blind_window": ("node", "why", "trouble"),
+    "callback_halt": ("queue", "by", "reason"),
     "conversation_watch": (),
     "department": ("code", "name_en", "name_zh"),
     "directory_entry": ("name", "department", "position", "matters", "extension", "mobile", "email", "found_by"),

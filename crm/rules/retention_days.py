@@ -10,6 +10,7 @@ DAYS: dict[str, int] = {
     "visit": 1095,
     "routing": 1095,
     "conversation": 1095,
+    "callback": 1095,
     "customer_case": 0,
     "seat_session": 1095,
     "pbx_request": 90,
