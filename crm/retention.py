@@ -69,6 +69,8 @@ RULES: tuple[Rule, ...] = (
     Rule("blind_window", "to_at", "t.backfilled_at IS NOT NULL", ("node", "from_at")),
     Rule("set_aside", "at", "true", ("node", "fence", "number", "ordinal")),
     Rule("queue_notice", "ended_at"),
+    Rule("follow_up", "done_at"),
+    Rule("desk_message", "sent_at"),
     Rule("sign_in", "expires_at", "true", ("token_hash",)),
     Rule("half_sign_in", "expires_at", "true", ("token_hash",)),
     Rule("oidc_trip", "expires_at", "true", ("state_hash",)),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
-from .tables.wrap_ups import WRAP_UP_OUTCOMES, WrapUp
+from .tables.outcomes import Outcome
+from .tables.wrap_ups import WrapUp
 
 NOTE_CHARACTERS = 4000
 
 
 async def save(session: AsyncSession, *, conversation_id: UUID, agent_id: UUID, outcome: str, note: str = "") -> WrapUp:
     """Write the outcome, over an earlier one of the same agent. Refusal for an unknown outcome or an endless note."""
-    if outcome not in WRAP_UP_OUTCOMES:
-        raise Refusal(f"outcome {outcome!r} is unknown: it is one of {', '.join(WRAP_UP_OUTCOMES)}")
+    known = list(await session.scalars(select(Outcome.code).where(Outcome.active).order_by(Outcome.place)))
+    if outcome not in known:
+        raise Refusal(f"outcome {outcome!r} is unknown: it is one of {', '.join(known)}")
     note = note.replace("\x00", "").strip()  # Postgres refuses NUL
     if len(note) > NOTE_CHARACTERS:
         raise Refusal(f"the note has {len(note)} characters: {NOTE_CHARACTERS} fit")

@@ -94,6 +94,8 @@ async def _calls(to: Planter, me: UUID, call: UUID, strange: UUID, at: dict[str,
     await to.row("voicemail_work", voicemail_id=message, note=TOLD)
     await to.row("wrap_up", conversation_id=call, agent_id=agent_id, outcome="solved", note=TOLD)
     await to.row("wrap_up", conversation_id=strange, agent_id=agent_id, outcome="solved", note=f"not 1 {TOLD}")
+    await to.row("follow_up", conversation_id=call, agent_id=agent_id, about=TOLD, due_on=now.date())
+    await to.row("desk_message", by="jo", body=TOLD)
     await to.row("set_aside", node="n1", row=json.dumps({"caller": NUMBER, "name": NAME}, ensure_ascii=False))
     await to.row("correction", what=f"the call of {NUMBER} was over")
     wish = {"node": "n1", "kind": "pause", "asked_by": "amy", "state": "refused"}

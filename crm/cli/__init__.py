@@ -34,6 +34,7 @@ HELP = {
     "knowledge": "Articles for agents: write them from files, search, show, read what readers say.",
     "number": "Block and allow callers by number, write a number in E.164.",
     "order": "Orders and other facts of other systems: take them in from files, list, show.",
+    "outcome": "How calls end: outcomes, which queue offers them, where one is demanded.",
     "pbx": "Check asterisk-conf, run a private Asterisk.",
     "pop-url": "Links from the card into another CRM, tried with a past call.",
     "prompts": "Build and check the spoken prompts.",

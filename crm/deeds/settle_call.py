@@ -18,6 +18,7 @@ from crm.settings import Settings
 from crm.tables.agents import Agent
 from crm.tables.cases import Case
 from crm.tables.conversations import Conversation
+from crm.tables.outcomes import Outcome
 from crm.tables.visits import CallerFacts
 
 from .open_case import open_case
@@ -38,8 +39,11 @@ async def settle_call(
     note: str = "",
     customer_id: UUID | None = None,
 ) -> Case | None:
-    """The call's case, or None. Nothing said is enough for a wrong number and for a call that has its answer; for all
-    others NotSaid."""
+    """The call's case, or None. Nothing said is enough for a call that has its answer, and where the outcome gives it;
+    for all others NotSaid."""
+    if not said and not await calls.is_settled(session, conversation_id):
+        chosen = await session.get(Outcome, outcome)
+        said = chosen.settles if chosen else ""
     word, _, what = said.partition(":")
     if word == "case":
         case = await cases.take_turn(session, what)
@@ -61,9 +65,6 @@ async def settle_call(
         await calls.explain(session, conversation_id, what, by=agent.login)
         return None
     if await calls.is_settled(session, conversation_id):
-        return None
-    if outcome == "wrong_number":
-        await calls.explain(session, conversation_id, "wrong_number", by=agent.login)
         return None
     raise NotSaid("say which case this call belongs to, or why it has none")
 

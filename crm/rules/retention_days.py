@@ -19,6 +19,8 @@ DAYS: dict[str, int] = {
     "after_call_extension": 90,
     "correction": 365,
     "blind_window": 365,
+    "follow_up": 365,
+    "desk_message": 365,
     "set_aside": 90,
     "queue_notice": 365,
     "sign_in": 1,

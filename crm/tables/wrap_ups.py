@@ -8,16 +8,14 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .declaration import Table, one_of
-
-WRAP_UP_OUTCOMES = ("solved", "follow_up", "callback", "complaint", "wrong_number", "other")
+from .declaration import Table
 
 
 class WrapUp(Table):
-    """One agent's outcome of one conversation; saving it ends the after-call work."""
+    """One agent's outcome of one conversation; saving it ends the after-call work. `outcome` is the code of a row of
+    `outcome`, which may be retired since."""
 
     __tablename__ = "wrap_up"
-    __table_args__ = (one_of("outcome", WRAP_UP_OUTCOMES),)
 
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True)
     agent_id: Mapped[UUID] = mapped_column(ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True)

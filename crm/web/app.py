@@ -30,6 +30,7 @@ from .headers import Headers
 from .live import Live, ended
 from .masked_answers import MaskedAnswers
 from .oidc import Provider
+from .outcome_words import OutcomeWords
 from .pages import router as pages
 from .rendering import Pages
 from .sign_in import refuse_forgery
@@ -87,14 +88,16 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.notices = notices = NoticeBoard(settings.zone, short_s=settings.voicemail_short_seconds)
 
     app.state.waiting_worth = worth = WaitingWorth()
+    app.state.outcomes = outcomes = OutcomeWords()
 
     def changed() -> None:
         worth.changed()
+        outcomes.changed()
         wallboard.changed()
         notices.changed()
 
     app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds, changed=changed)
-    app.state.pages = Pages(settings.zone)
+    app.state.pages = Pages(settings.zone, outcomes)
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.oidc = Provider(settings) if settings.oidc_issuer else None
     app.state.by_code = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
@@ -113,11 +116,13 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 
 
 async def _do_chores(app: FastAPI) -> None:
-    """What nobody asks for: note how long new recordings play. This process has the files, because it serves them; all
-    other work in the background is the worker's."""
+    """What nobody asks for: know what outcomes are called, note how long new recordings play. This process has the
+    files, because it serves them; all other work in the background is the worker's."""
     database: Database = app.state.database
     while True:
         try:
+            async with database.reading() as session:
+                await app.state.outcomes.look(session)
             await measure(database, app.state.settings)
         except CrmUnavailable:
             pass  # the next round finds the same rows

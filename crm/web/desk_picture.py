@@ -21,7 +21,6 @@ from crm.rules import masks
 from crm.rules.phone_numbers import to_e164
 from crm.rules.rights import masked
 from crm.settings import Settings
-from crm.tables.wrap_ups import WRAP_UP_OUTCOMES
 
 from .card import Card, LiveCall, cards_of
 from .own_state import OwnState, own_state
@@ -87,7 +86,6 @@ class Desk(msgspec.Struct, frozen=True):
             "waiting": self.waiting,
             "ringing": ringing,
             "caller": caller,
-            "outcomes": WRAP_UP_OUTCOMES,
         }
 
 

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from crm.refusals import Refusal
 
 from .language import NAMES, TAGS, catalog, locale
+from .outcome_words import OutcomeWords
 from .sentences import say
 from .words import label_of, tone_of
 
@@ -33,9 +34,11 @@ ASSETS = ("page.js", "live-worker.js", "kefu.css", "kefu.svg")
 class Pages:
     """All templates in all languages, ready to render."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        """`zone`: in which time of day is told. Raises Refusal when the assets were never built."""
+    def __init__(self, zone: ZoneInfo, outcomes: OutcomeWords) -> None:
+        """`zone`: in which time of day is told. `outcomes`: what rows call them. Raises Refusal when the assets were
+        never built."""
         self._zone = zone
+        self._outcomes = outcomes
         self._versions = _asset_versions()
         self._environments = {language: self._environment(language) for language in NAMES}
 
@@ -66,6 +69,8 @@ class Pages:
             asset=self.asset,
             label=lambda kind, code: words.gettext(text) if (text := label_of(kind, code)) else "",
             tone=tone_of,
+            outcome_title=lambda code: self._outcomes.title(code, language) if code else "",
+            outcome_tone=lambda code: self._outcomes.tone(code) if code else "",
         )
         environment.filters.update(
             clock=clock,

@@ -23,6 +23,8 @@ TEMPLATES = (
     N_("a call is going on at %(seat)s: sign out after it"),
     N_("this call was not yours: open it from your own list of calls"),
     N_("outcome %(outcome)s is unknown: it is one of %(known)s"),
+    N_("queue %(queue)s needs an outcome of every talk of %(after)s s and more: choose one"),
+    N_("a follow-up is today or within %(days)s days, not on %(day)s"),
     N_("the note has %(characters)s characters: %(most)s fit"),
     N_("a pause needs a reason of 1 to %(most)s printable characters"),
     N_("ACW is kept for after-call work, which begins by itself: give another reason"),

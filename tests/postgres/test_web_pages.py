@@ -187,13 +187,13 @@ async def test_without_any_script_the_desk_still_works(lily: WebCaller, floor: F
     floor.hang_up(ring)
     page = await lily.page("/desk")
     assert CALLER in page.text
-    said = {"conversation": str(ring.conversation_id), "outcome": "solved", "note": "ok"}
+    said = {"conversation": str(ring.conversation_id), "outcome": "other", "note": "ok"}
     assert "say which case this call belongs to" in (await lily.send_form("/desk/wrap-up", **said)).text
     assert floor.rows("SELECT outcome FROM wrap_up") == []  # neither is kept without the other
     answer = await lily.send_form("/desk/wrap-up", case="none:answered_at_once", **said)
     assert answer.headers["location"] == "/desk"
     assert floor.rows("SELECT reason, by FROM no_case") == [("answered_at_once", "lily")]
-    assert floor.rows("SELECT outcome, note FROM wrap_up") == [("solved", "ok")]
+    assert floor.rows("SELECT outcome, note FROM wrap_up") == [("other", "ok")]
 
 
 async def test_pressing_twice_asks_once(lily: WebCaller, floor: ForgedFloor) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from crm.rules.agent_state import WORDS
 from crm.rules.number_spellings import spellings
-from crm.tables import agents, conversations, customers, orders, wrap_ups
+from crm.tables import agents, conversations, customers, orders
 from crm.web import language, rendering
 from crm.web.language import LOCALES, accepted, catalog
 from crm.web.pages.desk import PAUSE_REASONS
@@ -74,7 +74,6 @@ def test_chinese_is_chinese(spoken: set[str]) -> None:
         ("tier", customers.TIERS),
         ("language", customers.LANGUAGES),
         ("order_state", orders.ORDER_STATES),
-        ("wrap_up", wrap_ups.WRAP_UP_OUTCOMES),
         ("direction", conversations.DIRECTIONS),
         ("conversation", conversations.CONVERSATION_OUTCOMES),
         ("wait", conversations.WAIT_OUTCOMES),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, time
-from typing import Annotated, Literal
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -14,18 +14,20 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import metrics, pops
+from crm import follow_ups, metrics, outcomes, pops
 from crm.database import Database
-from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
+from crm.deeds.ask_for_pause import ask_for_pause
+from crm.deeds.finish_call import finish_without_outcome
 from crm.deeds.save_wrap_up import save_wrap_up
 from crm.deeds.settle_call import settle_call
 from crm.notice_board import NoticeBoard
 from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent
-from crm.web.desk_picture import desk_picture
+from crm.web.desk_picture import Desk, desk_picture
 from crm.web.errors import NotThere
 from crm.web.live import Live
+from crm.web.outcome_words import OutcomeWords
 from crm.web.rights import allowed_at_seat
 from crm.web.sessions import Reading, Writing
 from crm.web.sign_in import Me
@@ -82,8 +84,13 @@ async def unpause(request: Request, me: AtDesk) -> Response:
     """Wish to be ready again; also ends after-call work without an outcome."""
 
     async def wish(session: AsyncSession, settings: Settings) -> None:
-        await ask_for_unpause(
-            session, node=str(me.node), seat=str(me.seat), asked_by=me.login, expiry_s=settings.wish_expiry_seconds
+        await finish_without_outcome(
+            session,
+            agent_id=me.agent_id,
+            node=str(me.node),
+            seat=str(me.seat),
+            asked_by=me.login,
+            expiry_s=settings.wish_expiry_seconds,
         )
 
     return await carry_out(request, me, wish)
@@ -98,8 +105,9 @@ async def wrap_up(
     note: Annotated[str, Form(max_length=2 * NOTE_CHARACTERS)] = "",
     case: Annotated[str, Form(max_length=60)] = "",
     customer: Annotated[UUID | Literal[""], Form()] = "",
+    follow_up: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    """Save how a call ended, and which case it was about; that ends its after-call work."""
+    """Save how a call ended, which case it was about and when to come back to it; that ends its after-call work."""
 
     async def save(session: AsyncSession, settings: Settings) -> None:
         agent = await session.get_one(Agent, me.agent_id)
@@ -123,6 +131,16 @@ async def wrap_up(
             note=note,
             customer_id=customer or None,
         )
+        if follow_up:
+            await follow_ups.plan(
+                session,
+                agent_id=me.agent_id,
+                conversation_id=conversation,
+                due_on=_day(follow_up),
+                today=datetime.now(settings.zone).date(),
+                about=note,
+                customer_id=customer or None,
+            )
 
     return await carry_out(request, me, save)
 
@@ -182,5 +200,24 @@ async def _show(request: Request, session: AsyncSession, me: Me, template: str, 
     messages = (await notices.look(session)).new_for(
         me.agent_id, everyone=me.may("voicemail.take_over"), boxes=me.queues
     )
-    context = {**desk.context(), "messages": messages, "notice": notice, "reasons": PAUSE_REASONS}
-    return show(request, template, me, **context)
+    context = {**desk.context(), "messages": messages, "notice": notice, "reasons": PAUSE_REASONS, "today": today}
+    return show(request, template, me, **context, **await _endings(request, session, me, desk))
+
+
+async def _endings(request: Request, session: AsyncSession, me: Me, desk: Desk) -> dict[str, Any]:
+    """How the calls on the desk may end. Nothing is asked of it while a phone only rings."""
+    if desk.cards and all(card.phase == "ringing" for card in desk.cards):
+        return {"offered": {}, "owed": None}
+    words: OutcomeWords = request.app.state.outcomes
+    await words.look(session)
+    owed = None
+    if desk.cards:
+        owed = await outcomes.owed(session, node=str(me.node), seat=str(me.seat), agent_id=me.agent_id)
+    return {"offered": {card.key: words.offered(card.queue) for card in desk.cards}, "owed": owed}
+
+
+def _day(written: str) -> date:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise Refusal("a day is written as 2026-10-01") from None
