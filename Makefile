@@ -1,6 +1,8 @@
 # Kefu: everything a developer or a newcomer types. `make` alone prints this help.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# Hundreds of processes start in the tests: each would compile all of its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 VENV := .venv
@@ -105,14 +107,15 @@ test-debian-postgres: ## The same on Debian's PostgreSQL
 test-asterisk: ## Tests on a private Asterisk with SIPp
 	$(PYTEST) tests/asterisk
 
-prove: test-postgres ## Kill and freeze everything under running calls, again and again; a million broken messages; a minute without Postgres; thousands of made-up requests (make prove ROUNDS=20)
+prove: test-postgres ## Every test marked `proof`; kill and freeze everything under running calls, again and again; a million broken messages; a minute without Postgres; thousands of made-up requests (make prove ROUNDS=20)
+	$(BIN)/python -m pytest -q -m proof
 	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
 	$(BIN)/python tests/traces/prove_floor.py
 	KEFU_TEST_REGIONS=all $(BIN)/python -m pytest -q tests/postgres/test_numbers_from_outside.py
 	KEFU_TEST_STALL_SECONDS=60 $(BIN)/python -m pytest -q -s tests/postgres/test_stalled_database.py
-	KEFU_TEST_FALLS=7 $(BIN)/python -m pytest -q -s tests/asterisk/test_ivr_fails_open.py
-	KEFU_TEST_WALKS=100 $(BIN)/python -m pytest -q tests/asterisk/test_menu_walks.py tests/asterisk/test_menu_by_sip.py
-	KEFU_TEST_EXAMPLES=200 $(BIN)/python -m pytest -q -s tests/postgres/test_api_contract.py
+	KEFU_TEST_FALLS=7 $(BIN)/python -m pytest -q -s -m '' tests/asterisk/test_ivr_fails_open.py
+	KEFU_TEST_WALKS=100 $(BIN)/python -m pytest -q -m '' tests/asterisk/test_menu_walks.py tests/asterisk/test_menu_by_sip.py
+	KEFU_TEST_EXAMPLES=200 $(BIN)/python -m pytest -q -s tests/pure tests/postgres/test_api_contract.py
 	$(MAKE) chaos
 
 chaos: ## 2 000 real calls while the bridge, AMI, Postgres and Asterisk fall, then ledger against truth (make chaos CHAOS="--calls 100 --kills 2")
