@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from postgres_server import Databases, debian_programs
 
 from crm.database import Database
@@ -22,6 +23,10 @@ from crm.embedded import EmbeddedPostgres
 for name in [name for name in os.environ if name.startswith("KEFU_") and not name.startswith("KEFU_TEST_")]:
     del os.environ[name]
 os.environ["KEFU_CONFIG"] = os.devnull
+
+# How many examples hypothesis makes up for a test: some here, many under `make prove`.
+settings.register_profile("kefu", max_examples=int(os.environ.get("KEFU_TEST_EXAMPLES", "25")), deadline=None)
+settings.load_profile("kefu")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable
+from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -54,6 +55,7 @@ def page() -> str:
     )
 
 
+@cache
 def _rules() -> list[tuple[str, str, str, list[str]]]:
     found = []
     for event, rule in floor.RULES.items():
@@ -109,15 +111,20 @@ def _said(rule: Callable[..., Any], deep: int, seen: set[object]) -> set[str]:
         return set()
     seen.add(rule)
     found: set[str] = set()
-    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(rule)))):
-        if not isinstance(node, ast.Call):
-            continue
-        called = _called(node.func, rule)
+    for call in _calls(rule):
+        called = _called(call.func, rule)
         if inspect.isclass(called) and called.__name__ in CHANGES:
             found.add(called.__name__)
         elif isinstance(called, FunctionType) and called.__module__.startswith("ami_bridge.floor"):
             found |= _said(called, deep - 1, seen)
     return found
+
+
+@cache
+def _calls(rule: FunctionType) -> list[ast.Call]:
+    """What a function calls; many rules lead through the same few functions."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(rule)))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
 def _called(target: ast.expr, rule: FunctionType) -> Any:

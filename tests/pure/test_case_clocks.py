@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crm.rules import sla
@@ -52,7 +52,6 @@ def test_hours_that_never_come_have_no_end() -> None:
     assert sla.due_at(sla.begun(60, MONDAY_9), read_opening_hours("", "UTC")) is None
 
 
-@settings(max_examples=30, deadline=None)
 @given(HOURS, MOMENTS, st.integers(60, 60 * 3600))
 def test_at_its_end_exactly_the_promise_is_spent(hours: OpeningHours, at: datetime, target_s: int) -> None:
     clock = sla.begun(target_s, at)
@@ -64,7 +63,6 @@ def test_at_its_end_exactly_the_promise_is_spent(hours: OpeningHours, at: dateti
     assert not sla.breached(clock, end - timedelta(seconds=1), hours)
 
 
-@settings(max_examples=30, deadline=None)
 @given(HOURS, MOMENTS, SPANS)
 def test_only_time_between_resuming_and_pausing_is_spent(hours: OpeningHours, at: datetime, spans: list[int]) -> None:
     clock, unbroken, moment, ran = sla.Clock(3600.0), sla.begun(3600.0, at), at, []
@@ -81,7 +79,6 @@ def test_only_time_between_resuming_and_pausing_is_spent(hours: OpeningHours, at
     assert clock.spent_s <= sla.spent_s(unbroken, moment, hours) + 0.01
 
 
-@settings(max_examples=20, deadline=None)
 @given(HOURS, MOMENTS, st.integers(1, 20 * 3600), st.integers(0, 30 * 3600))
 def test_a_pause_of_no_length_moves_no_end(hours: OpeningHours, at: datetime, target_s: int, after_s: int) -> None:
     clock = sla.begun(target_s, at)
@@ -133,7 +130,6 @@ def test_names_are_found_as_they_are_typed_and_as_they_are_read() -> None:
             assert asked(each) in found_by(name), (name, each)
 
 
-@settings(max_examples=50)
 @given(st.text(max_size=60))
 def test_no_name_breaks_the_directory(name: str) -> None:
     assert len(found_by(name)) < 60 * 40 + 4000

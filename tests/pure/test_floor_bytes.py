@@ -20,7 +20,7 @@ def test_broken_streams_one_after_another_neither_crash_nor_pile_up() -> None:
     assert listening.floor.empty
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(streams(), st.integers(1, 3_000))
 def test_bytes_of_hypothesis_crash_nothing(data: bytes, cut: int) -> None:
     listening = Listening()

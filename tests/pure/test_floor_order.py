@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from ami_stream import TRACES, Room, played, recorded
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ami_bridge.events import Event
@@ -112,7 +112,6 @@ def _renamed(event: Event, number: int) -> Event:
     return msgspec.structs.replace(event, **changes)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(NAMES), st.randoms(use_true_random=False), st.floats(0, 1), st.booleans())
 def test_in_any_order_and_with_any_part_missing_nothing_crashes_and_nothing_stays(
     name: str, dice: random.Random, kept: float, doubled: bool

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kept_files import FileCall, T, cel
 from msgspec.structs import asdict, replace
@@ -184,7 +184,6 @@ def applied(found: Found, work: Work) -> Found:
     outcome=st.sampled_from(["answered", "lost_sight", "abandoned"]),
     guessed=st.booleans(),
 )
-@settings(deadline=None, max_examples=60)
 def test_doing_it_twice_changes_nothing(
     lost_after: float, blind_s: float, known: set[str], outcome: str, guessed: bool
 ) -> None:
@@ -207,7 +206,6 @@ def test_doing_it_twice_changes_nothing(
 
 
 @given(st.lists(st.binary(max_size=80), max_size=10), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=60)
 def test_no_line_can_break_it(noise: list[bytes], random: Any) -> None:
     call = FileCall().arrives().rings().answered()
     records, lines = list(call.cel), list(call.log)

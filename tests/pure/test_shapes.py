@@ -62,7 +62,7 @@ def test_each_real_event_reads_the_same_by_its_shape() -> None:
             assert quick == plain
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 @given(st.data())
 def test_an_event_with_anything_in_it_reads_the_same_by_its_shape(data: st.DataObject) -> None:
     reader, block = data.draw(st.sampled_from(BLOCKS))
