@@ -7,12 +7,10 @@ long and the menus wait one second, so that a hundred walks take a minute and no
 from __future__ import annotations
 
 import asyncio
-import wave
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from cable import Cable
 from menu_ways import AWAY, CLOSED, DIALLED, OPEN, Way, paper
@@ -260,16 +258,3 @@ async def people(database: Database, ways: list[Way], menu: Menu, dialled: str =
             caller = Caller(number, li.id, way.language, tier="ordinary", code=li.code)
             walkers.append(Walk(index, way, menu, dialled, caller, order))
     return walkers
-
-
-def short_prompts(folder: Path) -> Path:
-    """Every prompt as a tenth of a second of quiet."""
-    for language in ("en", "zh"):
-        (folder / language).mkdir()
-        for key in shipped.load_prompts()[0]:
-            with wave.open(str(folder / language / f"{key}.wav"), "wb") as sound:
-                sound.setnchannels(1)
-                sound.setsampwidth(2)
-                sound.setframerate(8000)
-                sound.writeframes(b"\x00\x00" * 800)
-    return folder

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from center import Center, spoken_prompts
+from center import Center
 from floor_watch import member
 from ledger_rows import rows, seen
+from short_prompts import short_prompts
 from sip_phones import SippCaller
 
 from crm import customers, queues
@@ -16,7 +17,7 @@ from crm.database import Database
 
 WAITING, NEXT = "13800138081", "13900139082"
 # 中文, and support, at whatever moment its menu comes.
-SUPPORT = [(0.5, "2"), (4.0, "2"), (4.0, "2"), (4.0, "2"), (4.0, "2")]
+SUPPORT = [(0.5, "2"), (2.0, "2"), (3.0, "2")]
 NOBODY = "Local/7009@sandbox-agents/n"
 
 
@@ -30,9 +31,8 @@ async def center(tmp_path: Path, database: Database, database_url: str) -> Async
             session, code="K-9", name="李伟", phones=[WAITING], country="CN", tier="key", language="zh"
         )
     settings = {"CLOSING_GRACE_MINUTES": "0", "VOICEMAIL_FOLDER": str(tmp_path / "pbx/spool/kefu-voicemail")}
-    async with Center(
-        tmp_path, database_url, prompts=await spoken_prompts(), settings=settings, worker=True
-    ) as running:
+    prompts = short_prompts(tmp_path / "prompts")
+    async with Center(tmp_path, database_url, prompts=prompts, settings=settings, worker=True) as running:
         yield running
 
 
@@ -41,14 +41,14 @@ async def test_closing_time_while_callers_wait(center: Center, database_url: str
     waits = "SELECT queue, outcome FROM wait ORDER BY entered_at"
     with (
         member(center.sandbox, "support", NOBODY, Paused="true"),
-        SippCaller(center.sandbox, WAITING, name="Wei", keys=SUPPORT[1:], says_s=60, stay_s=1) as phone,
+        SippCaller(center.sandbox, WAITING, name="Wei", keys=SUPPORT[1:], stay_s=90) as phone,
     ):
         await seen(database_url, waits, [("support", None)], deadline_s=60)
         channel = center.sandbox.cli("core show channels concise").split("!")[0].strip()
         assert "VIP 李伟 · support" in center.sandbox.cli(f"core show channel {channel}")
         await center.kefu("queue", "close-now", "support", "--reason", "fire drill")
         await seen(database_url, waits, [("support", "withdrawn")], deadline_s=30)
-        with SippCaller(center.sandbox, NEXT, keys=SUPPORT, says_s=24, stay_s=1) as late:
+        with SippCaller(center.sandbox, NEXT, keys=SUPPORT, stay_s=1) as late:
             await late.wait_async(90)
         await phone.wait_async(120)
     await seen(database_url, "SELECT count(*) FROM conversation WHERE outcome = 'voicemail'", [(2,)], deadline_s=30)

@@ -2,7 +2,7 @@
 
 Twenty callers at a time. A hundred generated key sequences, half of them on a menu that has every kind of step; and
 whoever leads to each leaf of the shipped menu in each language, also where we are closed, and where the database goes
-away as the order is looked up. On Asterisk 16 forty sequences; all with KEFU_TEST_WALKS=100 (`make prove`).
+away as the order is looked up. On Asterisk 16 (a proof) forty sequences; all with KEFU_TEST_WALKS=100 (`make prove`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import random
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from menu_street import Street, Walk, people, short_prompts, street_of
+from menu_street import Street, Walk, people, street_of
 from menu_ways import AWAY, CLOSED, Way, every_leaf, leaf_of
+from short_prompts import short_prompts
 
 from agi import shipped
 from agi.endings import Goodbye, JoinQueue, Transfer, Voicemail
@@ -79,7 +80,7 @@ RICH_DIALLED = "95001"
 ENDINGS = {JoinQueue: "join_queue", Voicemail: "voicemail", Transfer: "transfer", Goodbye: "goodbye"}
 
 
-@pytest.fixture(scope="module", params=["22", "16"])
+@pytest.fixture(scope="module", params=["22", pytest.param("16", marks=pytest.mark.proof)])
 def asterisk(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     prompts = short_prompts(tmp_path_factory.mktemp("short-prompts"))
     with Sandbox(tmp_path_factory.mktemp("walks"), version=request.param, prompts_folder=prompts) as running:

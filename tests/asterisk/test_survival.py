@@ -32,8 +32,11 @@ def _told(center: KeptCenter) -> Iterator[None]:
 # While the bridge is away for a moment everything moves; while it is frozen everything stays as it was.
 @pytest.mark.parametrize(
     ("name", "fault", "pace"),
-    [("bridge", "frozen", SLOW), ("ivr", "frozen", QUICK), ("web", "killed", QUICK)],
-    ids=["bridge-frozen", "ivr-frozen", "web-killed"],
+    [
+        pytest.param("bridge", "frozen", SLOW, id="bridge-frozen"),
+        pytest.param("ivr", "frozen", QUICK, id="ivr-frozen"),
+        pytest.param("web", "killed", QUICK, id="web-killed", marks=pytest.mark.proof),
+    ],
 )
 async def test_a_service_falls_and_no_caller_notices(center: KeptCenter, name: str, fault: str, pace: Pace) -> None:
     print(await service_falls(center, pace, name=name, fault=fault))

@@ -25,7 +25,7 @@ PLAYED = {
 }
 
 
-@pytest.mark.parametrize("version", ["22", "16"])
+@pytest.mark.parametrize("version", ["22", pytest.param("16", marks=pytest.mark.proof)])
 def test_scenarios_played_anew_give_the_ledger_of_their_script(
     version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from center import Center, spoken_prompts
+from center import Center
 from ledger_rows import rows, seen
+from short_prompts import short_prompts
 from sip_phones import SippCaller
 from web_caller import PASSWORD, calling
 
@@ -32,7 +33,8 @@ async def center(tmp_path: Path, database: Database, database_url: str) -> Async
         await agents.serve(session, lily.id, "reception")
     spool = tmp_path / "pbx" / "spool" / "kefu-voicemail"
     settings = {"VOICEMAIL_FOLDER": str(spool), "OPENING_HOURS": "", "HOLIDAYS": "CN"}
-    async with Center(tmp_path, database_url, prompts=await spoken_prompts(), settings=settings) as running:
+    prompts = short_prompts(tmp_path / "prompts")
+    async with Center(tmp_path, database_url, prompts=prompts, settings=settings) as running:
         yield running
 
 
@@ -40,7 +42,7 @@ async def test_a_sip_callers_message_is_in_the_worklist_once(
     center: Center, database: Database, database_url: str
 ) -> None:
     """Outside opening hours; the bridge is killed right after the call, and its successor tells the same once more."""
-    with SippCaller(center.sandbox, CALLER, name="李伟", keys=[(0.5, "2")], says_s=32, stay_s=1) as phone:
+    with SippCaller(center.sandbox, CALLER, name="李伟", keys=[(0.5, "2")], says_s=16, stay_s=1) as phone:
         await phone.wait_async(90)
     await seen(database_url, MESSAGES, [(1, 1)])
     center.services["bridge"].kill()
@@ -73,7 +75,7 @@ async def test_a_message_left_while_no_bridge_looked_is_found_in_asterisks_files
 ) -> None:
     bridge = center.services["bridge"]
     bridge.kill()
-    with SippCaller(center.sandbox, CALLER, keys=[(0.5, "2")], says_s=40, stay_s=1) as phone:
+    with SippCaller(center.sandbox, CALLER, keys=[(0.5, "2")], says_s=16, stay_s=1) as phone:
         await phone.wait_async(90)
     bridge.start()
     await bridge.ready()
@@ -84,7 +86,7 @@ async def test_a_message_left_while_no_bridge_looked_is_found_in_asterisks_files
 
 
 async def test_who_says_nothing_leaves_no_work(center: Center, database_url: str) -> None:
-    with SippCaller(center.sandbox, CALLER, keys=[(0.5, "2")], stay_s=25) as phone:
+    with SippCaller(center.sandbox, CALLER, keys=[(0.5, "2")], stay_s=6) as phone:
         await phone.wait_async(60)
     await seen(database_url, MESSAGES, [(1, 1)])
     await seen(database_url, "SELECT duration_s < 2 FROM voicemail_work", [(True,)])
