@@ -81,6 +81,7 @@ async def test_a_demo_that_was_killed_starts_again_in_seconds_and_ends_by_itself
     assert sum(ended["outcomes"].values()) == 3
 
 
+@pytest.mark.proof
 async def test_a_first_start_killed_half_way_is_made_good_by_the_next(folder: Path) -> None:
     with start_demo(folder) as process:
         until = time.monotonic() + READY_WITHIN_S
