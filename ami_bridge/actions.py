@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from ami_bridge.changes import CallHandled, Change, MemberSeen, MembershipChanged, PauseSeen
 from ami_bridge.sending import Headers
 from crm.ledger.requests import OwnWish, Wish
-from crm.rules.agent_state import ACW
+from crm.rules.pause_steps import ACW, PAUSING, Step, fulfils
 
 LOOK = "kefu-look-"
 """ActionIDs of lists that the floor is compared with begin so."""
@@ -61,11 +61,17 @@ def headers_of(wish: Wish, channel: str | None = None) -> Headers:
         return {"Action": "QueueRemove", **named, "Queue": wish.queue or ""}
     if wish.kind == "set_penalty":
         return {"Action": "QueuePenalty", **named, "Queue": wish.queue or "", "Penalty": str(wish.penalty or 0)}
-    headers = {"Action": "QueuePause", **named, "Paused": "true" if wish.kind == "pause" else "false"}
+    return pause_headers(wish, Step(wish.kind == "pause", wish.reason))
+
+
+def pause_headers(wish: Wish, step: Step) -> Headers:
+    """What a wish about a pause comes to now (crm/rules/pause_steps.py)."""
+    headers = {"Action": "QueuePause", "ActionID": wish.id, "Interface": wish.seat}
+    headers["Paused"] = "true" if step.paused else "false"
     if wish.queue is not None:
         headers["Queue"] = wish.queue
-    if wish.reason:
-        headers["Reason"] = wish.reason
+    if step.reason:
+        headers["Reason"] = step.reason
     return headers
 
 
@@ -82,10 +88,13 @@ def _about_caller(wish: Wish, channel: str) -> Headers:
     }
 
 
-def begin_after_call_work(handled: CallHandled, node: str, now: float, expiry_s: float) -> tuple[OwnWish, Headers]:
+def begin_after_call_work(
+    handled: CallHandled, node: str, now: float, expiry_s: float, step: Step | None = None
+) -> tuple[OwnWish, Headers]:
     """The pause that leaves on AgentComplete, in all queues of the seat: sent at once, the seat is not rung again.
 
-    Its row is written already sent. The id derives from the call, so that a replay writes no second wish.
+    Its row is written already sent. The id derives from the call, so that a replay writes no second wish. `step`: with
+    the pause that follows it.
     """
     row = OwnWish(
         str(uuid5(_OWN_WISHES, f"{node}\0{handled.seat}\0{handled.conversation_id}\0{handled.at:.6f}")),
@@ -100,16 +109,18 @@ def begin_after_call_work(handled: CallHandled, node: str, now: float, expiry_s:
         now,
         now + expiry_s,
     )
-    return row, headers_of(Wish(row.id, row.kind, row.seat, None, ACW, None, row.conversation_id, now))
+    wish = Wish(row.id, row.kind, row.seat, None, ACW, None, row.conversation_id, now)
+    return row, pause_headers(wish, step or Step(True, ACW))
 
 
-def settles(wish: Wish, change: Change) -> bool:
-    """Whether this change is Asterisk's own word that the wish came true."""
+def settles(wish: Wish, change: Change, step: Step | None = None) -> bool:
+    """Whether this change is Asterisk's own word that the wish came true. `step`: as what it was sent, where known."""
     if isinstance(change, PauseSeen) and wish.seat == change.seat:
-        if wish.kind == "unpause":
-            return not change.paused
-        # The reason tells one pause from the other: lunch is not confirmed by the after-call work before it.
-        return wish.kind == "pause" and change.paused and (change.reason or None) == (wish.reason or None)
+        if wish.kind not in PAUSING:
+            return False
+        if step is not None:
+            return change.paused == step.paused and (not step.paused or (change.reason or None) == step.reason)
+        return fulfils(wish.kind, wish.reason, paused=change.paused, said=change.reason)
     if isinstance(change, MemberSeen) and (wish.seat, wish.queue) == (change.seat, change.queue):
         return wish.kind == ("add_member" if change.present else "remove_member")
     if isinstance(change, MembershipChanged) and wish.kind == "set_penalty":

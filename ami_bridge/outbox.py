@@ -20,9 +20,17 @@ from crm.database import CrmUnavailable, Database
 from crm.hints import WISHES, hint_live
 from crm.ledger.requests import CLAIM, GIVE_UP, STILL_SENT, OwnWish, Settlement, Wish
 from crm.ledger.statement import Row
-from crm.rules.agent_state import ACW
+from crm.rules.pause_steps import ACW, PAUSING, Standing, Step, after_call_work, step_of
 
-from .actions import ABOUT_CALLERS, ANSWER_SETTLES, already_so, begin_after_call_work, headers_of, settles
+from .actions import (
+    ABOUT_CALLERS,
+    ANSWER_SETTLES,
+    already_so,
+    begin_after_call_work,
+    headers_of,
+    pause_headers,
+    settles,
+)
 from .changes import CallHandled, Change, MemberSeen, MembershipChanged, PauseSeen
 from .lease import Lease
 from .listener import Listener
@@ -41,11 +49,14 @@ class _Open(Struct):
     wish: Wish
     until: float
     """Monotonic seconds."""
+    step: Step | None = None
+    """As what a wish about a pause was sent."""
 
 
 class Outbox:
     """The wishes of one node. `reactions` belong into the watch; `run` is a task. refused: is told the seat and when,
-    as soon as an after-call work pause cannot be; channel_of: the name of a caller's channel, by its Uniqueid."""
+    as soon as an after-call work pause cannot be; channel_of: the name of a caller's channel, by its Uniqueid;
+    standing_of: how a seat stands on the floor."""
 
     def __init__(
         self,
@@ -58,6 +69,7 @@ class Outbox:
         after_call_work: bool,
         refused: Callable[[str, float], None] = lambda seat, now: None,
         channel_of: Callable[[str], str | None] = lambda uniqueid: None,
+        standing_of: Callable[[str], Standing] = lambda seat: Standing(),
         say: Callable[[str], None],
     ) -> None:
         self.settled = 0
@@ -69,6 +81,7 @@ class Outbox:
         self._after_call_work = after_call_work
         self._refused = refused
         self._channel_of = channel_of
+        self._standing_of = standing_of
         self._say = say
         self._open: dict[str, _Open] = {}
         self._woken = asyncio.Event()
@@ -84,9 +97,10 @@ class Outbox:
     def begin_after_call_work(self, change: Change, now: float) -> Iterable[Row]:
         """The pause leaves before anything is awaited: 20 ms later some agents are already rung again."""
         assert isinstance(change, CallHandled)
-        row, headers = begin_after_call_work(change, self._lease.node, now, self._expiry_s)
+        step = after_call_work(self._standing(change.seat))
+        row, headers = begin_after_call_work(change, self._lease.node, now, self._expiry_s, step)
         wish = Wish(row.id, row.kind, row.seat, None, row.reason, None, row.conversation_id, now)
-        why = self._send(wish, headers)
+        why = self._send(wish, headers, step)
         if why is not None:
             row.state, row.settled_at, row.why = "refused", now, why
             self._refused(wish.seat, now)
@@ -94,7 +108,7 @@ class Outbox:
 
     def settle(self, change: Change, now: float) -> Iterable[Row]:
         """Asterisk's word about a seat: wishes that it fulfils are confirmed."""
-        done = [each.wish for each in self._open.values() if settles(each.wish, change)]
+        done = [each.wish for each in self._open.values() if settles(each.wish, change, each.step)]
         return [self._close(wish, "confirmed", now, None) for wish in done]
 
     def expire(self, now: float) -> Iterable[Row]:
@@ -156,6 +170,9 @@ class Outbox:
             if not rows:
                 return
             for wish in map(_wish, rows):
+                if wish.kind in PAUSING and wish.queue is None:
+                    self._step(wish)
+                    continue
                 channel = self._channel_of(wish.seat) if wish.kind in ABOUT_CALLERS else ""
                 if channel is None:
                     why: str | None = "the caller is no longer on the line"
@@ -178,13 +195,28 @@ class Outbox:
 
     # ---- Asterisk
 
-    def _send(self, wish: Wish, headers: Headers) -> str | None:
+    def _step(self, wish: Wish) -> None:
+        """A wish about a pause becomes what it means at this moment."""
+        step = step_of(wish.kind, wish.reason, self._standing(wish.seat))
+        if step is None:
+            self._noted(Settlement(wish.id, wish.seat, "confirmed", time.time(), "it was so already"))
+            return
+        why = self._send(wish, pause_headers(wish, step), step)
+        if why is not None:
+            self._noted(Settlement(wish.id, wish.seat, "refused", time.time(), why))
+
+    def _standing(self, seat: str) -> Standing:
+        """How the seat will stand when all that was sent has come true."""
+        steps = [each.step for each in self._open.values() if each.wish.seat == seat and each.step is not None]
+        return steps[-1].leads_to if steps else self._standing_of(seat)
+
+    def _send(self, wish: Wish, headers: Headers, step: Step | None = None) -> str | None:
         """Write the action; why not, in a sentence, when nothing was written."""
         try:
             answer = self._actor.post(headers)
         except (NotConnected, Unsendable) as unsent:
             return str(unsent)
-        self._open[wish.id] = _Open(wish, time.monotonic() + self._expiry_s)
+        self._open[wish.id] = _Open(wish, time.monotonic() + self._expiry_s, step)
         answer.add_done_callback(lambda done: self._answered(wish, done))
         return None
 

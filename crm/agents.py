@@ -185,7 +185,7 @@ async def listed(session: AsyncSession) -> list[AgentListed]:
 
 
 def _shown(seated: SeatSession | None, posture: Posture | None, wishes: list[Asked]) -> Shown:
-    seen = Seen(posture.word, posture.since, posture.pause_reason) if posture else None
+    seen = Seen(posture.word, posture.since, posture.pause_reason, posture.next_reason) if posture else None
     return agent_state(seen, signed_in=seated is not None, open_wishes=wishes)
 
 

@@ -81,6 +81,7 @@ SELECT clock_timestamp() AS now,
             WHERE membership.queue = named.name AND membership.left_at IS NULL) AS standing ON true) AS q) AS queues,
  (SELECT coalesce(json_agg(a ORDER BY a.name), '[]') FROM (
     SELECT agent.name, agent.login, s.node, s.seat, s.signed_in_at, posture.word, posture.since, posture.pause_reason,
+           posture.next_reason,
            (SELECT coalesce(json_agg(json_build_object('kind', kind, 'reason', reason) ORDER BY wanted_at), '[]')
               FROM pbx_request r WHERE r.node = s.node AND r.seat = s.seat AND r.state IN ('wanted', 'sent')
                AND r.expires_at > clock_timestamp()) AS wishes
@@ -256,6 +257,7 @@ class Wallboard:
 
 def _agent(row: dict[str, Any]) -> AgentTile:
     since = row["since"] or row["signed_in_at"]
-    seen = Seen(row["word"], datetime.fromisoformat(since), row["pause_reason"]) if row["word"] else None
+    told = (row["pause_reason"], row["next_reason"])
+    seen = Seen(row["word"], datetime.fromisoformat(since), *told) if row["word"] else None
     shown = agent_state(seen, signed_in=True, open_wishes=msgspec.convert(row["wishes"], list[Asked]))
     return AgentTile(row["name"], row["seat"], shown.word, shown.since, shown.reason)

@@ -12,12 +12,12 @@ from sqlalchemy import DateTime, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .hints import hint_live, hint_wishes
+from .rules.pause_steps import PAUSING
 from .tables.requests import PbxRequest
 
 OPEN = ("wanted", "sent")
 OPPOSITES = {
-    "pause": ("pause", "unpause"),
-    "unpause": ("pause", "unpause"),
+    **dict.fromkeys(PAUSING, PAUSING),
     "add_member": ("add_member", "remove_member"),
     "remove_member": ("add_member", "remove_member"),
     "set_penalty": ("set_penalty",),

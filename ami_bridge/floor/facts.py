@@ -138,7 +138,8 @@ class Member(Struct, eq=False):
 
 class Seat(Struct, eq=False):
     """A device an agent sits at. `watched`: the device whose state counts, when a queue watches another than it rings;
-    `handled`: the conversation it was last done with; `last_talk`: which may be over; `rang_at`: its device last rang;
+    `next_reason`: the pause after the after-call work; `handled`: the conversation it was last done with;
+    `last_talk`: which may be over; `rang_at`: its device last rang;
     `due_until`: after-call work is due that long, not confirmed yet; `due_about`: of which conversation; `due_after`:
     the last talk whose end was seen to.
     """
@@ -154,6 +155,7 @@ class Seat(Struct, eq=False):
     rang_at: float = 0.0
     pause_at: float = 0.0
     reason: str | None = None
+    next_reason: str | None = None
     handled: str | None = None
     last_talk: Talk | None = None
     due_until: float | None = None

@@ -52,6 +52,7 @@ from ami_bridge.events import system as system_events
 from ami_bridge.events import transfers as transfer_events
 from crm.ledger.conversations import Conversation, Offer, Segment, Wait
 from crm.ledger.postures import Membership, Posture, Sight
+from crm.rules.pause_steps import Standing
 
 from . import agents, channels, doubts, endings, recall, seats, sight, snapshot, stays, talks, transfers
 from .facts import SET_BACK_S, Facts
@@ -172,6 +173,11 @@ class Floor:
         """What Asterisk calls a channel that is on the line now."""
         known = self.facts.channels.get(uniqueid)
         return None if known is None else known.name
+
+    def standing(self, seat: str) -> Standing:
+        """How a seat stands towards pauses; one that was never heard of stands nowhere."""
+        known = self.facts.seats.get(seat)
+        return Standing() if known is None else seats.standing(known)
 
     def pause_refused(self, seat: str, now: float) -> list[Change]:
         """The after-call work pause of this seat did not leave, or Asterisk refused it."""

@@ -60,7 +60,7 @@ def _load_seats(facts: Facts, memberships: list[Membership], postures: list[Post
     for posture in postures:
         seat = facts.seat(posture.seat)
         seat.row = posture
-        seat.device, seat.reason = posture.device_state, posture.pause_reason
+        seat.device, seat.reason, seat.next_reason = posture.device_state, posture.pause_reason, posture.next_reason
         seat.seen = posture.word != "unseen"
         if posture.word == "wrapping_up":
             seat.handled = posture.conversation_id

@@ -13,7 +13,7 @@ from ami_bridge.changes import MemberSeen, MembershipChanged, PauseSeen, Posture
 from ami_bridge.events.queues import MemberState
 from ami_bridge.events.system import DeviceStateChange
 from crm.ledger.postures import Membership, Posture
-from crm.rules.agent_state import ACW
+from crm.rules.pause_steps import ACW, Standing, joined, split
 
 from .facts import Facts, Member, Seat, newer
 
@@ -73,7 +73,7 @@ def differs(seat: Seat, known: Member, event: MemberState, at: float) -> bool:
         return True
     if (known.row.penalty, known.row.paused) != (event.penalty, event.paused):
         return True
-    return event.paused and event.reason is not None and event.reason != seat.reason
+    return event.paused and event.reason is not None and event.reason != joined(seat.reason, seat.next_reason)
 
 
 def refresh(facts: Facts, seat: Seat, at: float) -> None:
@@ -88,12 +88,13 @@ def refresh(facts: Facts, seat: Seat, at: float) -> None:
     if conversation is None:
         wrapped = seat.handled if seat.due_until is None else seat.due_about
         conversation = wrapped if word == "wrapping_up" else _of_leg(seat) if word == "talking" else None
-    reason = seat.reason if paused else None
+    reason, then = (seat.reason, seat.next_reason) if paused else (None, None)
     now = (
         word,
         seat.device,
         paused,
         reason,
+        then,
         conversation,
         ring.row.id if ring else None,
         talk.row.id if talk else None,
@@ -107,15 +108,16 @@ def refresh(facts: Facts, seat: Seat, at: float) -> None:
         row.device_state,
         row.paused,
         row.pause_reason,
+        row.next_reason,
         row.conversation_id,
         row.offer_id,
         row.segment_id,
     ):
         return
-    if row.word != word:
+    if row.word != word or (word == "paused" and row.pause_reason != reason):
         row.since = max(at, row.since) if newer(at, row.since) else row.since
-    row.word, row.device_state, row.paused, row.pause_reason = now[:4]
-    row.conversation_id, row.offer_id, row.segment_id = now[4:]
+    row.word, row.device_state, row.paused, row.pause_reason, row.next_reason = now[:5]
+    row.conversation_id, row.offer_id, row.segment_id = now[5:]
     facts.say(PostureChanged(row))
 
 
@@ -144,6 +146,13 @@ def done_with(facts: Facts, seat: Seat, at: float) -> None:
     seat.due_after = seat.last_talk
     if facts.after_call_work:
         _due(facts, seat, seat.handled, at)
+
+
+def standing(seat: Seat) -> Standing:
+    """How the seat stands, for whoever is about to change its pause."""
+    paused = is_paused(seat)
+    wrapping = seat.due_until is not None or (paused and seat.reason == ACW)
+    return Standing(paused, joined(seat.reason, seat.next_reason) if paused else None, wrapping)
 
 
 def pause_refused(facts: Facts, seat: Seat) -> None:
@@ -204,7 +213,7 @@ def _stand(facts: Facts, seat: Seat, known: Member | None, event: MemberState, a
     known.at = at
     if event.paused:
         if event.reason is not None or not was_paused:
-            seat.reason = event.reason
+            seat.reason, seat.next_reason = split(event.reason)
         seat.pause_at = float(event.last_pause)
     if is_paused(seat) or (was_paused and not event.paused):
         seat.due_until = None  # Asterisk's own word

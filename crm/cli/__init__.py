@@ -35,6 +35,7 @@ HELP = {
     "number": "Block and allow callers by number, write a number in E.164.",
     "order": "Orders and other facts of other systems: take them in from files, list, show.",
     "outcome": "How calls end: outcomes, which queue offers them, where one is demanded.",
+    "pause-reason": "What agents may pause for, how long a day, and when a pause ends by itself.",
     "pbx": "Check asterisk-conf, run a private Asterisk.",
     "pop-url": "Links from the card into another CRM, tried with a past call.",
     "prompts": "Build and check the spoken prompts.",

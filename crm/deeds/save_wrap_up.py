@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import wishes, wrap_ups
 from crm.hints import hint_live
 from crm.refusals import Refusal
-from crm.rules.agent_state import ACW
+from crm.rules.pause_steps import ACW
 from crm.tables.agents import Agent
 from crm.tables.conversations import Offer, Segment
 from crm.tables.postures import Posture
 from crm.tables.requests import PbxRequest
 from crm.tables.wrap_ups import WrapUp
 
-from .ask_for_pause import ask_for_unpause
+from .ask_for_pause import end_after_call_work
 
 
 async def save_wrap_up(
@@ -34,7 +34,7 @@ async def save_wrap_up(
     note: str,
     expiry_s: float,
 ) -> tuple[WrapUp, PbxRequest | None]:
-    """The saved row, and the wish to unpause when this call was being wrapped up. Refusal for a stranger's call."""
+    """The saved row, and the wish to end it when this call was being wrapped up. Refusal for a stranger's call."""
     await wishes.take_turn(session, node, seat)
     posture = await session.get(Posture, (node, seat), populate_existing=True)
     at_hand = posture is not None and posture.conversation_id == conversation_id
@@ -45,7 +45,7 @@ async def save_wrap_up(
     wrapping_up = at_hand and posture is not None and posture.word == "wrapping_up"
     if not wrapping_up and not await _about_to_wrap_up(session, node, seat, conversation_id):
         return saved, None
-    wish = await ask_for_unpause(
+    wish = await end_after_call_work(
         session,
         node=node,
         seat=seat,

@@ -6,7 +6,8 @@ from .statement import Key, Moment, Row, upsert
 
 
 class Posture(Row):
-    """`conversation_id` stays set during after-call work: the conversation being wrapped up."""
+    """`conversation_id` stays set during after-call work: the conversation being wrapped up. `next_reason`: the pause
+    that follows it."""
 
     node: str
     seat: str
@@ -15,6 +16,7 @@ class Posture(Row):
     device_state: str | None = None
     paused: bool = False
     pause_reason: str | None = None
+    next_reason: str | None = None
     conversation_id: Key | None = None
     offer_id: Key | None = None
     segment_id: Key | None = None

@@ -1,8 +1,8 @@
 """The one word shown for an agent: the seat's posture, the session at it, and the wishes still open.
 
 Asterisk owns the state, so a wish never changes the word it asks for: who has asked for a pause is *pausing* while
-free, and stays *talking* or *ringing* with a pause to come; *paused* appears when Asterisk has said so, not before.
-Called by pages and by the command line. Pure.
+free, and stays *talking*, *ringing* or *wrapping up* with a pause to come; *paused* appears when Asterisk has said so
+and nothing rings, not before. Called by pages and by the command line. Pure.
 """
 
 from __future__ import annotations
@@ -13,21 +13,34 @@ from typing import Literal
 
 from msgspec import Struct
 
-ACW = "ACW"
-"""The pause reason that means after-call work. Ours alone: agents cannot ask for it."""
+from .pause_steps import ACW, DEVICE, OURS, PAUSING
+
+__all__ = ["ACW", "WORDS", "Asked", "Seen", "Shown", "Word", "agent_state"]
 
 Word = Literal[
-    "signed_out", "unseen", "offline", "ready", "pausing", "paused", "unpausing", "ringing", "talking", "wrapping_up"
+    "signed_out",
+    "unseen",
+    "offline",
+    "degraded",
+    "ready",
+    "pausing",
+    "paused",
+    "unpausing",
+    "ringing",
+    "talking",
+    "wrapping_up",
 ]
 WORDS: tuple[Word, ...] = Word.__args__  # type: ignore[attr-defined]
+_BUSY = ("talking", "ringing", "wrapping_up")
 
 
 class Seen(Struct, frozen=True):
-    """What the floor last wrote of a seat."""
+    """What the floor last wrote of a seat. `next_reason`: the pause that follows the after-call work."""
 
     word: str
     since: datetime
     pause_reason: str | None = None
+    next_reason: str | None = None
 
 
 class Asked(Struct, frozen=True):
@@ -38,13 +51,14 @@ class Asked(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    """What a screen shows. `reason` belongs to a pause, asked for or in force; `next` is what a wish will bring
-    ("pause", "unpause"), where the word itself does not say so."""
+    """What a screen shows. `reason` belongs to a pause, asked for or in force; `next` is what follows ("pause",
+    "unpause"), where the word itself does not say so; `confirmed`: Asterisk has confirmed that."""
 
     word: Word
     since: datetime | None = None
     reason: str | None = None
     next: str | None = None
+    confirmed: bool = True
 
 
 def agent_state(seen: Seen | None, *, signed_in: bool, open_wishes: Sequence[Asked]) -> Shown:
@@ -53,14 +67,27 @@ def agent_state(seen: Seen | None, *, signed_in: bool, open_wishes: Sequence[Ask
         return Shown("signed_out")
     if seen is None:
         return Shown("unseen")
-    asked = next((wish for wish in reversed(open_wishes) if wish.kind in ("pause", "unpause")), None)
-    wanted = asked.kind if asked else None
     known: Word = next((word for word in WORDS if word == seen.word), "unseen")
-    if known == "wrapping_up" and asked is not None and asked.reason == ACW:
-        wanted = None  # it is on its way, and the word says so
-    reason = asked.reason if asked and wanted == "pause" else seen.pause_reason if known == "paused" else None
-    if known == "ready" and wanted == "pause":
-        return Shown("pausing", seen.since, reason)
-    if known == "paused" and wanted == "unpause":
-        return Shown("unpausing", seen.since, reason)
-    return Shown(known, seen.since, reason, wanted)
+    if known in ("offline", "paused") and seen.pause_reason == DEVICE:
+        known = "degraded"
+    asked = next((wish for wish in reversed(open_wishes) if wish.kind in PAUSING), None)
+    if asked is None or (known == "wrapping_up" and asked.reason == ACW):  # it is on its way, and the word says so
+        return _confirmed(known, seen)
+    if asked.kind == "pause":
+        if known == "ready":
+            return Shown("pausing", seen.since, asked.reason, confirmed=False)
+        return Shown(known, seen.since, asked.reason, "pause", confirmed=False)
+    if known == "paused":
+        return Shown("unpausing", seen.since, seen.pause_reason, confirmed=False)
+    if asked.kind == "end_after_call_work" and seen.next_reason:
+        return Shown(known, seen.since, seen.next_reason, "pause", confirmed=False)
+    return Shown(known, seen.since, None, "unpause", confirmed=False)
+
+
+def _confirmed(known: Word, seen: Seen) -> Shown:
+    """The state without any wish: a pause that Asterisk keeps for after the call is still to come."""
+    if known in _BUSY:
+        later = seen.next_reason if known == "wrapping_up" else seen.pause_reason
+        if later is not None and later not in OURS:
+            return Shown(known, seen.since, later, "pause")
+    return Shown(known, seen.since, seen.pause_reason if known == "paused" else None)

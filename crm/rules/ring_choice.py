@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from .agent_state import ACW
+from .pause_steps import ACW, split
 
 REST_S = 3.0
 """wrapuptime of every queue in queues.conf: the guard behind the after-call pause."""
@@ -50,7 +50,7 @@ def posture(one: Candidate) -> str:
     if one.status in _BUSY:
         return "talking"
     if one.paused:
-        return "wrapping_up" if one.reason == ACW else "paused"
+        return "wrapping_up" if split(one.reason)[0] == ACW else "paused"
     return "ready"
 
 

@@ -24,7 +24,7 @@ SIGHT_LOST_AFTER_S = 3
 _OWN_STATE = text(
     """
 SELECT clock_timestamp() AS now,
-       posture.word, posture.since, posture.pause_reason,
+       posture.word, posture.since, posture.pause_reason, posture.next_reason,
        node.lost_at, node.heard_at,
        coalesce(node.lost_at IS NULL AND node.heard_at > clock_timestamp() - make_interval(secs => :blind_s), false)
            AS live,
@@ -33,7 +33,8 @@ SELECT clock_timestamp() AS now,
           FROM pbx_request WHERE node = me.node AND seat = me.seat
            AND state IN ('wanted', 'sent') AND expires_at > clock_timestamp()) AS wishes,
        (SELECT CASE WHEN state IN ('refused', 'expired') THEN coalesce(why, state) END
-          FROM pbx_request WHERE node = me.node AND seat = me.seat AND kind IN ('pause', 'unpause')
+          FROM pbx_request WHERE node = me.node AND seat = me.seat
+           AND kind IN ('pause', 'unpause', 'withdraw_pause', 'end_after_call_work')
            AND wanted_at > clock_timestamp() - interval '1 minute'
          ORDER BY wanted_at DESC LIMIT 1) AS refused,
        (SELECT coalesce(json_agg(coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END,
@@ -86,12 +87,17 @@ class OwnState(msgspec.Struct, frozen=True):
     @property
     def can_pause(self) -> bool:
         """A pause may be asked for in every state but an agent's own pause; it begins when the call is over."""
-        return self.shown.word in ("ready", "ringing", "talking") and self.shown.next != "pause"
+        return self.shown.word in ("ready", "ringing", "talking", "wrapping_up") and self.shown.next != "pause"
 
     @property
     def can_unpause(self) -> bool:
         """After-call work may also be ended without an outcome: nobody is kept in it by a call that has no card."""
-        return self.shown.word in ("paused", "wrapping_up", "pausing") or self.shown.next == "pause"
+        return self.shown.word in ("paused", "wrapping_up", "pausing")
+
+    @property
+    def can_withdraw(self) -> bool:
+        """A pause that is to come after the call can be taken back until it has begun."""
+        return self.shown.next == "pause" and self.shown.word != "paused"
 
 
 async def own_state(
@@ -111,7 +117,7 @@ async def own_state(
 
 
 def _from_row(row: Mapping[str, Any]) -> OwnState:
-    seen = Seen(row["word"], row["since"], row["pause_reason"]) if row["word"] else None
+    seen = Seen(row["word"], row["since"], row["pause_reason"], row["next_reason"]) if row["word"] else None
     wishes = msgspec.convert(row["wishes"], list[Asked])
     return OwnState(
         now=row["now"],

@@ -20,6 +20,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     "posture": {
         "unseen": N_("Phone not seen"),
         "offline": N_("Phone offline"),
+        "degraded": N_("Phone lost"),
         "wrapping_up": N_("After-call work"),
         "paused": N_("Paused"),
         "talking": N_("Talking"),
@@ -37,6 +38,10 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "coaching": N_("Coaching"),
         "other": N_("Other"),
         "ACW": N_("After-call work"),
+        "RONA": N_("Calls were not taken"),
+        "MISSED": N_("A call was not taken"),
+        "RESERVED": N_("About to dial"),
+        "DEVICE": N_("Phone lost"),
     },
     "phase": {
         "ringing": N_("Ringing"),

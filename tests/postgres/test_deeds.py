@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from crm import agents, wishes
 from crm.database import Database
-from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
+from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause, withdraw_pause
 from crm.deeds.save_wrap_up import save_wrap_up
 from crm.deeds.sign_in_to_seat import sign_in_to_seat
 from crm.deeds.sign_out_of_seat import sign_out_of_seat
@@ -50,7 +50,7 @@ async def _get_up(database: Database, agent: Agent) -> SeatSession | None:
         return await sign_out_of_seat(session, agent_id=agent.id, asked_by=agent.login, expiry_s=10)
 
 
-async def _pause(database: Database, reason: str = "Tea") -> PbxRequest | None:
+async def _pause(database: Database, reason: str = "break") -> PbxRequest | None:
     async with database.transaction() as session:
         return await ask_for_pause(session, node=NODE, seat=SEAT, reason=reason, asked_by="amy", expiry_s=10)
 
@@ -152,7 +152,7 @@ async def test_a_double_click_on_pause_is_one_wish(database: Database) -> None:
     assert first is not None
     assert second is not None
     assert first.id == second.id
-    assert await _wishes(database) == [("pause", None, "Tea")]
+    assert await _wishes(database) == [("pause", None, "break")]
 
 
 async def test_a_pause_changes_no_state(database: Database, amy: Agent, floor_says: Floor) -> None:
@@ -165,10 +165,10 @@ async def test_a_pause_changes_no_state(database: Database, amy: Agent, floor_sa
 
 
 async def test_paused_for_this_reason_already_there_is_nothing_to_ask(database: Database, floor_says: Floor) -> None:
-    await floor_says("paused", paused=True, pause_reason="Tea")
+    await floor_says("paused", paused=True, pause_reason="break")
     assert await _pause(database) is None
-    assert await _pause(database, "Lunch") is not None
-    assert await _pause(database, "Tea") is not None  # back to tea, after lunch was asked for
+    assert await _pause(database, "lunch") is not None
+    assert await _pause(database, "break") is not None  # back to tea, after lunch was asked for
 
 
 async def test_pause_and_unpause_follow_each_other(database: Database, floor_says: Floor) -> None:
@@ -194,9 +194,44 @@ async def test_a_reason_that_could_not_be_sent_is_refused(database: Database, re
         await _pause(database, reason)
 
 
-async def test_nobody_asks_for_after_call_work(database: Database) -> None:
-    with pytest.raises(Refusal, match="kept for after-call work"):
-        await _pause(database, "acw")
+@pytest.mark.parametrize("reason", ["acw", "RONA", "Missed", "RESERVED", "DEVICE"])
+async def test_nobody_asks_for_what_begins_by_itself(database: Database, reason: str) -> None:
+    with pytest.raises(Refusal, match="begins and ends by itself"):
+        await _pause(database, reason)
+
+
+async def test_a_reason_that_nobody_set_is_refused_with_those_that_there_are(database: Database) -> None:
+    with pytest.raises(Refusal, match=r"there is no pause reason 'nap': it is one of break, lunch, meeting, "):
+        await _pause(database, "nap")
+    assert await _wishes(database) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "row", "kind"),
+    [
+        ("talking", {"paused": True, "pause_reason": "lunch"}, "withdraw_pause"),
+        ("ringing", {"paused": True, "pause_reason": "lunch"}, "withdraw_pause"),
+        ("wrapping_up", {"paused": True, "pause_reason": "ACW", "next_reason": "lunch"}, "withdraw_pause"),
+        ("talking", {}, None),
+        ("wrapping_up", {"paused": True, "pause_reason": "ACW"}, None),
+        ("paused", {"paused": True, "pause_reason": "lunch"}, None),
+    ],
+)
+async def test_a_pause_that_is_to_come_can_be_withdrawn_until_it_has_begun(
+    database: Database, floor_says: Floor, word: str, row: dict[str, object], kind: str | None
+) -> None:
+    await floor_says(word, **row)
+    async with database.transaction() as session:
+        wish = await withdraw_pause(session, node=NODE, seat=SEAT, asked_by="amy", expiry_s=10)
+        assert (wish.kind if wish else None) == kind
+
+
+async def test_ready_means_what_the_state_lets_it_mean(database: Database, floor_says: Floor) -> None:
+    for word, kind in (("talking", "withdraw_pause"), ("wrapping_up", "end_after_call_work"), ("paused", "unpause")):
+        await floor_says(word, paused=True, pause_reason="lunch")
+        wish = await _unpause(database)
+        assert wish is not None
+        assert wish.kind == kind
 
 
 async def test_a_wish_wakes_the_outbox_and_the_pages(database: Database) -> None:
@@ -263,7 +298,7 @@ async def test_an_outcome_faster_than_the_confirmed_pause_still_ends_it(
             expiry_s=10,
         )
     assert await _wrap_up(database, amy, call) is not None
-    assert [kind for kind, _, _ in await _wishes(database)] == ["pause", "unpause"]
+    assert [kind for kind, _, _ in await _wishes(database)] == ["pause", "end_after_call_work"]
 
 
 async def test_a_strangers_call_and_an_unknown_outcome_are_refused(

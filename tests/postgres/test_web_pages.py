@@ -146,7 +146,7 @@ async def test_an_answer_leaves_only_after_the_commit(lily: WebCaller, floor: Fo
 
 
 async def test_a_refused_deed_is_said_on_the_desk_and_leaves_nothing(lily: WebCaller, floor: ForgedFloor) -> None:
-    for reason, words in (("ACW", "ACW is kept for after-call work"), (" ", "a pause needs a reason")):
+    for reason, words in (("ACW", "ACW begins and ends by itself"), (" ", "a pause needs a reason")):
         answer = await lily.post("/desk/pause", data={"csrf": lily.csrf, "reason": reason}, headers=SCRIPTED)
         assert answer.status_code == 200
         assert words in answer.text
@@ -162,7 +162,7 @@ async def test_a_refused_deed_is_said_on_the_desk_and_leaves_nothing(lily: WebCa
 
 async def test_refusals_are_said_in_the_agents_language(lily: WebCaller, floor: ForgedFloor) -> None:
     await lily.send_form("/language", language="zh", back="/desk")
-    assert "ACW 专用于" in (await lily.send_form("/desk/pause", reason="acw")).text
+    assert "ACW 会自动开始和结束" in (await lily.send_form("/desk/pause", reason="acw")).text
     assert "暂停需要填写" in (await lily.send_form("/desk/pause", reason=" ")).text
     assert "这不是您的通话" in (await lily.send_form("/desk/wrap-up", conversation=str(uuid4()), outcome="solved")).text
     ring = floor.ring(SEAT)

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import follow_ups, metrics, outcomes, pops
+from crm import follow_ups, metrics, outcomes, pauses, pops
 from crm.database import Database
 from crm.deeds.ask_for_pause import ask_for_pause
 from crm.deeds.finish_call import finish_without_outcome
@@ -37,7 +37,6 @@ from .show import show
 
 router = APIRouter(prefix="/desk")
 
-PAUSE_REASONS = ("break", "lunch", "meeting", "training", "coaching", "other")
 AtDesk = Annotated[Me, allowed_at_seat("desk.use")]
 Deed = Callable[[AsyncSession, Settings], Awaitable[None]]
 
@@ -200,7 +199,9 @@ async def _show(request: Request, session: AsyncSession, me: Me, template: str, 
     messages = (await notices.look(session)).new_for(
         me.agent_id, everyone=me.may("voicemail.take_over"), boxes=me.queues
     )
-    context = {**desk.context(), "messages": messages, "notice": notice, "reasons": PAUSE_REASONS, "today": today}
+    budgets = await pauses.budgets(session, me.agent_id, midnight)
+    context = {**desk.context(), "messages": messages, "notice": notice, "reasons": budgets, "today": today}
+    context["titles"] = {budget.name: budget.title(me.language) for budget in budgets}
     return show(request, template, me, **context, **await _endings(request, session, me, desk))
 
 
