@@ -26,6 +26,7 @@ from .refusals import Refusal
 from .rules import retention_days, rights
 from .rules.opening_hours import read_opening_hours
 from .rules.public_days import check_country
+from .rules.quiet_hours import HOURS as CALLING_HOURS
 from .rules.url_templates import check as check_url_template
 from .rules.waiting_credit import CreditRules
 from .settings_faults import sentence_of
@@ -128,6 +129,13 @@ class Settings(BaseSettings):
     webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60, description="seconds above 0, at most 60")] = 10.0
     webhook_give_up_hours: Annotated[float, Field(gt=0, le=720, description="hours above 0, at most 720")] = 24.0
     announcement_days: Annotated[int, Field(ge=1, le=365, description="whole days from 1 to 365")] = 14
+    # Callbacks: countries that may be rung beside the own one (* for all; premium numbers never), hours at which a
+    # country's numbers are (its own for *), how many stand in one queue at once, and the windows days ahead.
+    callback_countries: Annotated[str, Field(description="countries such as CN HK, or *")] = ""
+    callback_hours: Annotated[dict[str, str], Field(description="a table of countries and hours")] = {}
+    callback_places: Count = 20
+    callback_slot_minutes: Annotated[int, Field(ge=15, le=240, description="whole minutes from 15 to 240")] = 30
+    callback_slot_capacity: Count = 4
     # Links from a caller's card into another CRM, by their title; and the hosts that they may lead to.
     pop_url_hosts: Annotated[str, Field(description="host names")] = ""
     pop_urls: Annotated[dict[str, str], Field(description="a table of titles and addresses")] = {}
@@ -220,6 +228,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"{queue}: {fault}") from None
         return hours
 
+    @field_validator("callback_hours")
+    @classmethod
+    def _readable_callback_hours(cls, hours: dict[str, str]) -> dict[str, str]:
+        for country, text in hours.items():
+            try:
+                read_opening_hours(text, "UTC")
+            except ValueError as fault:
+                raise ValueError(f"{country}: {fault}") from None
+        return hours
+
     @field_validator("masked_fields")
     @classmethod
     def _known_masks(cls, masks: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -268,6 +286,16 @@ class Settings(BaseSettings):
             self.waiting_credit_breached_case_minutes,
             self.waiting_credit_at_most_minutes,
         )
+
+    @property
+    def callback_served(self) -> frozenset[str]:
+        """Countries whose numbers are rung."""
+        return frozenset((self.country, *self.callback_countries.replace(",", " ").split()))
+
+    @property
+    def callback_hours_said(self) -> dict[str, str]:
+        """At which hours which country's numbers are rung."""
+        return {**CALLING_HOURS, **self.callback_hours}
 
     @property
     def zone(self) -> ZoneInfo:

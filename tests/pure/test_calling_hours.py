@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm.rules.calling_hours import (
-    HOURS,
     Callee,
     check_wish,
     common,
@@ -21,6 +20,7 @@ from crm.rules.calling_hours import (
     zones_of,
 )
 from crm.rules.opening_hours import read_opening_hours
+from crm.rules.quiet_hours import HOURS
 
 SHANGHAI, NEW_YORK, LOS_ANGELES = "+8613800138000", "+12125550100", "+14155552671"
 BERLIN, PARIS, LONDON, MADRID, CANARY = "+493012345678", "+33123456789", "+442071234567", "+34911234567", "+34928123456"

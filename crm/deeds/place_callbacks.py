@@ -1,0 +1,180 @@
+"""Which promises are placed now, and what becomes of each after a try: the bridge asks, rows answer.
+
+`claim` writes the row of each try and hands back what to send; only when that is committed may a byte leave. `settle`
+moves a promise on by what was seen of its try; done twice, it is done once. So a bridge may die anywhere between.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm import callbacks, hours
+from crm.hints import hint_live
+from crm.hours import Openings
+from crm.rules import callback_policy as policy
+from crm.rules.calling_hours import Callee, Refused, lawful_spans, next_moment, why_not
+from crm.rules.phone_display import shown_as
+from crm.settings import Settings
+from crm.tables.callbacks import Callback, CallbackAttempt
+from crm.tables.customers import Customer
+
+AT_ONCE = 20
+POSTPONED = timedelta(minutes=1)
+LONGEST_PLACE_S = 4 * 3600
+SHORTEST_PLACE_S = 60
+
+
+class Place(Struct, frozen=True):
+    """What the bridge sends for one try. `joined_at`: epoch seconds; `limit_s`: after so long nobody may be rung."""
+
+    attempt_id: str
+    queue: str
+    number_e164: str
+    language: str
+    name: str
+    joined_at: int
+    credit_s: int
+    limit_s: int
+
+
+async def claim(
+    session: AsyncSession, settings: Settings, node: str, fence: int, now: datetime | None = None
+) -> list[Place]:
+    """Open a try of each promise that is due, may be rung now and finds a place; others are put off, with
+    the reason."""
+    now = now or datetime.now(UTC)
+    taken = await callbacks.places_taken(session, node)
+    most = settings.callback_places
+    full = [queue for queue, count in taken.items() if count >= most]
+    due = await callbacks.claim(session, node, fence, full=full, limit=AT_ONCE)
+    if not due:
+        return []
+    openings = await hours.read(session, hours.by_settings(settings))
+    placed = []
+    for promise in due:
+        if taken.get(promise.queue, 0) >= most:
+            continue
+        callee = Callee(
+            promise.number_e164,
+            await callbacks.silenced(session, promise.number_e164),
+            promise.zone,
+            promise.wish,
+        )
+        refused = why_not_now(callee, promise.queue, openings, settings, now)
+        if refused is not None:
+            _put_off(promise, callee, refused, openings, settings, now)
+            continue
+        promise.not_now = promise.not_now_why = None
+        attempt_id = await callbacks.write_attempt(session, promise, fence)
+        taken[promise.queue] = taken.get(promise.queue, 0) + 1
+        placed.append(await _place(session, promise, attempt_id, callee, openings, settings, now))
+    queues = {promise.queue for promise in due}
+    await hint_live(session, node, queues=queues)
+    return placed
+
+
+def why_not_now(callee: Callee, queue: str, openings: Openings, settings: Settings, now: datetime) -> Refused | None:
+    """What forbids to place it at this instant: the number, its hours, the queue's hours."""
+    refused = why_not(callee, now, settings.callback_hours_said)
+    if refused is not None:
+        return refused
+    met = openings.now(queue, now)
+    return None if met.is_open else Refused("queue_closed", f"{queue} is closed ({met.why})")
+
+
+async def settle(
+    session: AsyncSession, attempt_id: UUID, outcome: str | None = None, *, why: str | None = None
+) -> str | None:
+    """Move a promise on by a try that has ended. `outcome`: where it is known otherwise than by what was seen; None: by
+    what was seen. Answers the promise's state; None when the try was settled before."""
+    attempt = await callbacks.locked_attempt(session, attempt_id)
+    if attempt is None:
+        return None
+    promise = await callbacks.locked(session, attempt.callback_id)
+    assert promise is not None
+    word = outcome or policy.outcome_of(_facts(attempt))
+    now = datetime.now(UTC)
+    rang = attempt.dialled_at is not None
+    promise.dials += rang
+    attempt.settled_at, attempt.outcome, attempt.why = now, word, why
+    promise.outcome = word
+    if rang and promise.kept is None and attempt.dialled_at is not None:
+        promise.kept = attempt.dialled_at <= promise.window_end
+    if promise.state == "placed":
+        _move_on(promise, policy.after(word, dials=promise.dials, credit_s=promise.credit_s, now=now), now)
+    await session.flush()
+    await hint_live(session, promise.node, queues=[promise.queue])
+    return promise.state
+
+
+def _move_on(promise: Callback, then: policy.Next, now: datetime) -> None:
+    promise.state, promise.credit_s = then.state, then.credit_s
+    promise.place_at = promise.joined_at - timedelta(seconds=then.credit_s)
+    if then.due_at is not None:
+        promise.due_at = then.due_at
+    else:
+        close(promise, then.state, "bridge", now)
+
+
+def close(promise: Callback, state: str, by: str, now: datetime) -> None:
+    """The promise is over. One of which nothing was dialled in its time, and not by the customer's will, is broken."""
+    promise.state, promise.closed_at, promise.closed_by = state, now, by
+    if promise.kept is None and state in ("given_up", "refused"):
+        promise.kept = False
+
+
+def _put_off(
+    promise: Callback, callee: Callee, refused: Refused, openings: Openings, settings: Settings, now: datetime
+) -> None:
+    promise.not_now, promise.not_now_why = refused.code, refused.sentence
+    if refused.code in ("do_not_call", "zone_unknown"):
+        close(promise, "refused", "bridge", now)
+        return
+    said = settings.callback_hours_said
+    later = next_moment(callee, now, said)
+    opens = openings.opens_next(promise.queue, now)
+    at = max(each for each in (later, opens, now + POSTPONED) if each is not None)
+    if later is None or at > promise.asked_at + timedelta(days=policy.MOST_DAYS + 1):
+        close(promise, "refused", "bridge", now)
+        return
+    promise.due_at = at
+
+
+async def _place(
+    session: AsyncSession,
+    promise: Callback,
+    attempt_id: UUID,
+    callee: Callee,
+    openings: Openings,
+    settings: Settings,
+    now: datetime,
+) -> Place:
+    """For how long the place may stand: until the number may be rung no more."""
+    until = now + timedelta(seconds=LONGEST_PLACE_S)
+    fit = lawful_spans(callee, now, until, settings.callback_hours_said)
+    ends = fit[0][1] if fit and fit[0][0] <= now else until
+    customer = await session.get(Customer, promise.customer_id) if promise.customer_id else None
+    return Place(
+        str(attempt_id),
+        promise.queue,
+        promise.number_e164,
+        promise.language,
+        shown_as(customer.tier, customer.name) if customer else "",
+        int(promise.joined_at.timestamp()),
+        promise.credit_s,
+        max(SHORTEST_PLACE_S, int((ends - now).total_seconds())),
+    )
+
+
+def _facts(attempt: CallbackAttempt) -> policy.Facts:
+    return policy.Facts(
+        attempt.dialled_at is not None,
+        attempt.talked_at is not None,
+        attempt.chose,
+        attempt.dial_status or "",
+        attempt.cause or 0,
+    )
