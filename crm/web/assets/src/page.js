@@ -1,6 +1,8 @@
-// What a live page does by itself: look again when told, count the seconds, say what it painted, keep a draft.
+// What a live page does by itself: look again when told, count the seconds, say what it painted, keep what is typed.
 // The server owns every state; this file holds none that a refresh would lose.
 import htmx from "htmx.org";
+import { answered, keep, restore, sendLate, sending } from "./kept.js";
+import { listen } from "./keys.js";
 
 const { stream, worker, picture, seat, csrf } = document.body.dataset;
 const screen = document.getElementById("live");
@@ -64,19 +66,11 @@ async function say(pop, hint) {
   if (!answer?.ok) shown.delete(pop);
 }
 
-function draft(event) {
-  const note = event.target;
-  if (note.dataset?.draft) sessionStorage.setItem(`draft ${note.dataset.draft}`, note.value);
-}
-
 function painted(hint) {
   const facts = screen.firstElementChild.dataset;
   ahead = facts.now - Date.now();
   if (facts.title) document.title = facts.title;
-  for (const note of screen.querySelectorAll("[data-draft]")) {
-    note.value ||= sessionStorage.getItem(`draft ${note.dataset.draft}`) ?? "";
-  }
-  for (const done of screen.querySelectorAll("[data-saved]")) sessionStorage.removeItem(`draft ${done.dataset.saved}`);
+  restore(screen);
   sight(last.live, last.since);
   tick();
   acknowledge(hint);
@@ -112,14 +106,18 @@ if (screen) {
   const whole = ({ target }) => !target.closest?.("[data-part]");
   screen.addEventListener("htmx:after:swap", (event) => whole(event) && painted(event.detail.ctx.hintAt ?? null));
   for (const event of ["htmx:error", "htmx:response:error"]) screen.addEventListener(event, (at) => whole(at) && failed());
-  screen.addEventListener("input", draft);
+  screen.addEventListener("input", keep);
+  screen.addEventListener("htmx:before:request", sending);
+  screen.addEventListener("htmx:finally:request", answered);
   document.addEventListener("visibilitychange", wake);
   for (const event of ["pageshow", "online"]) window.addEventListener(event, wake);
   setInterval(tick, 1000);
   painted(null);
+  sendLate(csrf).then((sent) => sent.length && look());
   if (window.SharedWorker) {
     const name = `${stream} ${seat}`;
     new BroadcastChannel(name).onmessage = told;
     new SharedWorker(worker, { name }).port.onmessage = told;
   } else setInterval(look, 5000);
 }
+listen();
