@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from argon2 import PasswordHasher
+from postgres_server import Databases
 from sqlalchemy import insert
 
 from crm import agents, demo_data
@@ -32,17 +33,39 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def cheap_hashes() -> Iterator[None]:
     """The same argon2 at a fiftieth of its cost: these tests make hundreds of hashes."""
-    monkeypatch.setattr(agents, "_hasher", PasswordHasher(time_cost=1, memory_cost=1024))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(agents, "_hasher", PasswordHasher(time_cost=1, memory_cost=1024))
+        yield
+
+
+@pytest.fixture(scope="session")
+async def demo_url(databases: Databases, template_url: str) -> AsyncIterator[str]:
+    """A database to copy from which holds the demo center."""
+    url = databases.create(template_url)
+    database = Database(url, application_name="kefu-test")
+    async with database.transaction() as session:
+        await demo_data.load(session, country="CN")
+    await database.close()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, databases: Databases, template_url: str) -> Iterator[str]:
+    """A database of the test's own: with the demo center if it asks for somebody of there, else empty."""
+    demo = "amy" in request.fixturenames
+    url = databases.create(request.getfixturevalue("demo_url") if demo else template_url)
+    yield url
+    databases.drop(url)
 
 
 @pytest.fixture
 async def amy(database: Database) -> Agent:
-    """An agent of the demo center, which is loaded whole."""
-    async with database.transaction() as session:
-        await demo_data.load(session, country="CN")
+    """An agent of the demo center, which is there whole."""
+    async with database.reading() as session:
         agent = await agents.find(session, "amy")
     assert agent is not None
     return agent
