@@ -136,6 +136,7 @@ class Bridge:
             after_call_work=settings.after_call_work,
             refused=self.watch.pause_refused,
             channel_of=self.watch.floor.channel_name,
+            hands_of=self.watch.floor.hands,
             standing_of=self.watch.floor.standing,
             say=self._say,
         )

@@ -107,6 +107,22 @@ class CallHandled(Change, frozen=True, eq=False):
     at: float
 
 
+class LegGone(Change, frozen=True, eq=False):
+    """A leg of a seat is gone, whatever it was for."""
+
+    seat: str
+    uniqueid: str
+    at: float
+
+
+class CallerParked(Change, frozen=True, eq=False):
+    """A caller hears music in this parking space until a seat takes them from it."""
+
+    conversation_id: str
+    space: str
+    at: float
+
+
 class CallerTransferred(Change, frozen=True, eq=False):
     transfer: Transfer
 

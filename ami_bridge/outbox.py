@@ -31,7 +31,10 @@ from .actions import (
     pause_headers,
     settles,
 )
+from .call_hands import CallHands
+from .call_wishes import ABOUT_CALLS, ANSWERED, SETTLING, settled
 from .changes import CallHandled, Change, MemberSeen, MembershipChanged, PauseSeen
+from .floor.hands import Hands
 from .lease import Lease
 from .listener import Listener
 from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
@@ -51,6 +54,8 @@ class _Open(Struct):
     """Monotonic seconds."""
     step: Step | None = None
     """As what a wish about a pause was sent."""
+    hands: Hands | None = None
+    """What the seat had in its hands, for a wish about a call."""
 
 
 class Outbox:
@@ -69,6 +74,7 @@ class Outbox:
         after_call_work: bool,
         refused: Callable[[str, float], None] = lambda seat, now: None,
         channel_of: Callable[[str], str | None] = lambda uniqueid: None,
+        hands_of: Callable[[str, str | None], Hands | None] = lambda seat, conversation_id: None,
         standing_of: Callable[[str], Standing] = lambda seat: Standing(),
         say: Callable[[str], None],
     ) -> None:
@@ -81,6 +87,7 @@ class Outbox:
         self._after_call_work = after_call_work
         self._refused = refused
         self._channel_of = channel_of
+        self._calls = CallHands(hands_of, actor.post, self._send_about_call, self._refuse)
         self._standing_of = standing_of
         self._say = say
         self._open: dict[str, _Open] = {}
@@ -92,6 +99,7 @@ class Outbox:
         """What the watch asks us at once: a call is done, a pause or a membership was seen."""
         seen = (PauseSeen, MemberSeen, MembershipChanged)
         settling: dict[type[Change], Reaction] = dict.fromkeys(seen, self.settle)
+        settling |= dict.fromkeys(SETTLING, self.settle_call)
         return settling | {CallHandled: self.begin_after_call_work} if self._after_call_work else settling
 
     def begin_after_call_work(self, change: Change, now: float) -> Iterable[Row]:
@@ -110,6 +118,12 @@ class Outbox:
         """Asterisk's word about a seat: wishes that it fulfils are confirmed."""
         done = [each.wish for each in self._open.values() if settles(each.wish, change, each.step)]
         return [self._close(wish, "confirmed", now, None) for wish in done]
+
+    def settle_call(self, change: Change, now: float) -> Iterable[Row]:
+        """Asterisk's word about a call: wishes about it that it fulfils are confirmed, with what it gave."""
+        about = [each for each in self._open.values() if each.wish.kind in ABOUT_CALLS]
+        said = [(each.wish, settled(each.wish, each.hands, change)) for each in about]
+        return [self._close(wish, "confirmed", now, more or None) for wish, more in said if more is not None]
 
     def expire(self, now: float) -> Iterable[Row]:
         """Each second: sent wishes of which Asterisk said nothing in time."""
@@ -170,6 +184,9 @@ class Outbox:
             if not rows:
                 return
             for wish in map(_wish, rows):
+                if wish.kind in ABOUT_CALLS:
+                    self._calls.carry_out(wish)
+                    continue
                 if wish.kind in PAUSING and wish.queue is None:
                     self._step(wish)
                     continue
@@ -195,6 +212,12 @@ class Outbox:
 
     # ---- Asterisk
 
+    def _send_about_call(self, wish: Wish, headers: Headers, hands: Hands | None) -> str | None:
+        return self._send(wish, headers, hands=hands)
+
+    def _refuse(self, wish: Wish, why: str) -> None:
+        self._noted(Settlement(wish.id, wish.seat, "refused", time.time(), why))
+
     def _step(self, wish: Wish) -> None:
         """A wish about a pause becomes what it means at this moment."""
         step = step_of(wish.kind, wish.reason, self._standing(wish.seat))
@@ -210,13 +233,13 @@ class Outbox:
         steps = [each.step for each in self._open.values() if each.wish.seat == seat and each.step is not None]
         return steps[-1].leads_to if steps else self._standing_of(seat)
 
-    def _send(self, wish: Wish, headers: Headers, step: Step | None = None) -> str | None:
+    def _send(self, wish: Wish, headers: Headers, step: Step | None = None, hands: Hands | None = None) -> str | None:
         """Write the action; why not, in a sentence, when nothing was written."""
         try:
             answer = self._actor.post(headers)
         except (NotConnected, Unsendable) as unsent:
             return str(unsent)
-        self._open[wish.id] = _Open(wish, time.monotonic() + self._expiry_s, step)
+        self._open[wish.id] = _Open(wish, time.monotonic() + self._expiry_s, step, hands)
         answer.add_done_callback(lambda done: self._answered(wish, done))
         return None
 
@@ -225,7 +248,7 @@ class Outbox:
         if answer.cancelled() or isinstance(answer.exception(), AnswerLost):
             return
         said = read_answer(answer.result())
-        if wish.id not in self._open or (said.ok and wish.kind not in ANSWER_SETTLES):
+        if wish.id not in self._open or (said.ok and wish.kind not in ANSWER_SETTLES | ANSWERED):
             return
         if said.ok:
             self._noted(self._close(wish, "confirmed", time.time(), None))

@@ -24,6 +24,10 @@ OPPOSITES = {
     "reload_rules": ("reload_rules",),
     "set_priority": ("set_priority", "withdraw"),
     "withdraw": ("set_priority", "withdraw"),
+    "mute": ("mute", "unmute"),
+    "unmute": ("mute", "unmute"),
+    **{kind: (kind,) for kind in ("hang_up", "transfer", "consult", "consult_end", "park", "dial")},
+    "send_keys": (),  # the same key twice is two keys
 }
 _now = func.clock_timestamp(type_=DateTime(timezone=True))
 
@@ -57,13 +61,14 @@ async def ask(
     reason: str | None = None,
     penalty: int | None = None,
     priority: int | None = None,
+    target: str | None = None,
     conversation_id: UUID | None = None,
 ) -> PbxRequest:
     """Write the wish, or return the open one that says the same. Call `take_turn` before reading what it rests on."""
-    said = (kind, reason, penalty, priority)
+    said = (kind, reason, penalty, priority, target)
     for known in reversed(await open_of(session, node, seat)):
         if known.kind in OPPOSITES[kind] and known.queue == queue:
-            if (known.kind, known.reason, known.penalty, known.priority) == said:
+            if (known.kind, known.reason, known.penalty, known.priority, known.target) == said:
                 return known
             break  # the last word about it was another one: asked for anew, it is carried out after that
     wish = PbxRequest(
@@ -74,6 +79,7 @@ async def ask(
         reason=reason,
         penalty=penalty,
         priority=priority,
+        target=target,
         asked_by=asked_by,
         conversation_id=conversation_id,
         expires_at=_now + timedelta(seconds=expiry_s),

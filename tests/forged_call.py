@@ -61,6 +61,23 @@ class ForgedCall:
         self._say("BridgeLeave", bridge, "BridgeType: basic", *self._trunk())
         self._say("Hangup", *self._trunk(), "Cause: 16")
 
+    def hung_up_by_page(self) -> None:
+        """The seat's leg was hung up by an action: no HangupRequest, and to Asterisk it was the caller."""
+        bridge = BRIDGE.format(number=self.number)
+        self._say("BridgeLeave", bridge, "BridgeType: basic", *self._phone(""))
+        self._say("BridgeLeave", bridge, "BridgeType: basic", *self._trunk())
+        self._say("AgentComplete", *self._both(), "HoldTime: 1", "TalkTime: 2", "Reason: caller", privilege="agent,all")
+        self._say("Hangup", *self._phone(""), "Cause: 31")
+        self._say("Hangup", *self._trunk(), "Cause: 16")
+
+    def sent_on(self, extension: str) -> None:
+        """The seat lets go of the caller, who goes to an extension."""
+        bridge = BRIDGE.format(number=self.number)
+        legs = (*self._phone("Transferer"), *self._trunk_as("Transferee"))
+        self._say("BlindTransfer", "Result: Success", *legs, f"Extension: {extension}", "Context: kefu-to")
+        self._say("BridgeLeave", bridge, "BridgeType: basic", *self._phone(""))
+        self._say("BridgeLeave", bridge, "BridgeType: basic", *self._trunk())
+
     def whole(self) -> None:
         """All of it at once."""
         for step in (self.arrive, self.join, self.ring, self.answer, self.complete, self.end):
@@ -75,6 +92,9 @@ class ForgedCall:
     def _trunk(self) -> tuple[str, ...]:
         about = (f"CallerIDNum: {self.caller}", f"CallerIDName: {self.name}", "Context: from-trunk", "Exten: 4000")
         return self._channel("", f"PJSIP/trunk-{self.number:08x}", self.uniqueid, *about)
+
+    def _trunk_as(self, prefix: str) -> tuple[str, ...]:
+        return tuple(f"{prefix}{line}" for line in self._trunk())
 
     def _phone(self, prefix: str) -> tuple[str, ...]:
         about = (f"{prefix}CallerIDNum: 201", f"{prefix}Context: from-seat", f"{prefix}Exten: 201")

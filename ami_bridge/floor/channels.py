@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ami_bridge.changes import CallerParked, LegGone
 from ami_bridge.events.bridges import BridgeEnter, BridgeLeave
 from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel, Pickup
-from ami_bridge.events.transfers import UnParkedCall
+from ami_bridge.events.transfers import ParkedCall, UnParkedCall
 
 from . import calls, endings, rings, talks
 from .facts import Bridge, Channel, Facts, newer
-from .legs import learn, sit
+from .legs import HUNG_UP_FOR_AGENT, learn, sit
 
 TRUNK_CONTEXT = "from-trunk"
 _RING_IN = 4
@@ -62,6 +63,8 @@ def hangup(facts: Facts, event: Hangup, at: float) -> None:
 
 def gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     """Take a channel off the floor, with all that it alone kept going."""
+    if cause == HUNG_UP_FOR_AGENT and channel.seat is not None and not channel.hung_up:
+        endings.hung_up(facts, channel, at)
     del facts.channels[channel.uniqueid]
     touched = talks.affected(channel)
     _out_of_bridge(facts, channel)
@@ -77,6 +80,7 @@ def gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     talks.leg_gone(facts, channel, at)
     if channel.seat is not None:
         facts.seat(channel.seat).channels.pop(channel.uniqueid, None)
+        facts.say(LegGone(channel.seat, channel.uniqueid, at))
     rings.leg_gone(facts, channel, at, cause)
     endings.lost_leg(facts, channel, at, cause)
     channel.call = None
@@ -125,6 +129,13 @@ def pickup(facts: Facts, event: Pickup, at: float) -> None:
     ring = facts.rings.get(event.target_uniqueid)
     if leg is not None and ring is not None:
         rings.taken_over(facts, ring, leg, at)
+
+
+def parked(facts: Facts, event: ParkedCall, at: float) -> None:
+    """A caller was put into a parking space."""
+    caller = learn(facts, event.channel, event.uniqueid, event.linkedid, at)
+    if caller is not None and caller.call is not None and event.space is not None:
+        facts.say(CallerParked(caller.call.row.id, event.space, at))
 
 
 def unparked(facts: Facts, event: UnParkedCall, at: float) -> None:

@@ -56,6 +56,7 @@ from crm.rules.pause_steps import Standing
 
 from . import agents, channels, doubts, endings, recall, seats, sight, snapshot, stays, talks, transfers
 from .facts import SET_BACK_S, Facts
+from .hands import Hands, hands_of
 
 Rule = Callable[[Facts, Any, float], None]
 
@@ -81,6 +82,7 @@ RULES: Mapping[type[Event], Rule] = {
     agent_events.AgentComplete: agents.agent_complete,
     transfer_events.BlindTransfer: transfers.blind,
     transfer_events.AttendedTransfer: transfers.attended,
+    transfer_events.ParkedCall: channels.parked,
     transfer_events.UnParkedCall: channels.unparked,
     our_events.QueueLeft: stays.queue_left,
     our_events.QueueHangup: stays.queue_hangup,
@@ -168,6 +170,10 @@ class Floor:
         """The connection ended: what happens from now on is unseen."""
         sight.lost(self.facts, self._estimate(now), now)
         return self._conclude(self._estimate(now))
+
+    def hands(self, seat: str, conversation_id: str | None) -> Hands | None:
+        """What this seat has in its hands of a conversation now."""
+        return hands_of(self.facts, seat, conversation_id)
 
     def channel_name(self, uniqueid: str) -> str | None:
         """What Asterisk calls a channel that is on the line now."""

@@ -10,6 +10,9 @@ from . import calls
 from .facts import Channel, Facts, base_of_channel, half_of
 
 SEAT_CONTEXT = "from-seat"
+HUNG_UP_FOR_AGENT = 31
+"""The cause by which the bridge hangs up a seat's leg when its agent asks for that on the page. Asterisk itself would
+say that the caller did; no phone gives this one (normal, unspecified) without a HangupRequest."""
 
 
 def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, context: str = "") -> Channel | None:

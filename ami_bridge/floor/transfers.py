@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ami_bridge.changes import CallerTransferred
 from ami_bridge.events.transfers import AttendedTransfer, BlindTransfer
 from crm.ledger.conversations import Transfer
@@ -12,12 +14,19 @@ from crm.ledger.conversations import Transfer
 from . import ids, talks
 from .facts import Call, Facts, Ring
 
+_FROM_PAGES = re.compile(r"^(?:seat-|queue-|out)")
+
 
 def blind(facts: Facts, event: BlindTransfer, at: float) -> None:
     call = _call_of(facts, event.transferee_uniqueid, event.transferer_uniqueid)
     if call is not None:
         seat = _seat_of(facts, event.transferer_uniqueid)
-        _say(facts, call, "blind", seat, event.extension or None, event.transferer_uniqueid, event.result, at)
+        _say(facts, call, "blind", seat, _meant(event.extension), event.transferer_uniqueid, event.result, at)
+
+
+def _meant(extension: str) -> str | None:
+    """Where it leads; what pages send (dialplan/sent.conf) is called as a phone would call it."""
+    return _FROM_PAGES.sub("", extension) or None
 
 
 def attended(facts: Facts, event: AttendedTransfer, at: float) -> None:

@@ -19,6 +19,7 @@ class Wish(Struct, frozen=True):
     conversation_id: str | None
     sent_at: float
     priority: int | None = None
+    target: str | None = None
 
 
 class OwnWish(Row):
@@ -54,14 +55,15 @@ class Settlement(Row):
 OWN_WISHES = upsert("pbx_request", OwnWish, key=("id",), fixed=("wanted_at", "sent_at", "expires_at"))
 SETTLEMENTS = Statement(
     "pbx_request",
-    "UPDATE pbx_request AS t SET state = r.state, settled_at = to_timestamp(r.settled_at), why = r.why "
+    "UPDATE pbx_request AS t SET state = r.state, settled_at = to_timestamp(r.settled_at), why = r.why, "
+    "target = CASE WHEN t.kind = 'send_keys' THEN NULL ELSE t.target END "
     "FROM json_to_recordset(%s::json) AS r(id uuid, state text, settled_at double precision, why text) "
     "WHERE t.id = r.id AND t.state = 'sent'",
 )
 
 _AS_WISH = (
     "id::text, kind, seat, queue, reason, penalty, conversation_id::text, "
-    "extract(epoch FROM sent_at)::double precision AS sent_at, priority"
+    "extract(epoch FROM sent_at)::double precision AS sent_at, priority, target"
 )
 CLAIM = (
     "WITH chosen AS (SELECT id FROM pbx_request WHERE node = %(node)s AND state = 'wanted' "  # noqa: S608 - constants
@@ -69,7 +71,7 @@ CLAIM = (
     "ORDER BY wanted_at, id LIMIT 50 FOR UPDATE SKIP LOCKED), "
     "claimed AS (UPDATE pbx_request SET state = 'sent', sent_at = clock_timestamp() "
     f"WHERE id IN (SELECT id FROM chosen) RETURNING wanted_at, {_AS_WISH}) "
-    "SELECT id, kind, seat, queue, reason, penalty, conversation_id, sent_at, priority FROM claimed "
+    "SELECT id, kind, seat, queue, reason, penalty, conversation_id, sent_at, priority, target FROM claimed "
     "ORDER BY wanted_at, id"
 )
 """Wanted wishes become sent, oldest first, while the fence is ours; the claim is committed before a byte leaves."""
@@ -79,6 +81,7 @@ STILL_SENT = f"SELECT {_AS_WISH} FROM pbx_request WHERE node = %(node)s AND stat
 
 GIVE_UP = (
     "UPDATE pbx_request SET state = 'expired', settled_at = clock_timestamp(), "
+    "target = CASE WHEN kind = 'send_keys' THEN NULL ELSE target END, "
     "why = CASE state WHEN 'wanted' THEN 'Asterisk was out of reach until its time was over' "
     "ELSE 'Asterisk did not confirm it in time' END "
     "WHERE node = %(node)s AND (state = 'wanted' AND expires_at < clock_timestamp() "

@@ -88,3 +88,11 @@ def _without_scheme(raw: str) -> str:
     if colon and scheme.lower() in ("sip", "sips", "tel"):
         text = rest.partition("@")[0].partition(";")[0]
     return text
+
+
+def is_far(e164: str, country: str) -> bool:
+    """Whether a call to it leaves the country or costs more than one inside it."""
+    number = _parsed(e164, country)
+    if number is None or number.country_code != phonenumbers.country_code_for_region(country):
+        return True
+    return phonenumbers.number_type(number) in (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)

@@ -14,12 +14,12 @@ _DESK = {
     *("desk.use", "customer.read", "customer.edit", "order.read", "timeline.read", "value.read", "callback.edit"),
     *("conversation.read", "case.read", "case.edit", "case.escalate", "case.close", "workorder.read"),
     *("directory.read", "knowledge.read", "knowledge.feedback", "voicemail.read", "voicemail.work"),
-    *("recording.listen", "wallboard.read"),
+    *("recording.listen", "wallboard.read", "call.control", "call.dial"),
 }
 _LEADING = {
     *("conversation.read_all", "voicemail.take_over", "report.read", "customer.merge", "customer.import"),
     *("customer.export", "case.assign", "workorder.answer", "workorder.edit", "directory.edit", "knowledge.edit"),
-    *("value.edit", "order.edit", "category.edit", "popurl.edit"),
+    *("value.edit", "order.edit", "category.edit", "popurl.edit", "call.dial_abroad"),
 }
 _JUDGING = {
     *("conversation.read", "conversation.read_all", "recording.listen", "voicemail.read", "report.read"),

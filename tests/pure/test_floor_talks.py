@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ami_stream import T0, Leg, Room, caller, seat_leg
 
+from ami_bridge.changes import LegGone
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer
 from crm.ledger.pops import Pop
 
@@ -102,6 +103,40 @@ def test_an_attended_transfer_between_two_lines_moves_the_talk_to_the_target() -
         "success",
     )
     assert room.floor.empty
+
+
+def test_who_is_hung_up_for_its_agent_ended_the_call() -> None:
+    """Asterisk itself would say that the caller did, and sends no HangupRequest."""
+    room = direct_talk()
+    hands = room.floor.hands("PJSIP/1001", room.one(Conversation).id)
+    assert hands is not None
+    assert (hands.leg, hands.uniqueid, hands.party, hands.consults) == (FIRST.name, "1.2", CALLER.name, False)
+    leaves(room, FIRST, "a", 8)
+    leaves(room, CALLER, "a", 8)
+    room.says("Hangup", FIRST, Cause=31, at=8.001)
+    assert room.floor.hands("PJSIP/1001", room.one(Conversation).id) is None
+    room.says("Hangup", CALLER, Cause=16, at=8.002)
+    room.wait(5)
+    assert (room.one(Conversation).ended_by, room.one(Segment).ended_at) == ("agent", T0 + 8)
+    assert [(gone.seat, gone.uniqueid) for gone in room.said(LegGone)] == [("PJSIP/1001", "1.2")]
+
+
+def test_a_caller_whom_the_network_ends_so_was_not_ended_by_the_agent() -> None:
+    room = direct_talk()
+    leaves(room, FIRST, "a", 8)
+    leaves(room, CALLER, "a", 8)
+    room.says("Hangup", CALLER, Cause=31, at=8.001)
+    room.says("Hangup", FIRST, Cause=16, at=8.002)
+    room.wait(5)
+    assert room.one(Conversation).ended_by == "system"
+
+
+def test_hands_are_of_ones_own_call_alone() -> None:
+    room = direct_talk()
+    call = room.one(Conversation).id
+    assert room.floor.hands("PJSIP/1002", call) is None
+    assert room.floor.hands("PJSIP/1001", "another") is None
+    assert room.floor.hands("PJSIP/1001", None) is None
 
 
 def test_a_blonde_transfer_says_so() -> None:
