@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from center import KEFU
+from command_line import in_this_process
 from forged_floor import ForgedFloor
 from ledger_rows import seen
 from web_caller import PASSWORD, calling
@@ -163,10 +161,10 @@ async def test_the_wallboard_says_what_is_said_of_a_queue(database: Database, su
 
 
 def kefu(database_url: str, *arguments: str, code: int = 0) -> Any:
-    environment = {**os.environ, "KEFU_DATABASE_URL": database_url, "KEFU_OPENING_HOURS": "mon-fri 09:00-18:00"}
+    environment = {"KEFU_DATABASE_URL": database_url, "KEFU_OPENING_HOURS": "mon-fri 09:00-18:00"}
     environment |= {"KEFU_HOLIDAYS": "CN", "KEFU_QUEUE_HOURS": '{"support": "mon-sun 00:00-24:00"}'}
-    ran = subprocess.run([KEFU, *arguments, "--json"], env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == code, ran.stderr
+    ran = in_this_process(*arguments, "--json", **environment)
+    assert ran.exit_code == code, ran.stderr
     return json.loads(ran.stdout) if code == 0 else ran.stderr
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from center import KEFU
+from command_line import in_this_process
 from sqlalchemy import insert
 from web_caller import PASSWORD, WebCaller, calling
 
@@ -67,11 +65,8 @@ async def visits(database: Database) -> None:
 
 
 def kefu(database_url: str, *arguments: str) -> Any:
-    environment = {**os.environ, "KEFU_DATABASE_URL": database_url}
-    ran = subprocess.run(
-        [KEFU, "report", "ivr", *arguments, "--json"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
+    ran = in_this_process("report", "ivr", *arguments, "--json", KEFU_DATABASE_URL=database_url)
+    assert ran.exit_code == 0, ran.stderr
     return json.loads(ran.stdout)
 
 
