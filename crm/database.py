@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from .quick_reads import BusyForTooLong, QuickReads
 from .refusals import CrmUnavailable, Refusal
 from .round_trip import in_one_round_trip
 
@@ -81,6 +82,7 @@ class Database:
         steady = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writing = async_sessionmaker(self._engine, expire_on_commit=False)
         self._reading = async_sessionmaker(steady, expire_on_commit=False)
+        self._quick = QuickReads(self.connect_ledger, wait_s=POOL_WAIT_S)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -95,6 +97,11 @@ class Database:
         with explained(self.where):
             async with self._reading() as session:
                 yield session
+
+    async def answers(self, statements: Sequence[Statement]) -> list[list[bytes]]:
+        """The values of each statement as of one moment, in one round trip: for crm.questions alone."""
+        with explained(self.where):
+            return await self._quick.answers(statements)
 
     async def ping(self) -> None:
         """Return when Postgres answers; else CrmUnavailable."""
@@ -121,6 +128,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all pooled connections."""
+        await self._quick.close()
         await self._engine.dispose()
 
     async def _hints(self, channel: str) -> AsyncGenerator[str | None]:
@@ -182,7 +190,7 @@ def explained(where: str) -> Iterator[None]:
     """Turn a driver's error about the server itself into CrmUnavailable; every other error passes unchanged."""
     try:
         yield
-    except PoolExhausted:
+    except (PoolExhausted, BusyForTooLong):
         raise CrmUnavailable(f"all connections to {where} are busy: try again, or look for a long query") from None
     except (DBAPIError, psycopg.Error) as failure:
         cause = failure.orig if isinstance(failure, DBAPIError) else failure

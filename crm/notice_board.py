@@ -14,14 +14,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm.questions import Question, Where
 
 KEPT_S = 1.0
 COUNTED_DAYS = 92
 
-_SEEN = text(
-    """
+_ASKED = """
 SELECT (SELECT coalesce(json_agg(m), '[]') FROM (
           SELECT v.box, count(*) AS new, min(v.left_at) AS oldest_at
             FROM voicemail v LEFT JOIN voicemail_work w ON w.voicemail_id = v.id
@@ -37,7 +36,6 @@ SELECT (SELECT coalesce(json_agg(m), '[]') FROM (
             FROM queue_notice said LEFT JOIN queue ON queue.name = said.queue
            WHERE ended_at IS NULL AND (until IS NULL OR until > clock_timestamp())) AS n) AS notices
 """
-)
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -60,6 +58,18 @@ class Said(msgspec.Struct, frozen=True):
     said_by: str
     title_en: str
     title_zh: str
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """What the statement gives."""
+
+    messages: list[Waiting]
+    serves: list[tuple[UUID, str]]
+    after_hours: int
+    notices: list[Said]
+
+
+_SEEN = Question(_ASKED, _Row)
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -111,26 +121,20 @@ class NoticeBoard:
         """A hint: look again at the next asking."""
         self._kept = None
 
-    async def look(self, session: AsyncSession) -> Beside:
-        """As of a second ago at most. Read, where it is due, by the session of whoever asks: nobody who holds a
-        connection may wait here for a second one."""
+    async def look(self, where: Where) -> Beside:
+        """As of a second ago at most. Read, where it is due, by the session of whoever asks, if they have one: nobody
+        who holds a connection may wait here for a second one."""
         clock = asyncio.get_running_loop().time
         async with self._turn:
             if self._kept is None or clock() - self._read_at > KEPT_S:
-                self._kept = await self._read(session)
+                self._kept = await self._read(where)
                 self._read_at = clock()
             return self._kept
 
-    async def _read(self, session: AsyncSession) -> Beside:
+    async def _read(self, where: Where) -> Beside:
         midnight = datetime.combine(datetime.now(self._zone).date(), time(), tzinfo=self._zone)
-        asked = {"days": COUNTED_DAYS, "short_s": self._short_s, "midnight": midnight}
-        row = (await session.execute(_SEEN, asked)).mappings().one()
+        row = await _SEEN.one(where, days=COUNTED_DAYS, short_s=self._short_s, midnight=midnight)
         serves: dict[UUID, set[str]] = {}
-        for agent_id, queue in row["serves"]:
-            serves.setdefault(UUID(agent_id), set()).add(queue)
-        return Beside(
-            msgspec.convert(row["messages"], list[Waiting]),
-            serves,
-            row["after_hours"],
-            msgspec.convert(row["notices"], list[Said]),
-        )
+        for agent_id, queue in row.serves:
+            serves.setdefault(agent_id, set()).add(queue)
+        return Beside(row.messages, serves, row.after_hours, row.notices)

@@ -15,6 +15,7 @@ from sqlalchemy import delete, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Question, Where
 from .refusals import Refusal
 from .tables.cases import NO_CASE_REASONS, CaseCategory
 from .tables.outcomes import OUTCOME_TONES, Outcome, OutcomeDemand, QueueOutcome
@@ -25,19 +26,16 @@ TITLE_CHARACTERS = 40
 AFTER_S_AT_MOST = 3600
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
-_LISTED = text(
-    """
+_LISTED_ASKED = """
 SELECT o.code, o.title_en, o.title_zh, o.tone, o.settles, o.active, o.place,
        (SELECT coalesce(json_object_agg(q.queue, q.place ORDER BY q.queue), '{}')
           FROM queue_outcome q WHERE q.code = o.code) AS queues
   FROM outcome o ORDER BY o.place, o.code
 """
-)
 _DEMANDS = text("SELECT queue, after_s FROM outcome_demand ORDER BY queue")
 
 # The last talk of the call that is being wrapped up, in the queue that the caller was meant for.
-_OWED = text(
-    """
+_OWED_ASKED = """
 SELECT d.queue, d.after_s
   FROM posture p
   JOIN conversation c ON c.id = p.conversation_id
@@ -52,7 +50,6 @@ SELECT d.queue, d.after_s
  WHERE p.node = :node AND p.seat = :seat AND p.word = 'wrapping_up' AND talk.talk_s >= d.after_s
    AND NOT EXISTS (SELECT FROM wrap_up w WHERE w.conversation_id = c.id AND w.agent_id = :agent_id)
 """
-)
 
 
 class Choice(Struct, frozen=True):
@@ -75,9 +72,13 @@ class Owed(Struct, frozen=True):
     after_s: int
 
 
-async def listed(session: AsyncSession) -> list[Choice]:
+_LISTED = Question(_LISTED_ASKED, Choice)
+_OWED = Question(_OWED_ASKED, Owed)
+
+
+async def listed(where: Where) -> list[Choice]:
     """All outcomes in their order, also the retired."""
-    return [Choice(**row) for row in (await session.execute(_LISTED)).mappings()]
+    return await _LISTED.rows(where)
 
 
 async def demands(session: AsyncSession) -> dict[str, int]:
@@ -85,10 +86,9 @@ async def demands(session: AsyncSession) -> dict[str, int]:
     return {row.queue: row.after_s for row in await session.execute(_DEMANDS)}
 
 
-async def owed(session: AsyncSession, *, node: str, seat: str, agent_id: UUID) -> Owed | None:
+async def owed(where: Where, *, node: str, seat: str, agent_id: UUID) -> Owed | None:
     """What the call that this seat wraps up still needs; None: it may be finished without."""
-    row = (await session.execute(_OWED, {"node": node, "seat": seat, "agent_id": agent_id})).mappings().one_or_none()
-    return Owed(**row) if row else None
+    return await _OWED.first(where, node=node, seat=seat, agent_id=agent_id)
 
 
 def offered(choices: Sequence[Choice], queue: str | None) -> list[Choice]:

@@ -6,15 +6,14 @@ What was used is counted from the changes of state that the bridge saw (`posture
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Question, Where
 from .refusals import Refusal
 from .rules.pause_steps import OURS
 from .tables.pauses import PauseReason
@@ -23,8 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 MINUTES_AT_MOST = 24 * 60
 TITLE_CHARACTERS = 40
 
-_BUDGETS = text(
-    """
+_BUDGETS_ASKED = """
 SELECT r.name, r.title_en, r.title_zh, r.paid, r.budget_min, r.auto_end_min, coalesce(used.seconds, 0) AS used_s
   FROM pause_reason r
   LEFT JOIN (
@@ -38,7 +36,6 @@ SELECT r.name, r.title_en, r.title_zh, r.paid, r.budget_min, r.auto_end_min, coa
         GROUP BY c.reason) AS used ON used.reason = r.name
  ORDER BY r.place, r.name
 """
-)
 
 
 class Budget(Struct, frozen=True):
@@ -61,15 +58,18 @@ class Budget(Struct, frozen=True):
         return self.title_zh if language == "zh" else self.title_en
 
 
+BUDGETS = Question(_BUDGETS_ASKED, Budget)
+"""Asked with `agent_id` and `since`; `budgets` answers it."""
+
+
 async def listed(session: AsyncSession) -> list[PauseReason]:
     """All reasons in their order."""
     return list(await session.scalars(select(PauseReason).order_by(PauseReason.place, PauseReason.name)))
 
 
-async def budgets(session: AsyncSession, agent_id: UUID, since: datetime) -> list[Budget]:
+async def budgets(where: Where, agent_id: UUID, since: datetime) -> list[Budget]:
     """All reasons in their order, with what this agent has used since then (the begin of their day)."""
-    rows = (await session.execute(_BUDGETS, {"agent_id": agent_id, "since": since})).mappings()
-    return [Budget(**row) for row in rows]
+    return await BUDGETS.rows(where, agent_id=agent_id, since=since)
 
 
 async def require(session: AsyncSession, name: str) -> PauseReason:

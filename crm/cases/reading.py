@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm.questions import Question
 from crm.rules.case_numbers import read_number
 from crm.tables.cases import Case, CaseEvent
 
@@ -70,8 +71,7 @@ _FIND = text(
 {_FROM} WHERE c.number = :number
 """  # noqa: S608 - likewise
 )
-_COUNTS = text(
-    """
+_COUNTS_ASKED = """
 SELECT count(*) AS mine,
        count(*) FILTER (WHERE EXISTS (SELECT FROM case_clock k WHERE k.case_id = c.id AND (k.breached_at IS NOT NULL
                                          OR (k.running_since IS NOT NULL AND k.due_at < clock_timestamp()))))
@@ -83,7 +83,6 @@ SELECT count(*) AS mine,
   FROM customer_case c
  WHERE c.state <> 'closed' AND (c.owner_id = :agent_id OR c.handler_id = :agent_id)
 """
-)
 _BREACHED = text(
     """
 SELECT EXISTS (SELECT FROM customer_case c JOIN case_clock k ON k.case_id = c.id
@@ -149,6 +148,9 @@ class Counts(Struct, frozen=True):
     reminders: int
 
 
+COUNTS = Question(_COUNTS_ASKED, Counts)
+
+
 async def listed(
     session: AsyncSession,
     which: str = "open",
@@ -191,7 +193,7 @@ async def history(session: AsyncSession, case_id: UUID) -> list[CaseEvent]:
 
 async def counts(session: AsyncSession, agent_id: UUID) -> Counts:
     """What waits for this agent."""
-    return Counts(**(await session.execute(_COUNTS, {"agent_id": agent_id})).mappings().one())
+    return await COUNTS.one(session, agent_id=agent_id)
 
 
 async def open_of(session: AsyncSession, customer_id: UUID, *, limit: int = 5) -> list[Case]:

@@ -13,14 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.customer_matching import MATCHED, House, Matched, how_sure
+from crm.questions import Question, Where, ask
 from crm.rules.number_spellings import spellings
 from crm.rules.phone_numbers import to_e164
 
-from .card_cases import CASES, CardCases, card_cases
+from .card_cases import CASES, CardCase, CardCases, Category
 
 ROWS_SHOWN = 5
 
@@ -61,7 +60,7 @@ SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
 """The calls on one screen, as a part of `own_state`'s statement: `me` (node, seat) and `posture` are its."""
 
 # Orders and contacts are of the one customer whom the caller is taken for; where we have to ask, of none.
-_CALLER = text(
+_CALLER_ASKED = (
     "WITH "  # noqa: S608 - statements of our own
     + MATCHED
     + """,
@@ -222,8 +221,23 @@ class Card(msgspec.Struct, frozen=True):
         return (self.left_at - self.entered_at).total_seconds() if self.left_at and self.entered_at else None
 
 
+class _Row(msgspec.Struct, frozen=True):
+    """What the statement gives of a caller."""
+
+    customers: list[Matched]
+    chosen: UUID | None
+    houses: list[House]
+    orders: list[Order]
+    contacts: list[Contact]
+    cases: list[CardCase]
+    case_categories: list[Category] | None
+
+
+_CALLER = Question(_CALLER_ASKED, _Row)
+
+
 async def cards_of(
-    session: AsyncSession,
+    where: Where,
     calls: list[LiveCall],
     *,
     language: str,
@@ -233,24 +247,27 @@ async def cards_of(
 ) -> list[Card]:
     """The cards of these calls, in their order. `country`: how a number without its country is read. `queues`: of
     earlier calls only those that came to one of these, and this agent's own (None: all)."""
-    seen = {"seen": None if queues is None else list(queues), "agent_id": agent_id}
-    return [await _card(session, call, language, country, seen) for call in calls]
+    if not calls:
+        return []
+    numbers = [call.number_e164 or to_e164(call.caller, country) for call in calls]
+    seen = {"seen": None if queues is None else list(queues), "agent_id": agent_id, "language": language}
+    asked = [_CALLER.with_(**_about(call, e164), **seen) for call, e164 in zip(calls, numbers, strict=True)]
+    found = await ask(where, *asked)
+    return [_card(call, e164, row) for call, e164, (row,) in zip(calls, numbers, found, strict=True)]
 
 
-async def _card(session: AsyncSession, call: LiveCall, language: str, country: str, seen: dict[str, Any]) -> Card:
-    e164 = call.number_e164 or to_e164(call.caller, country)
-    asked = {
+def _about(call: LiveCall, e164: str | None) -> dict[str, Any]:
+    return {
         "told": call.customer_id,
         "e164": e164,
         "numbers": [*([call.caller] if call.caller else []), *(spellings(e164) if e164 else [])],
         "conversation_id": call.conversation_id,
-        "language": language,
         "shown": ROWS_SHOWN,
-        **seen,
     }
-    row = (await session.execute(_CALLER, asked)).mappings().one()
-    found = msgspec.convert(row["customers"], list[Matched])
-    how, customer, others = how_sure(found, row["chosen"])
+
+
+def _card(call: LiveCall, e164: str | None, row: _Row) -> Card:
+    how, customer, others = how_sure(row.customers, row.chosen)
     return Card(
         pop_id=call.pop_id,
         conversation_id=call.conversation_id,
@@ -269,10 +286,10 @@ async def _card(session: AsyncSession, call: LiveCall, language: str, country: s
         how=how,
         customer=customer,
         others=others,
-        houses=msgspec.convert(row["houses"], list[House]),
-        orders=msgspec.convert(row["orders"], list[Order]),
-        contacts=msgspec.convert(row["contacts"], list[Contact]),
-        cases=card_cases(row),
+        houses=row.houses,
+        orders=row.orders,
+        contacts=row.contacts,
+        cases=CardCases(row.cases, row.case_categories or []),
         wrap_up=Said(call.wrap_up_outcome, call.wrap_up_note or "") if call.wrap_up_outcome else None,
     )
 

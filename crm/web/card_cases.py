@@ -6,8 +6,6 @@ Called by `card`; `chosen` and the parameters `e164` and `conversation_id` are i
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from crm.tables.cases import NO_CASE_REASONS
@@ -78,10 +76,3 @@ class CardCases(msgspec.Struct, frozen=True):
     def reasons(self) -> tuple[str, ...]:
         """Why a call may have none."""
         return NO_CASE_REASONS
-
-
-def card_cases(row: Any) -> CardCases:
-    """What the statement gave."""
-    return CardCases(
-        msgspec.convert(row["cases"], list[CardCase]), msgspec.convert(row["case_categories"] or [], list[Category])
-    )

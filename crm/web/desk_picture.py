@@ -11,25 +11,23 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import cases
-from crm.cases.reading import Counts
+from crm.cases.reading import COUNTS, Counts
 from crm.deeds.pop_urls import links
+from crm.pauses import BUDGETS, Budget
+from crm.questions import Question, Where, ask
 from crm.rules import masks
 from crm.rules.phone_numbers import to_e164
 from crm.rules.rights import masked
 from crm.settings import Settings
 
 from .card import Card, LiveCall, cards_of
-from .own_state import OwnState, own_state
+from .own_state import OwnState, asked_of, state_of
 from .sign_in import Me
 
 RECENT_SHOWN = 8
 
-_RECENT = text(
-    """
+_RECENT_ASKED = """
 SELECT segment.started_at, c.caller, coalesce(customer.name, c.caller_name) AS who,
        coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END,
                 meant.queue, segment.queue) AS queue,
@@ -49,7 +47,6 @@ SELECT segment.started_at, c.caller, coalesce(customer.name, c.caller_name) AS w
    AND segment.ended_at IS NOT NULL
  ORDER BY segment.started_at DESC LIMIT :shown
 """
-)
 
 
 class Recent(msgspec.Struct, frozen=True):
@@ -63,6 +60,9 @@ class Recent(msgspec.Struct, frozen=True):
     wrap_up: str | None
 
 
+_RECENT = Question(_RECENT_ASKED, Recent)
+
+
 class Desk(msgspec.Struct, frozen=True):
     """All that the desk shows."""
 
@@ -72,6 +72,8 @@ class Desk(msgspec.Struct, frozen=True):
     links: Mapping[UUID, Sequence[tuple[str, str]]]
     waiting: Counts | None
     """The agent's own cases; not asked for while a card is shown."""
+    budgets: Sequence[Budget]
+    """What may be paused for, and how much of it was used."""
 
     def context(self) -> dict[str, Any]:
         """The names that the templates know."""
@@ -89,18 +91,19 @@ class Desk(msgspec.Struct, frozen=True):
         }
 
 
-async def desk_picture(session: AsyncSession, me: Me, settings: Settings, midnight: datetime) -> Desk:
+async def desk_picture(where: Where, me: Me, settings: Settings, midnight: datetime) -> Desk:
     """The desk of one seated agent. `midnight`: when the call center's day began."""
     node, seat = str(me.node), str(me.seat)
-    state = await own_state(
-        session, node=node, seat=seat, agent_id=me.agent_id, language=me.language, midnight=midnight
+    who: dict[str, Any] = {"node": node, "seat": seat, "agent_id": me.agent_id, "language": me.language}
+    (row,), budgets = await ask(
+        where, asked_of(**who, midnight=midnight), BUDGETS.with_(agent_id=me.agent_id, since=midnight)
     )
+    state = state_of(row)
     words = {"language": me.language, "country": settings.country}
-    cards = await cards_of(session, state.calls, **words, agent_id=me.agent_id, queues=me.queues)
-    waiting = None if cards else await cases.counts(session, me.agent_id)
-    recent = [] if cards else await _recent(session, node, seat, me.agent_id, me.language)
+    cards = await cards_of(where, state.calls, **words, agent_id=me.agent_id, queues=me.queues)
+    waiting, recent = (None, []) if cards else await _while_idle(where, me, node, seat)
     addresses = {card.key: _links(me, settings, call, card) for call, card in zip(state.calls, cards, strict=True)}
-    return Desk(state, cards, recent, addresses, waiting)
+    return Desk(state, cards, recent, addresses, waiting, budgets)
 
 
 def _links(me: Me, settings: Settings, call: LiveCall, card: Card) -> list[tuple[str, str]]:
@@ -124,7 +127,8 @@ def _links(me: Me, settings: Settings, call: LiveCall, card: Card) -> list[tuple
     return links(settings, masks.view(values, masked(me.role, settings.masked_fields)))
 
 
-async def _recent(session: AsyncSession, node: str, seat: str, agent_id: UUID, language: str) -> list[Recent]:
-    asked = {"node": node, "seat": seat, "agent_id": agent_id, "language": language, "shown": RECENT_SHOWN}
-    rows = (await session.execute(_RECENT, asked)).mappings()
-    return [Recent(**row) for row in rows]
+async def _while_idle(where: Where, me: Me, node: str, seat: str) -> tuple[Counts, list[Recent]]:
+    """What is shown while no call is there."""
+    mine = {"node": node, "seat": seat, "agent_id": me.agent_id, "language": me.language}
+    (waiting,), recent = await ask(where, COUNTS.with_(agent_id=me.agent_id), _RECENT.with_(**mine, shown=RECENT_SHOWN))
+    return waiting, recent

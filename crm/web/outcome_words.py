@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from crm import outcomes
+from crm.questions import Where
 
 KEPT_S = 1.0
 
@@ -28,11 +27,11 @@ class OutcomeWords:
         """A hint: read again at the next asking."""
         self._read_at = None
 
-    async def look(self, session: AsyncSession) -> OutcomeWords:
+    async def look(self, where: Where) -> OutcomeWords:
         """As of a second ago at most."""
         now = asyncio.get_running_loop().time()
         if self._read_at is None or now - self._read_at > KEPT_S:
-            self._choices = await outcomes.listed(session)
+            self._choices = await outcomes.listed(where)
             self._by_code = {each.code: each for each in self._choices}
             self._read_at = now
         return self

@@ -5,23 +5,42 @@ One statement, because the desk is fetched anew at every ring. Called by `desk_p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm.rules.agent_state import Asked, Seen, Shown, agent_state
+from crm.questions import Asked, Question
+from crm.rules.agent_state import Asked as Wish
+from crm.rules.agent_state import Seen, Shown, agent_state
 
 from .card import LIVE_CALLS, LiveCall
 
 SIGHT_LOST_AFTER_S = 3
 """The bridge moves node.heard_at each second; three missed beats are no longer live."""
 
-_OWN_STATE = text(
+
+class _Row(msgspec.Struct, frozen=True):
+    """What the statement gives."""
+
+    now: datetime
+    word: str | None
+    since: datetime | None
+    pause_reason: str | None
+    next_reason: str | None
+    lost_at: datetime | None
+    heard_at: datetime | None
+    live: bool
+    wishes: list[Wish]
+    refused: str | None
+    queues: list[str]
+    live_calls: list[LiveCall]
+    calls: int
+    talk_s: float
+
+
+_OWN_STATE = Question(
     """
 SELECT clock_timestamp() AS now,
        posture.word, posture.since, posture.pause_reason, posture.next_reason,
@@ -53,7 +72,8 @@ SELECT clock_timestamp() AS now,
                   AS talk_s
          FROM segment
         WHERE node = me.node AND seat = me.seat AND agent_id = :agent_id AND started_at >= :midnight) AS today
-""".replace("/* live calls */", LIVE_CALLS)
+""".replace("/* live calls */", LIVE_CALLS),
+    _Row,
 )
 
 
@@ -100,32 +120,22 @@ class OwnState(msgspec.Struct, frozen=True):
         return self.shown.next == "pause" and self.shown.word != "paused"
 
 
-async def own_state(
-    session: AsyncSession, *, node: str, seat: str, agent_id: UUID, language: str, midnight: datetime
-) -> OwnState:
-    """The state of one agent at one seat. `midnight`: when the call center's day began."""
-    asked = {
-        "node": node,
-        "seat": seat,
-        "agent_id": agent_id,
-        "language": language,
-        "midnight": midnight,
-        "blind_s": SIGHT_LOST_AFTER_S,
-    }
-    row = (await session.execute(_OWN_STATE, asked)).mappings().one()
-    return _from_row(dict(row))
+def asked_of(*, node: str, seat: str, agent_id: UUID, language: str, midnight: datetime) -> Asked[_Row]:
+    """The question after one agent at one seat. `midnight`: when the call center's day began."""
+    me: dict[str, Any] = {"node": node, "seat": seat, "agent_id": agent_id, "language": language}
+    return _OWN_STATE.with_(**me, midnight=midnight, blind_s=SIGHT_LOST_AFTER_S)
 
 
-def _from_row(row: Mapping[str, Any]) -> OwnState:
-    seen = Seen(row["word"], row["since"], row["pause_reason"], row["next_reason"]) if row["word"] else None
-    wishes = msgspec.convert(row["wishes"], list[Asked])
+def state_of(row: _Row) -> OwnState:
+    """What was answered."""
+    seen = Seen(row.word, row.since, row.pause_reason, row.next_reason) if row.word and row.since else None
     return OwnState(
-        now=row["now"],
-        shown=agent_state(seen, signed_in=True, open_wishes=wishes),
-        signing_in=any(wish.kind == "add_member" for wish in wishes),
-        refused=row["refused"],
-        queues=row["queues"],
-        calls=msgspec.convert(row["live_calls"], list[LiveCall]),
-        sight=Sight(live=row["live"], since=row["lost_at"] or row["heard_at"]),
-        today=Today(calls=row["calls"], talk_s=row["talk_s"]),
+        now=row.now,
+        shown=agent_state(seen, signed_in=True, open_wishes=row.wishes),
+        signing_in=any(wish.kind == "add_member" for wish in row.wishes),
+        refused=row.refused,
+        queues=row.queues,
+        calls=row.live_calls,
+        sight=Sight(live=row.live, since=row.lost_at or row.heard_at),
+        today=Today(calls=row.calls, talk_s=row.talk_s),
     )

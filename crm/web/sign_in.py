@@ -16,17 +16,17 @@ from uuid import UUID
 
 import msgspec
 from fastapi import Depends, Request, Response
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm.database import Database
+from crm.questions import Question
 from crm.refusals import Refusal
 from crm.rules import rights
 from crm.settings import Settings
-from crm.tables.agents import Agent, AgentScope, RoleScope, SeatSession, SignIn
-from crm.tables.second_factor import SecondFactor
+from crm.tables.agents import SignIn
 
 from .language import accepted, chosen
-from .sessions import Reading
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 GATE_COOKIE_S = 12 * 3600
@@ -62,6 +62,22 @@ class Me(msgspec.Struct, frozen=True):
     def may(self, permission: str) -> bool:
         """Whether this person, or the program that speaks for them, holds the permission."""
         return rights.may(self.role, permission) and (self.scopes is None or permission in self.scopes)
+
+
+# Asked by every request. JSON has no bytes: they travel as msgspec reads them.
+_WHO = Question(
+    """
+SELECT agent.id AS agent_id, agent.login, agent.name, agent.role, agent.language, s.csrf,
+       encode(s.token_hash, 'base64') AS token_hash, seated.node, seated.seat,
+       coalesce((SELECT array_agg(queue) FROM agent_scope WHERE agent_id = agent.id),
+                (SELECT array_agg(queue) FROM role_scope WHERE role_scope.role = agent.role)) AS queues,
+       EXISTS (SELECT FROM second_factor f WHERE f.agent_id = agent.id AND f.confirmed_at IS NOT NULL) AS has_codes
+  FROM sign_in s JOIN agent ON agent.id = s.agent_id
+  LEFT JOIN seat_session seated ON seated.agent_id = agent.id AND seated.signed_out_at IS NULL
+ WHERE s.token_hash = :token_hash AND s.expires_at > clock_timestamp() AND agent.active
+""",
+    Me,
+)
 
 
 def hash_of(token: str) -> bytes:
@@ -108,35 +124,14 @@ async def end_sign_in(session: AsyncSession, me: Me) -> None:
     await session.execute(delete(SignIn).where(SignIn.token_hash == me.token_hash))
 
 
-async def who_is(request: Request, session: Reading) -> Me | None:
+async def who_is(request: Request) -> Me | None:
     """The agent of the request's cookie; None without a valid one."""
     settings: Settings = request.app.state.settings
     token = request.cookies.get(cookie_name(settings, "kefu"))
     if not token or len(token) > 100:
         return None
-    own = select(func.array_agg(AgentScope.queue)).where(AgentScope.agent_id == Agent.id).scalar_subquery()
-    codes = exists().where(SecondFactor.agent_id == Agent.id, SecondFactor.confirmed_at.is_not(None))
-    of_role = select(func.array_agg(RoleScope.queue)).where(RoleScope.role == Agent.role).scalar_subquery()
-    found = (
-        select(
-            Agent.id.label("agent_id"),
-            Agent.login,
-            Agent.name,
-            Agent.role,
-            Agent.language,
-            SignIn.csrf,
-            SignIn.token_hash,
-            SeatSession.node,
-            SeatSession.seat,
-            func.coalesce(own, of_role).label("queues"),
-            codes.label("has_codes"),
-        )
-        .join(SignIn, SignIn.agent_id == Agent.id)
-        .outerjoin(SeatSession, (SeatSession.agent_id == Agent.id) & SeatSession.signed_out_at.is_(None))
-        .where(SignIn.token_hash == hash_of(token), SignIn.expires_at > datetime.now(UTC), Agent.active)
-    )
-    row = (await session.execute(found)).mappings().one_or_none()
-    return Me(**row) if row else None
+    database: Database = request.app.state.database
+    return await _WHO.first(database, token_hash=hash_of(token))
 
 
 Somebody = Annotated[Me | None, Depends(who_is, scope="function")]

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import follow_ups, metrics, outcomes, pauses, pops
+from crm import follow_ups, metrics, outcomes, pops
 from crm.database import Database
 from crm.deeds.ask_for_pause import ask_for_pause
 from crm.deeds.finish_call import finish_without_outcome
@@ -29,7 +29,7 @@ from crm.web.errors import NotThere
 from crm.web.live import Live
 from crm.web.outcome_words import OutcomeWords
 from crm.web.rights import allowed_at_seat
-from crm.web.sessions import Reading, Writing
+from crm.web.sessions import Writing
 from crm.web.sign_in import Me
 from crm.wrap_ups import NOTE_CHARACTERS
 
@@ -42,15 +42,15 @@ Deed = Callable[[AsyncSession, Settings], Awaitable[None]]
 
 
 @router.get("")
-async def page(request: Request, me: AtDesk, session: Reading) -> Response:
+async def page(request: Request, me: AtDesk) -> Response:
     """The whole page, with its first picture in it: it says something also where no script runs."""
-    return await _show(request, session, me, "desk.html")
+    return await _show(request, me, "desk.html")
 
 
 @router.get("/picture")
-async def picture(request: Request, me: AtDesk, session: Reading) -> Response:
+async def picture(request: Request, me: AtDesk) -> Response:
     """The part of the desk that changes. Fetched at every hint."""
-    return await _show(request, session, me, "desk/picture.html")
+    return await _show(request, me, "desk/picture.html")
 
 
 @router.get("/live", response_class=EventSourceResponse)
@@ -186,34 +186,34 @@ async def carry_out(request: Request, me: Me, deed: Deed) -> Response:
     if notice is None and not scripted:
         return RedirectResponse("/desk", status_code=303)
     template = "desk/picture.html" if scripted else "desk.html"
-    async with database.reading() as session:
-        return await _show(request, session, me, template, notice)
+    return await _show(request, me, template, notice)
 
 
-async def _show(request: Request, session: AsyncSession, me: Me, template: str, notice: str | None = None) -> Response:
+async def _show(request: Request, me: Me, template: str, notice: str | None = None) -> Response:
+    """Asked for at every ring: by crm.questions alone, without a session."""
     settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
     today = datetime.now(settings.zone).date()
     midnight = datetime.combine(today, time(), tzinfo=settings.zone)
-    desk = await desk_picture(session, me, settings, midnight)
+    desk = await desk_picture(database, me, settings, midnight)
     notices: NoticeBoard = request.app.state.notices
-    messages = (await notices.look(session)).new_for(
+    messages = (await notices.look(database)).new_for(
         me.agent_id, everyone=me.may("voicemail.take_over"), boxes=me.queues
     )
-    budgets = await pauses.budgets(session, me.agent_id, midnight)
-    context = {**desk.context(), "messages": messages, "notice": notice, "reasons": budgets, "today": today}
-    context["titles"] = {budget.name: budget.title(me.language) for budget in budgets}
-    return show(request, template, me, **context, **await _endings(request, session, me, desk))
+    context = {**desk.context(), "messages": messages, "notice": notice, "reasons": desk.budgets, "today": today}
+    context["titles"] = {budget.name: budget.title(me.language) for budget in desk.budgets}
+    return show(request, template, me, **context, **await _endings(request, database, me, desk))
 
 
-async def _endings(request: Request, session: AsyncSession, me: Me, desk: Desk) -> dict[str, Any]:
+async def _endings(request: Request, database: Database, me: Me, desk: Desk) -> dict[str, Any]:
     """How the calls on the desk may end. Nothing is asked of it while a phone only rings."""
     if desk.cards and all(card.phase == "ringing" for card in desk.cards):
         return {"offered": {}, "owed": None}
     words: OutcomeWords = request.app.state.outcomes
-    await words.look(session)
+    await words.look(database)
     owed = None
     if desk.cards:
-        owed = await outcomes.owed(session, node=str(me.node), seat=str(me.seat), agent_id=me.agent_id)
+        owed = await outcomes.owed(database, node=str(me.node), seat=str(me.seat), agent_id=me.agent_id)
     return {"offered": {card.key: words.offered(card.queue) for card in desk.cards}, "owed": owed}
 
 
