@@ -6,7 +6,9 @@ What was used is counted from the changes of state that the bridge saw (`posture
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy import delete, select
