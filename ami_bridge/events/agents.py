@@ -1,6 +1,8 @@
 """Events between a waiting caller and a queue member: rung, connected, done, not answered, hung up meanwhile.
 
-AgentComplete lacks its whole caller or Dest group in some per cent of cases, so both may be None in it.
+AgentComplete lacks its whole caller or Dest group in some per cent of cases, so both may be None in it: Asterisk looks
+the two channels up when it hears of the hang-up, in a thread of its own, and by then they may be gone. It is never left
+out; but whoever looks for it by a caller's number or channel overlooks it then.
 """
 
 from __future__ import annotations

@@ -46,4 +46,4 @@ def test_the_phone_shows_tier_name_and_queue(sandbox: Sandbox, flow: object, nam
         sandbox.originate_local(CallFile(number=number, name=name, variables={"__SANDBOX_TALK_S": "1"}))
         called = caller.until("AgentCalled", Queue="support")
         assert called["CallerIDName"] == shown
-        caller.until("QueueLeft")
+        caller.until("QueueLeft")  # not AgentComplete, which names no caller when all legs hang up at once

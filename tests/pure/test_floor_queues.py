@@ -174,6 +174,36 @@ def test_agent_complete_that_comes_after_the_call_still_begins_after_call_work()
     assert [each.conversation_id for each in room.said(CallHandled)] == [room.one(Conversation).id]
 
 
+def test_agent_complete_that_names_no_leg_at_all_still_begins_after_call_work() -> None:
+    """In the order of a real Asterisk 22 whose legs all hung up within a millisecond: the event comes behind them."""
+    room = Room()
+    asks, waits = (Leg(f"Local/95000@from-trunk-e;{half}", f"1.{half}", "1.1", context="c") for half in (1, 2))
+    near, far = (Leg(f"Local/7001@agents-f;{half}", f"1.{half + 2}", "1.1", context="a") for half in (1, 2))
+    seat = {"Queue": "support", "Interface": "Local/7001@agents/n"}
+    for leg in (asks, waits, near, far):
+        room.says("Newchannel", leg, at=1)
+        if leg is waits:
+            room.says("QueueCallerJoin", waits, Queue="support", Position=1, at=1)
+    room.says("AgentCalled", waits, near, **seat, at=1)
+    room.says("AgentConnect", waits, near, **seat, RingTime=1, HoldTime=1, at=2)
+    for leg in (near, waits):
+        room.says("BridgeEnter", leg, BridgeUniqueid="b", BridgeTechnology="simple_bridge", at=2)
+    room.says("HangupRequest", near, Cause=16, at=4)
+    room.says("Hangup", far, Cause=16, at=4)
+    room.says("BridgeLeave", near, BridgeUniqueid="b", at=4.0001)
+    room.says("Hangup", near, Cause=16, at=4.0001)
+    room.says("BridgeLeave", waits, BridgeUniqueid="b", at=4.0001)
+    room.says("UserEvent", waits, UserEvent="QueueLeft", Queue="support", Status="CONTINUE", at=4.0005)
+    room.says("HangupRequest", asks, at=4.0007)
+    room.says("Hangup", waits, Cause=16, at=4.0007)
+    room.says("Hangup", asks, Cause=16, at=4.0007)
+    assert room.said(CallHandled) == []
+    room.says("AgentComplete", **seat, TalkTime=2, HoldTime=1, Reason="agent", at=4.0008)
+    assert [(each.seat, each.conversation_id) for each in room.said(CallHandled)] == [
+        ("Local/7001@agents/n", room.one(Conversation).id)
+    ]
+
+
 def test_agent_complete_of_a_call_never_seen_begins_after_call_work_too() -> None:
     room = Room()
     room.says("AgentComplete", CALLER, FIRST, **SEAT_1, TalkTime=5, HoldTime=3, Reason="agent", at=9)
