@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from crm.ledger.callbacks import ATTEMPT_FACTS, AttemptFacts
 from crm.ledger.conversations import (
     CONVERSATIONS,
     OFFERS,
@@ -55,6 +56,7 @@ TABLES: Mapping[type[Row], Statement] = {
     Segment: SEGMENTS,
     Transfer: TRANSFERS,
     Voicemail: VOICEMAILS,
+    AttemptFacts: ATTEMPT_FACTS,
     Posture: POSTURES,
     Membership: MEMBERSHIPS,
     Pop: POPS,

@@ -28,6 +28,7 @@ from .lease import Lease, take_lease
 from .listener import Listener
 from .mirror import Mirror
 from .outbox import Outbox
+from .promises import Promises
 from .recall import Found, read_blind_windows, read_just_ended, read_open_rows, recall
 from .sending import Account
 from .watch import Watch
@@ -62,6 +63,7 @@ class Bridge:
         self.writer: Writer | None = None
         self.mirror: Mirror | None = None
         self.outbox: Outbox | None = None
+        self.promises: Promises | None = None
         self.keeping: Keeping | None = None
         self._files = Places(settings, self.reader)
 
@@ -111,6 +113,7 @@ class Bridge:
             "set_aside": self.writer.set_aside if self.writer else 0,
             "rows_reconstructed": self.keeping.rows if self.keeping else 0,
             "wishes_settled": self.outbox.settled if self.outbox else 0,
+            "callbacks_placed": self.promises.placed if self.promises else 0,
         }
 
     async def _begin(self) -> None:
@@ -151,6 +154,9 @@ class Bridge:
         )
         self.watch.reactions = self.outbox.reactions
         self.mirror.ticked = self.outbox.expire
+        floor, files = self.watch.floor, self._files.find
+        self.promises = Promises(self._database, settings, lease, self.actor, floor, find_files=files, say=self._say)
+        self.watch.reactions = {**self.watch.reactions, **self.promises.reactions}
 
     async def _left_behind(self) -> tuple[Found, list[BlindWindow], list[tuple[str, float]]]:
         """What an earlier life left open: rows of calls, and the window in which nobody looked."""
@@ -168,8 +174,10 @@ class Bridge:
         assert self.writer is not None
         assert self.outbox is not None
         assert self.keeping is not None
+        assert self.promises is not None
         works: list[Callable[[], Coroutine[Any, Any, Any]]] = [each.run for each in {self.reader, self.actor}]
         works += [self.mirror.watch, self.mirror.tick, self.outbox.run, self.keeping.run]
+        works.append(self.promises.run)
         works.append(partial(keep_days, self._database, self._settings.journal_days, self._say))
         hearing: list[asyncio.Task[Any]] = [asyncio.ensure_future(work()) for work in works]
         writing = asyncio.ensure_future(self.writer.run())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from crm.ledger.callbacks import AttemptFacts
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer, Wait
 from crm.ledger.postures import Membership, Posture, Sight
 from crm.ledger.statement import Row
@@ -131,6 +132,12 @@ class MessageLeft(Change, frozen=True, eq=False):
     """A caller left a recorded message."""
 
     voicemail: Voicemail
+
+
+class PlaceChanged(Change, frozen=True, eq=False):
+    """More is known of a promised callback that stands in a queue, or is dialled."""
+
+    place: AttemptFacts
 
 
 class ConversationEnded(Change, frozen=True, eq=False):

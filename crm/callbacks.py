@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from msgspec import Struct
-from sqlalchemy import delete, or_, select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .tables.callbacks import Callback, CallbackAttempt, CallbackHalt
 from .tables.customers import CustomerPhone
+from .tables.postures import Membership
 
 ALL = ""
 LISTS = ("open", "due", "late", "done", "all")
@@ -235,6 +236,12 @@ async def silenced(session: AsyncSession, number_e164: str) -> bool:
 async def working_seats(session: AsyncSession, node: str, queue: str) -> int:
     """How many seats work in this queue now."""
     return int(await session.scalar(_WORKING, {"node": node, "queue": queue}) or 0)
+
+
+async def standing_seats(session: AsyncSession, node: str, queue: str) -> int:
+    """How many seats stand in this queue, at work or not: without any, Asterisk lets nobody in."""
+    rows = select(func.count()).where(Membership.node == node, Membership.queue == queue, Membership.left_at.is_(None))
+    return int(await session.scalar(rows) or 0)
 
 
 async def taken_slots(session: AsyncSession, node: str, queue: str, since: datetime) -> dict[datetime, int]:

@@ -1,13 +1,13 @@
 """UserEvents of our own dialplan: what Asterisk's own events cannot tell.
 
 QueueLeft follows each Queue(); QueueHangup and VoicemailLeft come from the hangup handler; IvrLeft when a call flow has
-ended. Other UserEvents are not followed.
+ended; three tell of callbacks. Other UserEvents are not followed.
 """
 
 from __future__ import annotations
 
 from .channels import LEG
-from .headers import Event, escaped_name, filled, need, number, says, value, words
+from .headers import Event, escaped_name, filled, need, number, says, value, whole, words
 from .shapes import Reader, time_of
 
 
@@ -54,12 +54,42 @@ class VoicemailLeft(Event, frozen=True, gc=False):
     box: str | None = None
 
 
+class CallbackDialling(Event, frozen=True, gc=False):
+    """A place in a queue has an agent: the customer is dialled now. `uniqueid`: the try's own id."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+
+
+class CallbackChoice(Event, frozen=True, gc=False):
+    """The customer who is called back pressed this key (None: none). `uniqueid`: the customer's leg."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    choice: str | None
+
+
+class CallbackEnded(Event, frozen=True, gc=False):
+    """The dial of a callback is over. `status` is DIALSTATUS, `cause` HANGUPCAUSE."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    status: str | None
+    cause: int
+
+
 _STATUS = words("Status")
 _READERS = {
     "QueueLeft": Reader(QueueLeft, *LEG, need("Queue"), _STATUS),
     "QueueHangup": Reader(QueueHangup, *LEG, need("Queue"), _STATUS, says("Abandoned", "TRUE")),
     "IvrLeft": Reader(IvrLeft, *LEG, words("NextStep"), number("CallerIDNum"), escaped_name("CallerIDName")),
     "VoicemailLeft": Reader(VoicemailLeft, *LEG, _STATUS, filled("Box")),
+    "CallbackDialling": Reader(CallbackDialling, *LEG),
+    "CallbackChoice": Reader(CallbackChoice, *LEG, filled("Choice")),
+    "CallbackEnded": Reader(CallbackEnded, *LEG, filled("Status"), whole("Cause")),
 }
 
 

@@ -18,6 +18,8 @@ def begin(
 ) -> Call:
     """Open the conversation of this channel's Linkedid. guessed: attached too late to know how it began."""
     first = facts.channels.get(channel.linkedid, channel)
+    is_place = channel.linkedid in facts.places
+    direction = "outbound" if is_place else direction
     row = Conversation(
         ids.conversation_id(facts.node, channel.linkedid),
         facts.node,
@@ -26,7 +28,7 @@ def begin(
         min(at, first.known_at),
         caller=channel.caller or first.caller,
         caller_name=channel.caller_name or first.caller_name,
-        dialled=first.exten,
+        dialled=None if is_place else first.exten,
         reconstructed=guessed,
     )
     call = facts.calls[channel.linkedid] = Call(row, channel.linkedid, unsaid=unsaid)
@@ -34,7 +36,10 @@ def begin(
         if leg is not None:
             join(call, leg)
     of_a_pair = channel.half == 2 and (channel.partner is None or channel.partner.uniqueid == channel.linkedid)
-    if not channel.half or of_a_pair or direction != "inbound":
+    if is_place:
+        if not channel.half and channel.seat is None:
+            call.parties[channel.uniqueid] = channel
+    elif not channel.half or of_a_pair or direction != "inbound":
         call.parties[channel.uniqueid] = channel
     if not unsaid:
         facts.say(CallerArrived(row))
@@ -104,6 +109,8 @@ def learn_caller(facts: Facts, call: Call, caller: str | None, caller_name: str 
     if (row.caller is None and caller) or (row.caller_name is None and caller_name):
         row.caller = row.caller or caller
         row.caller_name = row.caller_name or caller_name
+        if row.dialled is None and row.linkedid in facts.places:
+            row.dialled = row.caller
         facts.say(CallerArrived(row))
 
 

@@ -7,7 +7,7 @@ from ami_bridge.events.bridges import BridgeEnter, BridgeLeave
 from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel, Pickup
 from ami_bridge.events.transfers import ParkedCall, UnParkedCall
 
-from . import calls, endings, rings, talks
+from . import calls, endings, places, rings, talks
 from .facts import Bridge, Channel, Facts, newer
 from .legs import HUNG_UP_FOR_AGENT, learn, sit
 
@@ -58,6 +58,8 @@ def hangup(facts: Facts, event: Hangup, at: float) -> None:
     channel = facts.channels.get(event.uniqueid)
     facts.bury(event.uniqueid, at)
     if channel is not None:
+        if places.is_place(channel):
+            places.gone(facts, channel, at)
         gone(facts, channel, at, event.cause)
 
 
@@ -95,7 +97,12 @@ def dial_begin(facts: Facts, event: DialBegin, at: float) -> None:
         calls.confirm(facts, source.call)
     if event.exten is not None and event.exten not in _NO_NUMBER:
         calls.learn_dialled(facts, source, event.exten)
-    if source.seat is not None and source.half:
+    if source.call is not None and places.is_place(source):
+        if source.half == 1:
+            places.rings_customer(source.call, dest)
+        elif dest.seat is not None:
+            rings.dialled(facts, source, dest, at)
+    elif source.seat is not None and source.half:
         phone_behind(facts, source, dest)
     elif source.consult or dest.consult:
         dest.consult, dest.asks_for = True, source.asks_for

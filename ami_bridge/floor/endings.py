@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ami_bridge.changes import ConversationEnded
 
-from . import calls, rings, stays, talks
+from . import calls, places, rings, stays, talks
 from .facts import Call, Channel, Facts
 
 LINGER_S = 2.0
@@ -134,6 +134,7 @@ def forget(facts: Facts, clock: float) -> None:
         for ring in call.rings:
             if facts.rings.get(ring.dest) is ring:
                 del facts.rings[ring.dest]
+        facts.places.pop(call.row.linkedid, None)
         for leg in call.channels.values():
             leg.call = None
         call.channels.clear()
@@ -144,6 +145,8 @@ def _outcome(facts: Facts, call: Call) -> str:
         return "lost_sight"
     if call.talked:
         return "answered"
+    if places.of(facts, call) is not None:
+        return _called_back(call)
     if call.voicemail or call.next_step == "voicemail":
         return "voicemail"
     if call.next_step == "callback":
@@ -163,6 +166,15 @@ def _outcome(facts: Facts, call: Call) -> str:
         # Nothing is known of it. If sight was lost meanwhile, what happened may have happened then.
         return "lost_sight" if call.row.started_at <= facts.found_at else "failed"
     return "cancelled" if call.caller_asked or call.agent_asked else "failed"
+
+
+def _called_back(call: Call) -> str:
+    """A place without a talk: the customer's phone as it was, or nobody was dialled."""
+    if call.dialled_out is None:
+        return "cancelled"
+    if call.dialled_out == "ANSWER":  # nobody pressed the key that talks
+        return "no_answer"
+    return _CAUSE_WORDS.get(call.row.hangup_cause or 0) or _DIAL_WORDS.get(call.dialled_out, "failed")
 
 
 def _waited(call: Call) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from ami_bridge.changes import Change
 from ami_bridge.events.lists import QueueEntry
+from crm.ledger.callbacks import AttemptFacts
 from crm.ledger.conversations import Conversation, Offer, Segment, Wait
 from crm.ledger.postures import Membership, Posture, Sight
 
@@ -199,6 +200,7 @@ class Facts:
         self.halves: dict[str, Channel] = {}
         self.gone: dict[str, float] = {}
         self.bridges: dict[str, Bridge] = {}
+        self.places: dict[str, AttemptFacts] = {}
         self.calls: dict[str, Call] = {}
         self.stays: dict[tuple[str, str], Stay] = {}
         self.rings: dict[str, Ring] = {}

@@ -31,7 +31,9 @@ never guesses: a seat not heard of since the last look is unseen, not free. The 
 10. A list contradicts the floor: what no event explains within a second is mended, and counted as a correction. What
     the first look after a blind moment shows is believed at once: a seat that rang and talks now was the one who
     answered.
-11. An event that says nothing new changes nothing: a stream heard twice gives the same rows, with the same ids.
+11. A promised callback stands in a queue as a place of our own dialplan. Its conversation is outbound; whoever is
+    rung for it talks with nobody until the customer is there.
+12. An event that says nothing new changes nothing: a stream heard twice gives the same rows, with the same ids.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ from crm.ledger.conversations import Conversation, Offer, Segment, Wait
 from crm.ledger.postures import Membership, Posture, Sight
 from crm.rules.pause_steps import Standing
 
-from . import agents, channels, doubts, endings, recall, seats, sight, snapshot, stays, talks, transfers
+from . import agents, channels, doubts, endings, places, recall, seats, sight, snapshot, stays, talks, transfers
 from .facts import SET_BACK_S, Facts
 from .hands import Hands, hands_of
 
@@ -88,6 +90,9 @@ RULES: Mapping[type[Event], Rule] = {
     our_events.QueueHangup: stays.queue_hangup,
     our_events.IvrLeft: stays.ivr_left,
     our_events.VoicemailLeft: stays.voicemail_left,
+    our_events.CallbackDialling: places.dialling,
+    our_events.CallbackChoice: places.chose,
+    our_events.CallbackEnded: places.ended,
     system_events.DeviceStateChange: snapshot.device,
     system_events.Shutdown: sight.shutdown,
     list_events.QueueParams: snapshot.queue,

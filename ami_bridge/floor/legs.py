@@ -6,7 +6,7 @@ conversation of a leg.
 
 from __future__ import annotations
 
-from . import calls
+from . import calls, places
 from .facts import Channel, Facts, base_of_channel, half_of
 
 SEAT_CONTEXT = "from-seat"
@@ -31,6 +31,8 @@ def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, cont
     facts.channels[uniqueid] = channel
     if channel.half:
         _pair(facts, channel)
+        if places.is_place(channel):
+            places.seen(facts, channel, at)
     seat = facts.sits.get(channel.base)
     if seat is None and not channel.half and context.startswith(SEAT_CONTEXT):
         seat = channel.base

@@ -14,7 +14,7 @@ from ami_bridge.events.lists import CoreShowChannel, ListComplete, QueueEntry, Q
 from ami_bridge.events.queues import MemberState
 from ami_bridge.events.system import DeviceStateChange
 
-from . import calls, channels, doubts, legs, rings, seats, stays, talks
+from . import calls, channels, doubts, legs, places, rings, seats, stays, talks
 from .facts import SET_BACK_S, Call, Channel, Facts, Look, Ring, Stay
 
 YOUNG_S = 1.0
@@ -300,6 +300,8 @@ def _dialled_unseen(facts: Facts, call: Call, leg: Channel) -> None:
 
 def _recall_party(call: Call, leg: Channel) -> None:
     """Whom the seats talked with, by what an earlier bridge wrote; else the first leg that is no seat's."""
+    if places.is_place(leg):
+        return
     known = {talk.party for talk in call.talks.values()} | {stay.row.caller_uniqueid for stay in call.stays}
     first = leg.uniqueid == call.first and (not leg.half or call.row.direction != "inbound")
     outbound = call.row.direction == "outbound" and leg.seat is None and not leg.half

@@ -13,7 +13,7 @@ from ami_bridge.events.queues import QueueCallerAbandon, QueueCallerJoin, QueueC
 from crm.ledger.conversations import Wait
 from crm.ledger.voicemails import Voicemail, file_of
 
-from . import calls, ids, legs, rings
+from . import calls, ids, legs, places, rings
 from .facts import Call, Facts, Stay
 
 _STATUS_WORDS = {
@@ -90,7 +90,7 @@ def abandoned(facts: Facts, event: QueueCallerAbandon, at: float) -> None:
         facts.say(CallerJoinedQueue(call.row, stay.row))
     if stay is not None and not stay.settled:
         stay.row.left_at = stay.row.left_at or max(at, stay.row.entered_at)
-        stay.row.outcome = "abandoned"
+        stay.row.outcome = "abandoned" if places.of(facts, stay.call) is None else "withdrawn"
         facts.say(CallerLeftQueue(stay.row))
         rings.caller_left(facts, stay, at)
 
@@ -136,6 +136,8 @@ def queue_hangup(facts: Facts, event: QueueHangup, at: float) -> None:
     if stay is None or stay.settled:
         return
     outcome = _STATUS_WORDS.get(event.status) or ("abandoned" if event.abandoned else None)
+    if outcome == "abandoned" and places.of(facts, stay.call) is not None:
+        outcome = "withdrawn"  # nobody was on that line
     if outcome is not None:
         _went(facts, stay, outcome, at)
 

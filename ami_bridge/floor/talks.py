@@ -13,7 +13,7 @@ from ami_bridge.changes import SeatLetGo, TalkBegan, TalkChanged, TalkEnded
 from ami_bridge.events.channels import Hold, Unhold
 from crm.ledger.conversations import Segment
 
-from . import calls, ids, rings, stays
+from . import calls, ids, places, rings, stays
 from .facts import Call, Channel, Facts, Ring, Talk
 
 PARTED_S = 0.25
@@ -192,6 +192,7 @@ def _begin(facts: Facts, call: Call, seat: str, meeting: Meeting, at: float, *, 
     sitting = facts.seat(seat)
     sitting.talks[conversation] = sitting.last_talk = talk
     call.talked = True
+    places.talks(facts, call, row.started_at)
     if guessed and ring is not None and ring.row.outcome is None:
         _was_answered(facts, ring, row.started_at)
     facts.say(TalkBegan(call.row, talk.row, ring.row if ring else None))

@@ -26,6 +26,8 @@ AT_ONCE = 20
 POSTPONED = timedelta(minutes=1)
 LONGEST_PLACE_S = 4 * 3600
 SHORTEST_PLACE_S = 60
+NOBODY_WORKS_AGAIN = timedelta(seconds=20)
+RANG = ("reached", "no_answer", "busy", "rejected", "voicemail")
 
 
 class Place(Struct, frozen=True):
@@ -55,8 +57,13 @@ async def claim(
         return []
     openings = await hours.read(session, hours.by_settings(settings))
     placed = []
+    idle = {queue for queue in {each.queue for each in due} if not await callbacks.standing_seats(session, node, queue)}
     for promise in due:
         if taken.get(promise.queue, 0) >= most:
+            continue
+        if promise.queue in idle:
+            promise.not_now, promise.not_now_why = "nobody_works", f"nobody is signed in to {promise.queue}"
+            promise.due_at = now + NOBODY_WORKS_AGAIN
             continue
         callee = Callee(
             promise.number_e164,
@@ -98,12 +105,12 @@ async def settle(
     assert promise is not None
     word = outcome or policy.outcome_of(_facts(attempt))
     now = datetime.now(UTC)
-    rang = attempt.dialled_at is not None
-    promise.dials += rang
+    rang_at = attempt.dialled_at or (now if word in RANG else None)
+    promise.dials += rang_at is not None
     attempt.settled_at, attempt.outcome, attempt.why = now, word, why
     promise.outcome = word
-    if rang and promise.kept is None and attempt.dialled_at is not None:
-        promise.kept = attempt.dialled_at <= promise.window_end
+    if rang_at is not None and promise.kept is None:
+        promise.kept = rang_at <= promise.window_end
     if promise.state == "placed":
         _move_on(promise, policy.after(word, dials=promise.dials, credit_s=promise.credit_s, now=now), now)
     await session.flush()

@@ -148,6 +148,8 @@ def outcome_of(facts: Facts) -> str:
         return "rejected"
     if facts.status == "NOANSWER":
         return "no_answer"
+    if facts.status == "ANSWER":
+        return "voicemail"  # answered while nobody looked, and no talk came of it
     # The agent hung up while the customer's phone rang.
     return "agent_left" if facts.status in ("CANCEL", "") else "failed"
 

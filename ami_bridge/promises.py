@@ -1,0 +1,269 @@
+"""Promised callbacks: placed in their queues by Asterisk's own channels, settled by what was seen of each try.
+
+Once a second, and at a hint: what is due is claimed (the row of each try is committed) and then sent, with the row's id
+as ChannelId; what has ended is settled; what nobody sees is looked for. An Originate is never sent again: a try of
+which Asterisk knows no channel, neither now nor in its CEL, never left; one that it knew is settled by its end. A place
+whose try is settled already (cancelled, or the customer rang in) is hung up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from crm import callbacks
+from crm.database import CrmUnavailable, Database
+from crm.deeds import place_callbacks
+from crm.deeds.place_callbacks import Place
+from crm.hints import WISHES
+from crm.ledger.statement import Row
+from crm.settings import Settings
+from crm.tables.callbacks import CallbackAttempt
+
+from .backfill.filling import Files
+from .cel_of_a_try import what_cel_tells
+from .changes import Change, PlaceChanged
+from .floor import Floor
+from .lease import Lease
+from .listener import Listener
+from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
+
+POLL_S = 1.0
+SILENT_S = 2.0
+"""So long after the sending, or after the connection came back, a try that left has a channel."""
+BATCH_S = 0.15
+"""Time for the batch in which a fact rides."""
+PATIENCE_S = 5.0
+_QUEUE = re.compile(r"[a-z][a-z0-9_]{1,60}")
+
+
+class Promises:
+    """The promises of one node. `reactions` belong into the watch; `run` is a task."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        lease: Lease,
+        actor: Listener,
+        floor: Floor,
+        *,
+        find_files: Callable[[], Awaitable[Files]],
+        say: Callable[[str], None],
+    ) -> None:
+        self.placed = 0
+        self.settled = 0
+        self._database = database
+        self._settings = settings
+        self._lease = lease
+        self._actor = actor
+        self._floor = floor
+        self._find_files = find_files
+        self._say = say
+        self._woken = asyncio.Event()
+        self._refused: dict[UUID, tuple[str, str]] = {}
+        self._sent_at: dict[UUID, float] = {}
+        self._let_go: dict[str, float] = {}
+        self._connected_at: float | None = None
+        self._said: str | None = None
+
+    @property
+    def reactions(self) -> dict[type[Change], Callable[[Change, float], Iterable[Row]]]:
+        """What the watch tells us at once."""
+        return {PlaceChanged: self._changed}
+
+    async def run(self) -> None:
+        """Place and settle until cancelled."""
+        listening = asyncio.ensure_future(self._listen())
+        try:
+            while True:
+                self._woken.clear()
+                await self._once()
+                try:
+                    await asyncio.wait_for(self._woken.wait(), POLL_S)
+                    await asyncio.sleep(BATCH_S)
+                except TimeoutError:
+                    continue
+        finally:
+            listening.cancel()
+
+    def _changed(self, change: Change, now: float) -> Iterable[Row]:
+        assert isinstance(change, PlaceChanged)
+        if change.place.ended_at is not None:
+            self._woken.set()
+        return ()
+
+    async def _listen(self) -> None:
+        async with self._database.listening(WISHES) as hints:
+            async for node in hints:
+                if node is None or node == self._lease.node:
+                    self._woken.set()
+
+    async def _once(self) -> None:
+        try:
+            now = time.monotonic()
+            if not self._actor.connected:
+                self._connected_at = None
+            elif self._connected_at is None:
+                self._connected_at = now
+            await self._settle()
+            if self._connected_at is not None:
+                await self._take_out()
+                await self._place()
+            self._said = None
+        except CrmUnavailable:
+            return  # the writer says it
+        except SQLAlchemyError as refused:
+            sentence = f"Postgres refuses the callbacks ({refused.args[0]}): they wait"
+            if sentence != self._said:
+                self._said = sentence
+                self._say(sentence)
+
+    # ---- placing
+
+    async def _place(self) -> None:
+        while self._actor.connected:
+            async with self._database.transaction() as session:
+                node, fence = self._lease.node, self._lease.fence
+                places = await place_callbacks.claim(session, self._settings, node, fence)
+            for place in places:
+                self._send(place)
+            if not places:
+                return
+
+    def _send(self, place: Place) -> None:
+        """The row stands; from here on this try is sent at most once, and never by anybody else."""
+        attempt = UUID(place.attempt_id)
+        self._sent_at[attempt] = time.monotonic()
+        if not _QUEUE.fullmatch(place.queue):
+            self._verdict(attempt, "refused_by_asterisk", f"the dialplan knows no queue of the name {place.queue!r}")
+            return
+        try:
+            answer = self._actor.post(originate(place))
+        except (NotConnected, Unsendable) as unsent:
+            self._verdict(attempt, "never_left", str(unsent))
+            return
+        self.placed += 1
+        answer.add_done_callback(lambda done: self._answered(attempt, done))
+
+    def _answered(self, attempt: UUID, answer: asyncio.Future[object]) -> None:
+        """Only a refusal settles: what comes of it the channel says."""
+        if answer.cancelled() or isinstance(answer.exception(), AnswerLost):
+            return
+        said = read_answer(answer.result())
+        if not said.ok:
+            self._verdict(attempt, "refused_by_asterisk", f"Asterisk refused it: {said.message}")
+
+    def _verdict(self, attempt: UUID, outcome: str, why: str) -> None:
+        self._refused[attempt] = (outcome, why)
+        self._woken.set()
+
+    # ---- settling
+
+    async def _settle(self) -> None:
+        async with self._database.reading() as session:
+            open_ones = await callbacks.unsettled(session, self._lease.node)
+        self._forget({attempt.id for attempt in open_ones})
+        for attempt in open_ones:
+            outcome: str | None = None
+            why: str | None = None
+            if attempt.ended_at is None:
+                found = await self._unseen_end(attempt)
+                if found is None:
+                    continue
+                outcome, why = found
+            async with self._database.transaction() as session:
+                if await place_callbacks.settle(session, attempt.id, outcome, why=why) is not None:
+                    self.settled += 1
+            self._refused.pop(attempt.id, None)
+
+    async def _unseen_end(self, attempt: CallbackAttempt) -> tuple[str, str] | None:
+        """How a try ended whose end nobody told; None while it lives, or while it is not known."""
+        if attempt.id in self._refused:
+            return self._refused[attempt.id]
+        place = self._floor.facts.places.get(str(attempt.id))
+        if place is not None and place.id in self._floor.facts.channels:
+            return None
+        since = max(self._sent_at.setdefault(attempt.id, time.monotonic()), self._connected_at or float("inf"))
+        if time.monotonic() - since < SILENT_S or await self._lives(attempt.id):
+            return None
+        return await self._by_files(attempt)
+
+    async def _lives(self, attempt: UUID) -> bool:
+        """Whether Asterisk has a channel of this Uniqueid now; also when it does not answer: then nothing is known."""
+        asked: Headers = {"Action": "Getvar", "Channel": str(attempt), "Variable": "UNIQUEID"}
+        try:
+            said = read_answer(await asyncio.wait_for(self._actor.post(asked), PATIENCE_S))
+        except (NotConnected, AnswerLost, TimeoutError):
+            return True
+        return said.ok or "no such channel" not in said.message.lower()
+
+    async def _by_files(self, attempt: CallbackAttempt) -> tuple[str, str] | None:
+        files = await self._find_files()
+        told = await asyncio.to_thread(_read_cel, files.cel, str(attempt.id))
+        if told is not None:
+            return told
+        if files.cel is not None and attempt.seen_at is None:
+            return "never_left", "Asterisk knows no channel of it, neither now nor in its files"
+        if attempt.dialled_at is None and attempt.talked_at is None:
+            return "not_served", "its place was lost before anybody was dialled"
+        return "lost_sight", "how it ended nobody saw: look into the call before ringing again"
+
+    def _forget(self, open_ones: set[UUID]) -> None:
+        for attempt in self._sent_at.keys() - open_ones:
+            del self._sent_at[attempt]
+        for attempt in self._refused.keys() - open_ones:
+            del self._refused[attempt]
+
+    # ---- taking out
+
+    async def _take_out(self) -> None:
+        """Hang up the places whose try is over by somebody's word, unless the customer's phone rings already."""
+        facts, now = self._floor.facts, time.monotonic()
+        standing = {
+            place.id: channel.name
+            for place in facts.places.values()
+            if (channel := facts.channels.get(place.id)) is not None and place.dialled_at is None
+        }
+        if not standing:
+            self._let_go.clear()
+            return
+        async with self._database.reading() as session:
+            over = await callbacks.not_open(session, [UUID(each) for each in standing])
+        for attempt in map(str, over):
+            if now - self._let_go.get(attempt, -PATIENCE_S) < PATIENCE_S:
+                continue
+            self._let_go[attempt] = now
+            try:
+                self._actor.post({"Action": "Hangup", "Channel": standing[attempt], "Cause": "16"})
+            except (NotConnected, Unsendable):
+                return
+
+
+def originate(place: Place) -> Headers:
+    """The action that makes a place: half 2 waits in the queue, half 1 dials when an agent is there. Its timeout is
+    beyond the place's own, which the dialplan keeps."""
+    named = f'"{place.name}" <{place.number_e164}>' if place.name else place.number_e164
+    return {
+        "Action": "Originate",
+        "ActionID": place.attempt_id,
+        "ChannelId": place.attempt_id,
+        "Channel": f"Local/{place.queue}-{place.limit_s}@kefu-callback/n",
+        "Context": "kefu-callback-dial",
+        "Exten": f"{place.language}-{place.number_e164.lstrip('+')}",
+        "Priority": "1",
+        "Async": "true",
+        "Timeout": str((place.limit_s + 60) * 1000),
+        "CallerID": named,
+        "Variable": f"JOINED={place.joined_at},CREDIT={place.credit_s}",
+    }
+
+
+def _read_cel(cel: Path | None, attempt: str) -> tuple[str, str] | None:
+    return what_cel_tells(cel, attempt) if cel is not None and cel.exists() else None
