@@ -1,6 +1,5 @@
 """What agents may pause for, and how much longer they asked to work after a call. Written by web and command line."""
 
-
 from __future__ import annotations
 
 from datetime import datetime
