@@ -32,7 +32,7 @@ from crm.ledger.conversations import (
 )
 from crm.ledger.journal import BLOCK, HINT
 from crm.ledger.pops import POPS, Pop
-from crm.ledger.postures import MEMBERSHIPS, POSTURES, SIGHTS, Membership, Posture, Sight
+from crm.ledger.postures import MEMBERSHIPS, POSTURE_STEPS, POSTURES, SIGHTS, Membership, Posture, PostureStep, Sight
 from crm.ledger.requests import OWN_WISHES, SETTLEMENTS, OwnWish, Settlement
 from crm.ledger.sight import (
     BLIND_WINDOWS,
@@ -58,6 +58,7 @@ TABLES: Mapping[type[Row], Statement] = {
     Voicemail: VOICEMAILS,
     AttemptFacts: ATTEMPT_FACTS,
     Posture: POSTURES,
+    PostureStep: POSTURE_STEPS,
     Membership: MEMBERSHIPS,
     Pop: POPS,
     OwnWish: OWN_WISHES,
@@ -70,6 +71,7 @@ TABLES: Mapping[type[Row], Statement] = {
 # A row may be dirty as two objects (a seat that left and came back): one statement takes each key once.
 _KEYS: Mapping[type[Row], tuple[str, ...]] = {
     Posture: ("seat",),
+    PostureStep: ("seat", "at", "word"),
     Membership: ("queue", "seat"),
     Sight: ("name",),
     BlindWindow: ("from_at",),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from crm.database import CrmUnavailable, Database, FenceLost
+from crm.ledger.postures import Posture
 from crm.ledger.sight import BlindWindow
 from crm.refusals import Refusal
 from crm.settings import Settings
@@ -20,13 +21,17 @@ from .ami_version import why_too_old
 from .backfill.keeping import Keeping
 from .backfill.places import Places
 from .batch import Pending
+from .changes import PostureChanged, RingEnded
+from .duties import Duties
 from .events import FOLLOWED, KNOWN_NAMES, SKIPPED_INSIDE
 from .framing import Framing
+from .history import History
 from .inbox import Inbox, News
 from .journal_days import keep_days
 from .lease import Lease, take_lease
 from .listener import Listener
 from .mirror import Mirror
+from .misses import Misses
 from .outbox import Outbox
 from .promises import Promises
 from .recall import Found, read_blind_windows, read_just_ended, read_open_rows, recall
@@ -65,6 +70,7 @@ class Bridge:
         self.outbox: Outbox | None = None
         self.promises: Promises | None = None
         self.keeping: Keeping | None = None
+        self.duties: Duties | None = None
         self._files = Places(settings, self.reader)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -152,7 +158,22 @@ class Bridge:
             noted=self.pending.touch,
             say=self._say,
         )
-        self.watch.reactions = self.outbox.reactions
+        self.duties = Duties(
+            self._database,
+            lease,
+            settings.missed_call_policy,
+            expiry_s=settings.wish_expiry_seconds,
+            in_sight=lambda: self.reader.connected and self.actor.connected,
+            say=self._say,
+        )
+        misses = Misses(node, settings.missed_call_policy, self.outbox.at_once)
+        await self._recall_misses(misses)
+        history = History(lambda: self.watch.event, self.outbox.actor_of)
+        history.recall(found[Posture])
+        self.watch.reactions = self.outbox.reactions | {
+            RingEnded: misses.ring_ended,
+            PostureChanged: history.changed,
+        }
         self.mirror.ticked = self.outbox.expire
         floor, files = self.watch.floor, self._files.find
         self.promises = Promises(self._database, settings, lease, self.actor, floor, find_files=files, say=self._say)
@@ -169,14 +190,22 @@ class Bridge:
             except CrmUnavailable:
                 await asyncio.sleep(0.5)
 
+    async def _recall_misses(self, misses: Misses) -> None:
+        while True:
+            try:
+                return await misses.recall(self._database)
+            except CrmUnavailable:
+                await asyncio.sleep(0.5)
+
     async def _live(self, stopped: asyncio.Task[Any]) -> None:
         assert self.mirror is not None
         assert self.writer is not None
         assert self.outbox is not None
         assert self.keeping is not None
         assert self.promises is not None
+        assert self.duties is not None
         works: list[Callable[[], Coroutine[Any, Any, Any]]] = [each.run for each in {self.reader, self.actor}]
-        works += [self.mirror.watch, self.mirror.tick, self.outbox.run, self.keeping.run]
+        works += [self.mirror.watch, self.mirror.tick, self.outbox.run, self.keeping.run, self.duties.run]
         works.append(self.promises.run)
         works.append(partial(keep_days, self._database, self._settings.journal_days, self._say))
         hearing: list[asyncio.Task[Any]] = [asyncio.ensure_future(work()) for work in works]

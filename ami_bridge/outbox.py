@@ -91,6 +91,7 @@ class Outbox:
         self._standing_of = standing_of
         self._say = say
         self._open: dict[str, _Open] = {}
+        self._actors: dict[str, tuple[str, float]] = {}
         self._woken = asyncio.Event()
         self._said: str | None = None
 
@@ -107,16 +108,36 @@ class Outbox:
         assert isinstance(change, CallHandled)
         step = after_call_work(self._standing(change.seat))
         row, headers = begin_after_call_work(change, self._lease.node, now, self._expiry_s, step)
-        wish = Wish(row.id, row.kind, row.seat, None, row.reason, None, row.conversation_id, now)
+        wish = Wish(row.id, row.kind, row.seat, None, row.reason, None, row.conversation_id, now, asked_by="bridge")
         why = self._send(wish, headers, step)
         if why is not None:
             row.state, row.settled_at, row.why = "refused", now, why
             self._refused(wish.seat, now)
         return (row,)
 
+    def at_once(self, wish_id: str, kind: str, seat: str, reason: str, now: float) -> Iterable[Row]:
+        """A pause, or the end of one, that the bridge itself brings about; nothing where the seat stands otherwise."""
+        step = step_of(kind, reason, self._standing(seat))
+        if step is None:
+            return ()
+        times = (now, now, now + self._expiry_s)
+        row = OwnWish(wish_id, self._lease.node, kind, seat, reason, "bridge", None, "sent", *times)
+        wish = Wish(wish_id, kind, seat, None, reason, None, None, now, asked_by="bridge")
+        why = self._send(wish, pause_headers(wish, step), step)
+        if why is not None:
+            row.state, row.settled_at, row.why = "refused", now, why
+        return (row,)
+
+    def actor_of(self, seat: str, now: float) -> str | None:
+        """Who wished what has come true at this seat in this very moment."""
+        actor, at = self._actors.get(seat, ("", 0.0))
+        return actor if at == now else None
+
     def settle(self, change: Change, now: float) -> Iterable[Row]:
         """Asterisk's word about a seat: wishes that it fulfils are confirmed."""
         done = [each.wish for each in self._open.values() if settles(each.wish, change, each.step)]
+        for wish in done:
+            self._actors[wish.seat] = (wish.asked_by, now)
         return [self._close(wish, "confirmed", now, None) for wish in done]
 
     def settle_call(self, change: Change, now: float) -> Iterable[Row]:

@@ -92,6 +92,8 @@ class Watch:
         self.unreadable = 0
         self.drift = 0
         self.faults = 0
+        self.event = ("Sight", 0.0)
+        """The kind of event whose changes are being noted, and its time."""
         self.strangers = Strangers()
         self._latest = latest
         self._ahead_told = False
@@ -112,7 +114,9 @@ class Watch:
         """Live: one piece of news from the inbox."""
         if type(news) is Heard:
             self._hear(news.blocks, news.at)
-        elif type(news) is Connected:
+            return
+        self.event = ("Sight", news.at)
+        if type(news) is Connected:
             self.blindness.why = "Asterisk went down"
             self._note(self.floor.sight_found(news.at, news.version), news.at)
             self._journal(self._greet(news.version), news.at)
@@ -122,6 +126,7 @@ class Watch:
 
     def tick(self, now: float) -> None:
         """Live: each second."""
+        self.event = ("Time", now)
         self._note(self.floor.tick(now), now)
 
     def pause_refused(self, seat: str, now: float) -> None:
@@ -172,6 +177,7 @@ class Watch:
                 _LOG.exception("the floor could not take %s", type(event).__name__, extra=about)
                 continue
             if changes:
+                self.event = (type(event).__name__, now if event.at is None else event.at)
                 note(changes, now)
         self._journal(journal, self._clock if at is None else at)
 

@@ -70,8 +70,10 @@ async def define(
     service_level_s: int | None = None,
     last_agent_s: int | None = None,
     announce_wait: bool | None = None,
+    acw_limit_s: int | None = None,
 ) -> None:
-    """Name a queue that asterisk-conf has, or rename it; what is not given stays, or is the name itself and 20 s."""
+    """Name a queue that asterisk-conf has, or rename it; what is not given stays, or is the name itself and 20 s.
+    acw_limit_s 0: the work after its calls never ends by time."""
     if not NAME.fullmatch(name):
         raise Refusal(f"queue {name!r} cannot be: write its name as in queues.conf, letters, digits, '.', '_' and '-'")
     said = {
@@ -84,6 +86,8 @@ async def define(
     if is_personal(name):
         raise Refusal(f"queue {name!r} belongs to one seat: choose another name for a queue of the center")
     given: dict[str, Any] = {key: value for key, value in said.items() if value is not None}
+    if acw_limit_s is not None:
+        given["acw_limit_s"] = acw_limit_s or None
     fresh = {"title_en": name, "title_zh": title_en or name, "service_level_s": 20, **given}
     row = insert(Queue).values(name=name, **fresh)
     there = row.on_conflict_do_update(index_elements=["name"], set_=given) if given else row.on_conflict_do_nothing()

@@ -27,6 +27,7 @@ from .rules import retention_days, rights
 from .rules.opening_hours import read_opening_hours
 from .rules.public_days import check_country
 from .rules.quiet_hours import HOURS as CALLING_HOURS
+from .rules.ring_no_answer import Policy
 from .rules.url_templates import check as check_url_template
 from .rules.waiting_credit import CreditRules
 from .settings_faults import sentence_of
@@ -175,6 +176,14 @@ class Settings(BaseSettings):
     # Wishes and the mirror.
     wish_expiry_seconds: Seconds = 10.0
     after_call_work: Switch = True
+    # Who does not take a call rests a moment, so that somebody else is rung; who misses so many within so many minutes
+    # is taken for away, and back by itself (0 misses, 0 seconds: no such thing). A phone that is gone for longer than a
+    # blip is not rung before it has stayed as long.
+    missed_calls: Annotated[int, Field(ge=0, le=100, description="whole calls from 0 to 100")] = 3
+    missed_calls_minutes: Annotated[float, Field(gt=0, le=1440, description="minutes above 0, at most 1440")] = 10.0
+    missed_calls_away_seconds: Seconds = 120.0
+    missed_call_rest_seconds: Annotated[float, Field(ge=0, le=600, description="seconds from 0 to 600")] = 5.0
+    phone_blip_seconds: Annotated[float, Field(ge=0, le=600, description="seconds from 0 to 600")] = 5.0
     write_linger_ms: Milliseconds = 40
     batch_messages: Count = 200
     batch_messages_behind: Count = 1000
@@ -296,6 +305,16 @@ class Settings(BaseSettings):
     def callback_hours_said(self) -> dict[str, str]:
         """At which hours which country's numbers are rung."""
         return {**CALLING_HOURS, **self.callback_hours}
+
+    @property
+    def missed_call_policy(self) -> Policy:
+        """What follows a call that was not taken, as the rule takes it."""
+        return Policy(
+            self.missed_calls,
+            self.missed_calls_minutes * 60,
+            self.missed_calls_away_seconds,
+            self.missed_call_rest_seconds,
+        )
 
     @property
     def zone(self) -> ZoneInfo:

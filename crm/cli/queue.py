@@ -48,6 +48,8 @@ def list_(node: str | None, database_url: str | None, as_json: bool) -> None:
         help="So long callers wait for the agent who served them last, before all others (default: 0).")  # fmt: skip
 @option("--announce-wait/--no-announce-wait", default=None,
         help="Tell callers their place and an honest range before they wait (default: yes).")  # fmt: skip
+@option("--acw-limit-s", type=click.IntRange(0, 3600),
+        help="The work after a call ends by itself after so many seconds; 0: never (default).")  # fmt: skip
 @database_option
 @json_option
 def name_(
@@ -57,6 +59,7 @@ def name_(
     service_level_s: int | None,
     last_agent_s: int | None,
     announce_wait: bool | None,
+    acw_limit_s: int | None,
     database_url: str | None,
     as_json: bool,
 ) -> None:
@@ -75,6 +78,7 @@ def name_(
                 service_level_s=service_level_s,
                 last_agent_s=last_agent_s,
                 announce_wait=announce_wait,
+                acw_limit_s=acw_limit_s,
             )
 
     with_database(work, database_url=database_url)

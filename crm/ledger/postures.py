@@ -22,6 +22,21 @@ class Posture(Row):
     segment_id: Key | None = None
 
 
+class PostureStep(Row):
+    """One step from a state to the next: `word`, `reason` and `next_reason` from `at` on."""
+
+    node: str
+    seat: str
+    at: Moment
+    word: str
+    reason: str | None
+    next_reason: str | None
+    conversation_id: Key | None
+    cause: str
+    actor: str
+    event: str
+
+
 class Membership(Row):
     node: str
     queue: str
@@ -42,5 +57,13 @@ class Sight(Row):
 
 
 POSTURES = upsert("posture", Posture, key=("node", "seat"))
+_WHO_SITS_THERE = (
+    "(SELECT s.agent_id FROM seat_session s WHERE s.node = r.node AND s.seat = r.seat "
+    "AND s.signed_in_at <= to_timestamp(r.at) AND (s.signed_out_at IS NULL OR s.signed_out_at > to_timestamp(r.at)) "
+    "ORDER BY s.signed_in_at DESC LIMIT 1)"
+)
+_STEP = ("node", "seat", "at", "word")
+_ONCE = ("reason", "next_reason", "conversation_id", "cause", "actor", "event")
+POSTURE_STEPS = upsert("posture_change", PostureStep, key=_STEP, fixed=_ONCE, computed={"agent_id": _WHO_SITS_THERE})
 MEMBERSHIPS = upsert("membership", Membership, key=("node", "queue", "seat"))
 SIGHTS = upsert("node", Sight, key=("name",), computed={"fence": "0"})

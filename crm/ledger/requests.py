@@ -20,6 +20,7 @@ class Wish(Struct, frozen=True):
     sent_at: float
     priority: int | None = None
     target: str | None = None
+    asked_by: str = ""
 
 
 class OwnWish(Row):
@@ -63,7 +64,7 @@ SETTLEMENTS = Statement(
 
 _AS_WISH = (
     "id::text, kind, seat, queue, reason, penalty, conversation_id::text, "
-    "extract(epoch FROM sent_at)::double precision AS sent_at, priority, target"
+    "extract(epoch FROM sent_at)::double precision AS sent_at, priority, target, asked_by"
 )
 CLAIM = (
     "WITH chosen AS (SELECT id FROM pbx_request WHERE node = %(node)s AND state = 'wanted' "  # noqa: S608 - constants
@@ -71,10 +72,19 @@ CLAIM = (
     "ORDER BY wanted_at, id LIMIT 50 FOR UPDATE SKIP LOCKED), "
     "claimed AS (UPDATE pbx_request SET state = 'sent', sent_at = clock_timestamp() "
     f"WHERE id IN (SELECT id FROM chosen) RETURNING wanted_at, {_AS_WISH}) "
-    "SELECT id, kind, seat, queue, reason, penalty, conversation_id, sent_at, priority, target FROM claimed "
+    "SELECT id, kind, seat, queue, reason, penalty, conversation_id, sent_at, priority, target, asked_by FROM claimed "
     "ORDER BY wanted_at, id"
 )
 """Wanted wishes become sent, oldest first, while the fence is ours; the claim is committed before a byte leaves."""
+
+MISSES = (
+    "SELECT o.id::text, o.seat, extract(epoch FROM o.ended_at)::double precision AS at, o.outcome FROM offer o "
+    "WHERE o.node = %(node)s AND o.started_at > clock_timestamp() - make_interval(secs => %(within_s)s + 3600) "
+    "AND o.ended_at > clock_timestamp() - make_interval(secs => %(within_s)s) AND o.queue IS NOT NULL "
+    "AND o.outcome = ANY(%(counted)s) AND NOT EXISTS (SELECT 1 FROM pbx_request w WHERE w.node = o.node "
+    "AND w.seat = o.seat AND w.kind = 'pause' AND w.reason = %(rona)s AND w.wanted_at >= o.ended_at)"
+)
+"""Calls that were not taken within the last while, and that no absence has settled."""
 
 STILL_SENT = f"SELECT {_AS_WISH} FROM pbx_request WHERE node = %(node)s AND state = 'sent'"  # noqa: S608 - constants
 """What an earlier bridge sent, or claimed and never sent: confirmed by events from now on, or expired."""
