@@ -19,7 +19,7 @@ _DESK = {
 _LEADING = {
     *("conversation.read_all", "voicemail.take_over", "report.read", "customer.merge", "customer.import"),
     *("customer.export", "case.assign", "workorder.answer", "workorder.edit", "directory.edit", "knowledge.edit"),
-    *("value.edit", "order.edit", "category.edit", "popurl.edit", "call.dial_abroad"),
+    *("value.edit", "order.edit", "category.edit", "popurl.edit", "message.send", "call.dial_abroad"),
 }
 _JUDGING = {
     *("conversation.read", "conversation.read_all", "recording.listen", "voicemail.read", "report.read"),

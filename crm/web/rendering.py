@@ -81,6 +81,7 @@ class Pages:
             day=partial(day, zone=self._zone, language=language),
             time_of_day=partial(time_of_day, zone=self._zone, language=language),
             money=partial(money, language=language),
+            figure=figure,
         )
         return environment
 
@@ -102,6 +103,15 @@ def minutes(seconds: float, *, gettext: Callable[[str], str]) -> str:
     if whole < 48 * 60:
         return gettext("%(hours)d h %(minutes)d min") % {"hours": whole // 60, "minutes": whole % 60}
     return gettext("%(days)d d %(hours)d h") % {"days": whole // 1440, "hours": whole // 60 % 24}
+
+
+def figure(value: float | None, name: str) -> str:
+    """A figure of the own day: a count, a mean in minutes, a share in per cent."""
+    if value is None:
+        return "–"
+    if name in ("talk", "acw"):
+        return span(value)
+    return f"{value:.0%}" if name in ("occupancy", "outcome_share") else f"{value:g}"
 
 
 def clock(since: datetime | None, now: datetime) -> Markup:

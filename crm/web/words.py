@@ -63,6 +63,15 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "delivered": N_("delivered"),
         "cancelled": N_("cancelled"),
     },
+    "figure": {
+        "calls": N_("Calls answered"),
+        "talk": N_("Talk a call"),
+        "acw": N_("After-call work a call"),
+        "occupancy": N_("Occupancy"),
+        "missed": N_("Missed rings"),
+        "outcome_share": N_("Calls with an outcome"),
+    },
+    "light": {"green": N_("on target"), "yellow": N_("near the target"), "red": N_("off target")},
     "direction": {"inbound": N_("in"), "outbound": N_("out"), "internal": N_("internal")},
     "conversation": {
         "answered": N_("answered"),

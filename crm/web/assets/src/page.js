@@ -14,6 +14,7 @@ let ahead = 0; // server's clock minus this machine's, in ms
 let last = { live: null, since: 0 }; // the stream's own word on itself
 let lead = false; // this tab speaks for all tabs of the seat
 let leave = null;
+let dayAt = Date.now();
 
 const look = () => htmx.ajax("GET", picture, { target: screen, source: screen, swap: "innerMorph" });
 
@@ -74,6 +75,15 @@ function painted(hint) {
   sight(last.live, last.since);
   tick();
   acknowledge(hint);
+  followDay();
+}
+
+// The own day of an idle desk follows the hints, too, at its leisure; it begins by itself.
+function followDay() {
+  const day = document.getElementById("day");
+  if (!day?.firstElementChild || Date.now() - dayAt < 5_000) return;
+  dayAt = Date.now();
+  htmx.trigger(day, "look");
 }
 
 // Only a tab that is seen may speak for what was painted: the lock is held while the tab is in front.
