@@ -17,11 +17,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec import Struct
+from psycopg import Error as PostgresError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import cases, customer_facts, customers, metrics, number_lists, orders, routing
 from crm.database import Database
+from crm.questions import ask
 from crm.refusals import CrmUnavailable
 from crm.rules.opening_hours import OpeningHours, is_open
 from crm.rules.personal_queues import number_of, personal_queue
@@ -41,8 +43,6 @@ from .visit_notes import VisitNotes, now
 
 _log = structlog.get_logger("agi.desk")
 _Answer = TypeVar("_Answer")
-
-
 NO_CREDIT = routing.Rules(CreditRules({}, 0, 0, 10), last_agent_days=7)
 
 
@@ -87,16 +87,18 @@ class CrmDesk:
         if number is None:
             return Caller()
 
-        async def look(session: AsyncSession) -> Caller:
-            if (why := await number_lists.why_blocked(session, number)) is not None:
+        async def look() -> Caller:
+            # One round trip: a caller waits for it, and nothing has been heard yet.
+            entries, owners = await ask(self._database, number_lists.asked_of(number), customers.owners_of(number))
+            if (why := number_lists.blocked_by(entries)) is not None:
                 return Caller(number, blocked=why)
-            found = await customers.find_by_number(session, number)
-            if len(found) != 1:
+            if len(owners) != 1:
                 return Caller(number)
-            self._shown_as = shown_as(found[0].tier, found[0].name)
-            return Caller(number, found[0].id, found[0].language, tier=found[0].tier, code=found[0].code)
+            owner: customers.Owner = owners[0]
+            self._shown_as = shown_as(owner.tier, owner.name)
+            return Caller(number, owner.id, owner.language, tier=owner.tier, code=owner.code)
 
-        return self._ask("find_caller", look, Caller(number), about=number)
+        return self._told("find_caller", lambda: in_time(look(), self._site.budget_s), Caller(number), about=number)
 
     def is_open(self) -> bool:
         """By the hours in the settings: never a question to the database."""
@@ -243,7 +245,7 @@ class CrmDesk:
         try:
             with counted.desk_s.labels(question).time():
                 answer: _Answer = await_(asked())
-        except (TimeoutError, CrmUnavailable, SQLAlchemyError, http_answers.NoAnswer) as away:
+        except (TimeoutError, CrmUnavailable, SQLAlchemyError, PostgresError, http_answers.NoAnswer) as away:
             _log.warning("no answer in time", question=what, why=str(away) or "time limit")
         except Exception:
             # Somebody else's step broke; the caller must not pay for it.

@@ -18,6 +18,7 @@ from sqlalchemy import DateTime, bindparam, case, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Asked, Question
 from .refusals import Refusal
 from .rules.customer_fields import FieldFault, clean
 from .rules.phone_numbers import LONGEST_RAW, is_country, read_number
@@ -50,6 +51,27 @@ _OWNERS = (
 )
 
 
+class Owner(Struct, frozen=True):
+    """What a call has to know of the customer whose number it comes from."""
+
+    id: UUID
+    code: str
+    name: str
+    tier: str
+    language: str | None
+
+
+# Of several owners none is taken, so nobody ranks them, and two are as good as all.
+_ONLY_OWNER = Question(
+    """
+SELECT c.id, c.code, c.name, c.tier, c.language FROM customer c
+ WHERE c.id IN (SELECT customer_id FROM customer_phone WHERE e164 = CAST(:number AS text)) AND c.merged_into IS NULL
+ LIMIT 2
+""",
+    Owner,
+)
+
+
 class Change(Struct, frozen=True):
     """What made one version: each field before and after."""
 
@@ -62,6 +84,11 @@ class Change(Struct, frozen=True):
 async def find_by_number(session: AsyncSession, number_e164: str, *, limit: int = 5) -> list[Customer]:
     """The customers who own this number: who called from it last, then by worth, then by code."""
     return list(await session.scalars(_OWNERS, {"number": number_e164, "most": limit}))
+
+
+def owners_of(number_e164: str) -> Asked[Owner]:
+    """Whose number is this? Two rows stand for any number of owners. To be asked together with other questions."""
+    return _ONLY_OWNER.with_(number=number_e164)
 
 
 async def find(session: AsyncSession, code: str) -> Customer | None:

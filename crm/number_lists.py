@@ -7,13 +7,15 @@ blocked; an entry past its `until` counts no more. Called by the IVR's desk and 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import DateTime, delete, func, select, text
+from sqlalchemy import DateTime, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Asked, Question, Where, ask
 from .refusals import Refusal
 from .rules.phone_numbers import to_e164
 from .tables.routing import LIST_KINDS, NumberListed
@@ -23,14 +25,23 @@ _PREFIX = re.compile(r"\+[1-9]\d{0,13}")
 _now = func.clock_timestamp(type_=DateTime(timezone=True))
 
 
-# The entries that say something of a number. Written once: each caller waits for the answer.
-_ENTRIES = text(
+class Entry(Struct, frozen=True):
+    """What one entry says of a number."""
+
+    kind: str
+    reason: str
+
+
+# The entries that say something of a number, first the one that counts: "allow" sorts before "block".
+_ENTRIES = Question(
     """
 SELECT kind, reason FROM number_list
- WHERE (is_prefix AND number = ANY(:beginnings) OR NOT is_prefix AND number = :number)
+ WHERE (is_prefix AND number = ANY(CAST(:beginnings AS text[])) OR NOT is_prefix AND number = CAST(:number AS text))
    AND (until IS NULL OR until > clock_timestamp())
  ORDER BY kind, is_prefix, length(number) DESC
-"""
+ LIMIT 1
+""",
+    Entry,
 )
 
 
@@ -93,9 +104,18 @@ async def listed(session: AsyncSession, kind: str | None = None) -> list[NumberL
     return list(await session.scalars(rows if kind is None else rows.where(NumberListed.kind == kind)))
 
 
-async def why_blocked(session: AsyncSession, number_e164: str) -> str | None:
-    """Why a caller is not let in, by the entry that says most of the number; None for everyone else."""
+def asked_of(number_e164: str) -> Asked[Entry]:
+    """What the lists say of a number: to be asked together with other questions, and read by `blocked_by`."""
     beginnings = [number_e164[:length] for length in range(2, len(number_e164) + 1)]
-    found = await session.execute(_ENTRIES, {"number": number_e164, "beginnings": beginnings})
-    first = found.first()  # "allow" sorts before "block"
-    return str(first.reason) if first is not None and first.kind == "block" else None
+    return _ENTRIES.with_(number=number_e164, beginnings=beginnings)
+
+
+def blocked_by(entries: Sequence[Entry]) -> str | None:
+    """Why a caller is not let in, by the entry that says most of the number; None for everyone else."""
+    return entries[0].reason if entries and entries[0].kind == "block" else None
+
+
+async def why_blocked(where: Where, number_e164: str) -> str | None:
+    """Why a caller is not let in; None for everyone who is."""
+    (entries,) = await ask(where, asked_of(number_e164))
+    return blocked_by(entries)
