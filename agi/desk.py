@@ -192,11 +192,11 @@ class CrmDesk:
             last_agent_s=join.last_agent_s,
         )
 
-        async def look(session: AsyncSession) -> routing.Decided | None:
-            late = notes.customer_id is not None and await cases.has_breached_case(session, notes.customer_id)
-            return await routing.decide(session, asked, self._site.routing, breached_case=late)
+        async def look() -> routing.Decided | None:
+            late = notes.customer_id is not None and await cases.has_breached_case(self._database, notes.customer_id)
+            return await routing.decide(self._database, asked, self._site.routing, breached_case=late)
 
-        decided = self._ask("route", look, None)
+        decided = self._told("route", lambda: in_time(look(), self._site.budget_s), None)
         if decided is None:
             return Routed(max(0, join.credit_s), display=self._shown_as)
         notes.routing = _routing_row(notes, join.queue, decided, self._clock())

@@ -12,44 +12,91 @@ from typing import Any, TypedDict, cast
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Table, select, text
+from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Question, Where, ask
 from .rules.number_spellings import spellings
 from .rules.personal_queues import LIKE, personal_queue
 from .rules.skills import step_of
 from .rules.wait_prediction import Prediction, SeatNow, place, predict
 from .rules.waiting_credit import Credit, CreditRules, Standing, waiting_credit
-from .tables.customers import Customer, CustomerPhone
-from .tables.queues import Queue
 from .tables.routing import Routing
 
 LONGEST_LAST_AGENT_S = 120
 OBSERVED_HOURS = 4
 OBSERVED_AT_MOST = 60
 
-# The last talk of one of these numbers with an agent who is still here, and where that agent sits now.
-_LAST_TALK = text(
+
+class _Queue(Struct, frozen=True):
+    last_agent_s: int
+    announce_wait: bool
+
+
+class _Whose(Struct, frozen=True):
+    tier: str
+    numbers: list[str]
+
+
+class _LastTalk(Struct, frozen=True):
+    id: UUID
+    login: str
+    seat: str | None
+    word: str | None
+    ago_s: float
+
+
+class _Member(Struct, frozen=True):
+    word: str
+    penalty: int
+    shared_by: int
+
+
+class _Floor(Struct, frozen=True):
+    live: bool
+    now: float
+    waiting: list[float | None]
+    seats: list[_Member]
+    handled: list[float | None]
+
+
+class _Stands(Struct, frozen=True):
+    seat: str
+
+
+_QUEUE = Question("SELECT last_agent_s, announce_wait FROM queue WHERE name = CAST(:queue AS text)", _Queue)
+_WHOSE = Question(
     """
-SELECT agent.id, agent.login, talk.started_at, sitting.seat, posture.word,
+SELECT tier, ARRAY(SELECT e164 FROM customer_phone WHERE customer_id = customer.id AND e164 IS NOT NULL) AS numbers
+  FROM customer WHERE id = CAST(:customer_id AS uuid)
+""",
+    _Whose,
+)
+# The last talk of one of these numbers with an agent who is still here, and where that agent sits now.
+_LAST_TALK = Question(
+    """
+SELECT agent.id, agent.login, sitting.seat, posture.word,
        coalesce(extract(epoch FROM clock_timestamp() - talk.started_at), 0)::float8 AS ago_s
   FROM (SELECT segment.agent_id, segment.started_at
           FROM conversation JOIN segment ON segment.conversation_id = conversation.id
-         WHERE conversation.caller = ANY(:numbers) AND segment.agent_id IS NOT NULL
+         WHERE conversation.caller = ANY(CAST(:numbers AS text[])) AND segment.agent_id IS NOT NULL
            AND NOT (conversation.node = :node AND conversation.linkedid = :linkedid)
-           AND conversation.started_at > clock_timestamp() - make_interval(days => :days)
+           AND conversation.started_at > clock_timestamp() - make_interval(days => CAST(:days AS int))
          ORDER BY segment.started_at DESC LIMIT 1) AS talk
   JOIN agent ON agent.id = talk.agent_id
   LEFT JOIN seat_session sitting ON sitting.agent_id = agent.id AND sitting.signed_out_at IS NULL
                                 AND sitting.node = :node
   LEFT JOIN posture ON posture.node = sitting.node AND posture.seat = sitting.seat
-"""
+""",
+    _LastTalk,
 )
-_STANDS = text("SELECT 1 FROM membership WHERE node = :node AND queue = :queue AND seat = :seat AND left_at IS NULL")
+_STANDS = Question(
+    "SELECT seat FROM membership WHERE node = :node AND queue = :queue AND seat = :seat AND left_at IS NULL", _Stands
+)
 
 # Who waits, who works, and how long calls took, all as of now. A place counts from the first join of the call.
-_FLOOR = text(
+_FLOOR = Question(
     f"""
 SELECT coalesce((SELECT lost_at IS NULL AND heard_at > clock_timestamp() - interval '3 s' FROM node
                   WHERE name = :node), false) AS live,
@@ -79,9 +126,11 @@ SELECT coalesce((SELECT lost_at IS NULL AND heard_at > clock_timestamp() - inter
             FROM membership m
             JOIN segment s ON s.node = m.node AND s.seat = m.seat
            WHERE m.node = :node AND m.queue = :queue AND m.left_at IS NULL AND s.queue = :queue
-             AND s.started_at > clock_timestamp() - make_interval(hours => :hours) AND s.ended_at IS NOT NULL
-           ORDER BY s.started_at DESC LIMIT :at_most) AS served) AS handled
-"""  # noqa: S608 - a constant of ours
+             AND s.started_at > clock_timestamp() - make_interval(hours => CAST(:hours AS int))
+             AND s.ended_at IS NOT NULL
+           ORDER BY s.started_at DESC LIMIT CAST(:at_most AS int)) AS served) AS handled
+""",  # noqa: S608 - a constant of ours
+    _Floor,
 )
 
 
@@ -156,21 +205,25 @@ async def write(session: AsyncSession, *rows: RoutingRow) -> None:
     await session.execute(_WRITE, list(rows))
 
 
-async def decide(session: AsyncSession, asked: Asked, rules: Rules, *, breached_case: bool = False) -> Decided:
+async def decide(where: Where, asked: Asked, rules: Rules, *, breached_case: bool = False) -> Decided:
     """All that a caller is sent into a queue with, read from rows as they are now. `breached_case`: a case of theirs is
     over its time."""
-    tier = None
-    if asked.customer_id is not None:
-        tier = await session.scalar(select(Customer.tier).where(Customer.id == asked.customer_id))
+    queues, customers, (floor,) = await ask(
+        where,
+        _QUEUE.with_(queue=asked.queue),
+        _WHOSE.with_(customer_id=asked.customer_id),
+        _FLOOR.with_(**_floor_of(asked.node, asked.queue)),
+    )
+    queue: _Queue | None = queues[0] if queues else None
+    whose: _Whose | None = customers[0] if customers else None
     # No table of ours holds promises yet: whoever brings one hands them in here.
-    standing = Standing(tier, breached_case=breached_case, given_s=asked.given_s)
+    standing = Standing(whose.tier if whose else None, breached_case=breached_case, given_s=asked.given_s)
     credit = waiting_credit(standing, rules.credit)
-    queue = await session.get(Queue, asked.queue)
     wanted_s = asked.last_agent_s if asked.last_agent_s is not None else queue.last_agent_s if queue else 0
     wait_s = max(0, min(wanted_s, LONGEST_LAST_AGENT_S))
-    last = await last_agent(session, asked, rules.last_agent_days) if wait_s else None
+    last = await _last_agent(where, asked, rules.last_agent_days, whose.numbers if whose else []) if wait_s else None
     # A queue that nobody has named here is only passed through.
-    prediction = await foretell(session, asked.node, asked.queue, credit.seconds) if queue else None
+    prediction = _foretold(floor, credit.seconds) if queue else None
     return Decided(
         credit,
         last,
@@ -180,44 +233,46 @@ async def decide(session: AsyncSession, asked: Asked, rules: Rules, *, breached_
     )
 
 
-async def last_agent(session: AsyncSession, asked: Asked, days: int) -> LastAgent:
-    """Who talked with this caller last, if they sit at a seat with a queue of its own now."""
-    numbers = [asked.number_e164] if asked.number_e164 else []
-    if asked.customer_id is not None:
-        phones = select(CustomerPhone.e164).where(CustomerPhone.customer_id == asked.customer_id)
-        numbers += [e164 for e164 in await session.scalars(phones) if e164]
+async def _last_agent(where: Where, asked: Asked, days: int, owned: Sequence[str]) -> LastAgent:
+    """Who talked with this caller last, if they sit at a seat with a queue of its own now. `owned`: all numbers of the
+    customer."""
+    numbers = [asked.number_e164, *owned] if asked.number_e164 else owned
     known = [spelling for number in dict.fromkeys(numbers) for spelling in spellings(number)]
     said = {"numbers": known, "node": asked.node, "linkedid": asked.linkedid, "days": days}
-    talk = (await session.execute(_LAST_TALK, said)).first() if known else None
+    talk = await _LAST_TALK.first(where, **said) if known else None
     if talk is None:
         return LastAgent(None, None, f"nobody talked with this caller in the last {days} days")
     who = f"{talk.login}, who talked with this caller {_ago(talk.ago_s)}"
     if talk.seat is None:
         return LastAgent(None, talk.id, f"{who}, is not signed in")
     queue = personal_queue(talk.seat)
-    there = {"node": asked.node, "queue": queue, "seat": talk.seat}
-    if queue is None or (await session.execute(_STANDS, there)).first() is None:
+    if queue is None or await _STANDS.first(where, node=asked.node, queue=queue, seat=talk.seat) is None:
         return LastAgent(None, talk.id, f"{who}, sits at {talk.seat}, which has no queue of its own")
     return LastAgent(talk.seat, talk.id, f"{who}, sits at {talk.seat} ({talk.word or 'unseen'})")
 
 
-async def foretell(session: AsyncSession, node: str, queue: str, credit_s: int) -> Prediction:
+async def foretell(where: Where, node: str, queue: str, credit_s: int) -> Prediction:
     """The wait of a caller who would join now, from the floor as the bridge last wrote it."""
-    asked = {"node": node, "queue": queue, "hours": OBSERVED_HOURS, "at_most": OBSERVED_AT_MOST}
-    floor = (await session.execute(_FLOOR, asked)).one()
+    return _foretold(await _FLOOR.one(where, **_floor_of(node, queue)), credit_s)
+
+
+def _floor_of(node: str, queue: str) -> dict[str, object]:
+    return {"node": node, "queue": queue, "hours": OBSERVED_HOURS, "at_most": OBSERVED_AT_MOST}
+
+
+def _foretold(floor: _Floor, credit_s: int) -> Prediction:
     position = place(floor.now - credit_s, _numbers(floor.waiting))
     if not floor.live:
         return Prediction(position, None, None, "the floor is not in sight")
     # A ringing seat takes the caller it rings, who stands in the queue still: it is as good as free.
     seats = [
-        SeatNow(seat["word"] in ("ready", "ringing"), seat["shared_by"], step_of(seat["penalty"]) > 0)
-        for seat in floor.seats
+        SeatNow(seat.word in ("ready", "ringing"), seat.shared_by, step_of(seat.penalty) > 0) for seat in floor.seats
     ]
     return predict(position, seats, _numbers(floor.handled))
 
 
-def _numbers(found: Sequence[Any]) -> list[float]:
-    return [float(each) for each in found if each is not None]
+def _numbers(found: Sequence[float | None]) -> list[float]:
+    return [each for each in found if each is not None]
 
 
 def _ago(seconds: float) -> str:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm.questions import Question
+from crm.questions import Question, Where
 from crm.rules.case_numbers import read_number
 from crm.tables.cases import Case, CaseEvent
 
@@ -83,13 +83,12 @@ SELECT count(*) AS mine,
   FROM customer_case c
  WHERE c.state <> 'closed' AND (c.owner_id = :agent_id OR c.handler_id = :agent_id)
 """
-_BREACHED = text(
-    """
+_BREACHED_ASKED = """
 SELECT EXISTS (SELECT FROM customer_case c JOIN case_clock k ON k.case_id = c.id
                 WHERE c.customer_id = :customer_id AND c.state <> 'closed'
                   AND (k.breached_at IS NOT NULL OR (k.running_since IS NOT NULL AND k.due_at < clock_timestamp())))
+       AS breached
 """
-)
 
 
 class CaseListed(Struct, frozen=True, kw_only=True):
@@ -148,7 +147,12 @@ class Counts(Struct, frozen=True):
     reminders: int
 
 
+class _Late(Struct, frozen=True):
+    breached: bool
+
+
 COUNTS = Question(_COUNTS_ASKED, Counts)
+_BREACHED = Question(_BREACHED_ASKED, _Late)
 
 
 async def listed(
@@ -208,9 +212,9 @@ async def open_case_of(session: AsyncSession, customer_id: UUID) -> Case | None:
     return found[0] if found else None
 
 
-async def has_breached_case(session: AsyncSession, customer_id: UUID) -> bool:
+async def has_breached_case(where: Where, customer_id: UUID) -> bool:
     """Whether a case of this customer is over its time and not closed: a claim to minutes of waiting credit."""
-    return bool((await session.execute(_BREACHED, {"customer_id": customer_id})).scalar_one())
+    return (await _BREACHED.one(where, customer_id=customer_id)).breached
 
 
 async def asked_about(session: AsyncSession, customer_id: UUID | None, number: str | None) -> Case | None:

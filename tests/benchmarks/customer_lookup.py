@@ -1,9 +1,10 @@
 """Who calls? Among a million customers with three million numbers: how long a caller waits for the menu to know.
 
 The way is the IVR's own: a call's greenlet, `CrmDesk.find_caller` with its time limit, the block list, the customers
-who own the number, ranked. Numbers come at random from all there are; one in ten belongs to nobody, one in a hundred to
+who own the number. Numbers come at random from all there are; one in ten belongs to nobody, one in a hundred to
 several. Once 50 a second, as calls come in; once as fast as one caller after the other, and eight at a time, can be
-answered. The yardstick is the smallest question there is, in the same transaction.
+answered. Then how long they wait, one after the other, to be sent into a queue: tier, cases, who talked with them last,
+the floor. The yardstick is the smallest question there is, in a transaction.
 
     python tests/benchmarks/customer_lookup.py [--scale 1.0] [--seconds 20] [--rate 50]
 """
@@ -26,14 +27,17 @@ from sqlalchemy import text
 from agi.answers import Caller
 from agi.call_thread import CallThread
 from agi.desk import CrmDesk, Site
+from agi.endings import JoinQueue
 from agi.patience import Patience
 from agi.visit_book import VisitBook
+from agi.visit_notes import VisitNotes
 from crm.database import Database
 from crm.rules.opening_hours import read_opening_hours
 
 TARGET_MS = 5.0
 AT_ONCE = 8
 WARM_UP = 2000
+SENT_ON = "sent into a queue"
 
 
 class Callers:
@@ -49,8 +53,8 @@ class Callers:
         self._dice = random.Random(seed)
         self.known = 0
 
-    async def one(self) -> float:
-        """Milliseconds from the question to its answer."""
+    async def one(self, sent_on: bool = False) -> float:
+        """Milliseconds from the question to its answer. `sent_on`: of the question after it, which queue and how."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[tuple[Caller, float]] = loop.create_future()
         stranger = self._dice.random() < 0.1
@@ -58,12 +62,18 @@ class Callers:
         number = f"+8617{index:09}" if stranger else self._crowd.number(index)
         # No answer may come from memory.
         desk = CrmDesk(self._site, self._database, self._book, number, patience=Patience())
-        began = time.perf_counter()
+        began_at = [time.perf_counter()]
 
         def call() -> None:
             try:
                 caller = desk.find_caller()
-                answered.set_result((caller, time.perf_counter() - began))
+                if sent_on:
+                    notes = VisitNotes(node="bench", linkedid="1.1", uniqueid="1.1", flow="bench")
+                    notes.number_e164, notes.customer_id = caller.number_e164, caller.customer_id
+                    moment = time.perf_counter()
+                    desk.route(JoinQueue("support", last_agent_s=20), notes)
+                    began_at[0] = moment
+                answered.set_result((caller, time.perf_counter() - began_at[0]))
             except BaseException as fault:  # noqa: BLE001 - handed on
                 answered.set_exception(fault)
 
@@ -72,14 +82,14 @@ class Callers:
         self.known += caller.customer_id is not None
         return took_s * 1000
 
-    async def in_turn(self, seconds: float, at_once: int) -> list[float]:
+    async def in_turn(self, seconds: float, at_once: int, *, sent_on: bool = False) -> list[float]:
         """Each caller comes when another was answered."""
         until = time.perf_counter() + seconds
         found: list[float] = []
 
         async def turn() -> None:
             while time.perf_counter() < until:
-                found.append(await self.one())
+                found.append(await self.one(sent_on))
 
         await asyncio.gather(*(turn() for _ in range(at_once)))
         return found
@@ -117,6 +127,7 @@ async def measure(crowd: Crowd, said: argparse.Namespace) -> None:
         comes: await callers.as_they_come(said.seconds, said.rate),
         "one after the other": await callers.in_turn(said.seconds / 2, 1),
         f"{AT_ONCE} at a time": await callers.in_turn(said.seconds / 2, AT_ONCE),
+        SENT_ON: await callers.in_turn(said.seconds / 2, 1, sent_on=True),
     }
     await database.close()
     asked = sum(map(len, figures.values())) - len(figures["the smallest question"])

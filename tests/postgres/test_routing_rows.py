@@ -16,11 +16,15 @@ import pytest
 from click.testing import CliRunner, Result
 from forged_caller import AgiPeer, environment
 from sqlalchemy import insert, select
+from sqlalchemy.engine import make_url
 
-from agi.desk import Site
+from agi.answers import Caller
+from agi.call_thread import in_thread_of_its_own
+from agi.desk import CrmDesk, Site
 from agi.endings import JoinQueue
 from agi.server import AgiServer, Deadlines
 from agi.steps import FindCaller, Flow
+from agi.visit_book import VisitBook
 from crm import agents, customers, demo_data, number_lists, queues, skills
 from crm.cli import main
 from crm.database import Database
@@ -129,6 +133,17 @@ async def test_with_the_lists_out_of_reach_everybody_is_let_in(ivr: Ivr, databas
     with held(database_url, "number_list"):
         peer = await ivr.call()
     assert peer.last["NEXT_STEP"] == "queue"
+
+
+async def test_a_question_that_postgres_breaks_off_is_no_answer(database: Database, database_url: str) -> None:
+    """As an administrator's own time limit does: it is no fault of the caller, and none of the call flow."""
+    limit = make_url(database_url).update_query_dict({"options": "-c statement_timeout=50"})
+    hasty = Database(limit.render_as_string(hide_password=False))
+    desk, found = CrmDesk(SITE, hasty, VisitBook(hasty), NUMBER), []
+    with held(database_url, "customer_phone"):
+        await in_thread_of_its_own(lambda: found.append(desk.find_caller()))
+    await hasty.close()
+    assert found == [Caller(E164)]
 
 
 # ---- the lists
