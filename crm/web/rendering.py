@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from crm.refusals import Refusal
@@ -24,10 +24,13 @@ from crm.refusals import Refusal
 from .language import NAMES, TAGS, catalog, locale
 from .outcome_words import OutcomeWords
 from .sentences import say
+from .whole_templates import WholeEnvironment
 from .words import label_of, tone_of
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
+WORDS_KEPT = 4096
+"""The same days and amounts are on every look at a card, and each takes Babel longer than a whole part of the page."""
 ASSETS = ("page.js", "live-worker.js", "kefu.css", "kefu.svg")
 
 
@@ -50,16 +53,18 @@ class Pages:
         """The address of a built file; it changes with the content, so browsers may keep it for good."""
         return f"/static/{name}?v={self._versions[name]}"
 
-    def _environment(self, language: str) -> Environment:
-        environment = Environment(
+    def _environment(self, language: str) -> WholeEnvironment:
+        environment = WholeEnvironment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
+            auto_reload=False,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
         words = catalog(language)
+        environment.translate = words.gettext
         environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
         environment.policies["ext.i18n.trimmed"] = True
         environment.globals.update(
@@ -79,7 +84,7 @@ class Pages:
             said=partial(say, gettext=words.gettext),
             moment=partial(moment, zone=self._zone, language=language),
             day=partial(day, zone=self._zone, language=language),
-            time_of_day=partial(time_of_day, zone=self._zone, language=language),
+            time_of_day=partial(time_of_day, zone=self._zone),
             money=partial(money, language=language),
             figure=figure,
         )
@@ -122,29 +127,41 @@ def clock(since: datetime | None, now: datetime) -> Markup:
     return Markup('<time data-since="{}">{}</time>').format(round(since.timestamp() * 1000), text)
 
 
-def time_of_day(at: datetime | None, *, zone: ZoneInfo, language: str) -> str:
+def time_of_day(at: datetime | None, *, zone: ZoneInfo) -> str:
     """14:02, in the call center's own time."""
-    return format_time(at, "HH:mm", tzinfo=zone, locale=locale(language)) if at else ""
+    return f"{at.astimezone(zone):%H:%M}" if at else ""
 
 
 def day(at: datetime | None, *, zone: ZoneInfo, language: str) -> str:
     """A date without its time."""
-    return format_date(at.astimezone(zone), "medium", locale=locale(language)) if at else ""
+    return _day(at.astimezone(zone).date(), language) if at else ""
 
 
 def moment(at: datetime | None, now: datetime, *, zone: ZoneInfo, language: str) -> str:
     """When something was: only the time of day if it was today."""
     if at is None:
         return ""
-    if at.astimezone(zone).date() == now.astimezone(zone).date():
-        return time_of_day(at, zone=zone, language=language)
-    skeleton = "MMM d, HH:mm" if language == "en" else "M月d日 HH:mm"
-    return format_datetime(at, skeleton, tzinfo=zone, locale=locale(language))
+    local = at.astimezone(zone)
+    if local.date() == now.astimezone(zone).date():
+        return f"{local:%H:%M}"
+    return _moment(local.replace(second=0, microsecond=0, tzinfo=None), language)
 
 
+@lru_cache(maxsize=WORDS_KEPT)
 def money(amount: Decimal | float, currency: str, *, language: str) -> str:
     """An amount with its currency's sign."""
     return format_currency(amount, currency, locale=locale(language))
+
+
+@lru_cache(maxsize=WORDS_KEPT)
+def _day(on: date, language: str) -> str:
+    return format_date(on, "medium", locale=locale(language))
+
+
+@lru_cache(maxsize=WORDS_KEPT)
+def _moment(local: datetime, language: str) -> str:
+    pattern = "MMM d, HH:mm" if language == "en" else "M月d日 HH:mm"
+    return format_datetime(local, pattern, locale=locale(language))
 
 
 def _asset_versions() -> dict[str, str]:
