@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.questions import Question, Where
@@ -18,16 +19,18 @@ LISTS = ("mine", "queue", "overdue", "open", "closed", "all")
 """`mine`: owned or handled; `queue`: of my tiers, not taken by anybody; `overdue`: a clock is over, of everybody."""
 SOON_S = 2 * 3600
 
-_IN_LIST = """
-       CASE CAST(:list AS text)
-            WHEN 'all' THEN true
-            WHEN 'closed' THEN c.state = 'closed'
-            WHEN 'mine' THEN c.state <> 'closed' AND (c.owner_id = :agent_id OR c.handler_id = :agent_id)
-            WHEN 'queue' THEN c.state IN ('open', 'waiting') AND c.handler_id IS NULL
-                 AND c.tier IN (SELECT tier FROM case_team WHERE agent_id = :agent_id)
-            WHEN 'overdue' THEN c.state <> 'closed' AND (late.breached OR late.due_at < clock_timestamp())
-            ELSE c.state <> 'closed' END
-"""
+# A statement a list, so that each is found by an index of its own.
+_IN_LIST = {
+    "all": "true",
+    "closed": "c.state = 'closed'",
+    "open": "c.state <> 'closed'",
+    "mine": "c.state <> 'closed' AND (c.owner_id = :agent_id OR c.handler_id = :agent_id)",
+    "queue": "c.state IN ('open', 'waiting') AND c.state <> 'closed' AND c.handler_id IS NULL "
+    "AND c.tier IN (SELECT tier FROM case_team WHERE agent_id = :agent_id)",
+    "overdue": "c.state <> 'closed' AND EXISTS (SELECT FROM case_clock k WHERE k.case_id = c.id AND ("
+    "k.breached_at IS NOT NULL OR (k.running_since IS NOT NULL AND k.due_at < clock_timestamp())))",
+}
+_BY_CLOCK = ("mine", "queue", "overdue")
 _CLOCKS = """
   LEFT JOIN LATERAL (
        SELECT min(due_at) FILTER (WHERE running_since IS NOT NULL) AS due_at,
@@ -49,18 +52,24 @@ _FROM = f"""
   LEFT JOIN customer ON customer.id = c.customer_id
   {_CLOCKS}
 """
-_LIST = text(
-    f"""
-{_COLUMNS} {_FROM}
- WHERE {_IN_LIST}
-   AND (CAST(:number AS text) IS NULL OR c.number = :number)
-   AND (CAST(:words AS text) IS NULL OR c.subject ILIKE :words OR customer.name ILIKE :words OR customer.code = :code)
-   AND (CAST(:customer_id AS uuid) IS NULL OR c.customer_id = :customer_id)
-   AND (CAST(:before AS timestamptz) IS NULL OR c.opened_at < :before)
- ORDER BY CASE WHEN :list IN ('mine', 'queue', 'overdue') THEN late.due_at END NULLS LAST, c.opened_at DESC, c.number
- LIMIT :limit
-"""
-)
+
+
+@cache
+def _list(which: str, *, numbered: bool, searched: bool, of_customer: bool, paged: bool) -> TextClause:
+    """The statement of one list."""
+    asked = [
+        _IN_LIST.get(which, _IN_LIST["open"]),
+        *(["c.number = :number"] if numbered else []),
+        *(["(c.subject ILIKE :words OR customer.name ILIKE :words OR customer.code = :code)"] if searched else []),
+        *(["c.customer_id = :customer_id"] if of_customer else []),
+        *(["c.opened_at < :before"] if paged else []),
+    ]
+    first = "late.due_at NULLS LAST, " if which in _BY_CLOCK else ""
+    return text(
+        f"{_COLUMNS} {_FROM} WHERE {' AND '.join(asked)} ORDER BY {first}c.opened_at DESC, c.number LIMIT :limit"
+    )
+
+
 _FIND = text(
     f"""
 {_COLUMNS}, c.description, c.solution, c.solved_at, c.closed_by, c.owner_id, c.handler_id,
@@ -170,17 +179,23 @@ async def listed(
     search = " ".join(search.replace("\x00", "").split())
     number = read_number(search) if search else None
     pattern = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    statement = _list(
+        "all" if number else which,
+        numbered=number is not None,
+        searched=bool(search) and not number,
+        of_customer=customer_id is not None,
+        paged=before is not None,
+    )
     asked = {
-        "list": "all" if number else which,
         "agent_id": agent_id,
         "number": number,
-        "words": f"%{pattern}%" if search and not number else None,
+        "words": f"%{pattern}%",
         "code": search,
         "customer_id": customer_id,
         "before": before,
         "limit": limit,
     }
-    return [CaseListed(**row) for row in (await session.execute(_LIST, asked)).mappings()]
+    return [CaseListed(**row) for row in (await session.execute(statement, asked)).mappings()]
 
 
 async def find(session: AsyncSession, number: str) -> CaseFound | None:
