@@ -7,11 +7,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Float, func, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from .tables.pops import Pop, PopShown
+from .tables.pops import Pop
+
+_SHOW = text(
+    """
+INSERT INTO pop_shown (pop_id, agent_id, hint_ms, latency_ms)
+SELECT id, :agent_id, CAST(:hint_ms AS float8), extract(epoch FROM clock_timestamp() - rung_at) * 1000
+  FROM pop WHERE id = :pop_id AND node = :node AND seat = :seat
+    ON CONFLICT DO NOTHING RETURNING latency_ms
+"""
+)
+_SHOWN = text("SELECT latency_ms FROM pop_shown WHERE pop_id = :pop_id AND agent_id = :agent_id")
 
 
 async def open_for_seat(session: AsyncSession, node: str, seat: str) -> list[Pop]:
@@ -27,13 +36,8 @@ async def mark_shown(
 
     Only the first word counts (a second tab, a reload). None when the card is not this seat's.
     """
-    since_ring_ms = func.extract("epoch", func.clock_timestamp() - Pop.rung_at) * 1000.0
-    mine = select(Pop.id, literal(agent_id), literal(hint_ms, Float), since_ring_ms).where(
-        Pop.id == pop_id, Pop.node == node, Pop.seat == seat
-    )
-    row = insert(PopShown).from_select(["pop_id", "agent_id", "hint_ms", "latency_ms"], mine)
-    await session.execute(row.on_conflict_do_nothing())
-    latency: float | None = await session.scalar(
-        select(PopShown.latency_ms).where(PopShown.pop_id == pop_id, PopShown.agent_id == agent_id)
-    )
+    said = {"pop_id": pop_id, "agent_id": agent_id, "node": node, "seat": seat, "hint_ms": hint_ms}
+    latency: float | None = await session.scalar(_SHOW, said)
+    if latency is None:
+        latency = await session.scalar(_SHOWN, {"pop_id": pop_id, "agent_id": agent_id})
     return latency

@@ -94,11 +94,15 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 
     def changed() -> None:
         worth.changed()
-        outcomes.changed()
         wallboard.changed()
+
+    def changed_beside() -> None:
+        outcomes.changed()
         notices.changed()
 
-    app.state.live = Live(database, heartbeat_s=settings.heartbeat_seconds, changed=changed)
+    app.state.live = Live(
+        database, heartbeat_s=settings.heartbeat_seconds, changed=changed, changed_beside=changed_beside
+    )
     app.state.pages = Pages(settings.zone, outcomes)
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.oidc = Provider(settings) if settings.oidc_issuer else None

@@ -82,10 +82,19 @@ class Stream:
 class Live:
     """All open streams of this process, and the two tasks that feed them."""
 
-    def __init__(self, database: Database, *, heartbeat_s: float, changed: Callable[[], None] = lambda: None) -> None:
-        """`changed` is called at every hint, before any stream is told."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        heartbeat_s: float,
+        changed: Callable[[], None] = lambda: None,
+        changed_beside: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`changed` is called at every hint, before any stream is told; `changed_beside` at those of no seat or
+        queue: what they tell of is not what every ring does."""
         self._database = database
         self._changed = changed
+        self._changed_beside = changed_beside
         self._heartbeat_s = heartbeat_s
         self._streams: dict[Seat, set[Stream]] = {}
         self._sight: dict[str, bool] = {}
@@ -127,6 +136,8 @@ class Live:
             log.warning("hint_unreadable", hint=(hint or "")[:200])
             said = None
         self._changed()
+        if said is None or said.all or not (said.seats or said.queues):
+            self._changed_beside()
         if said is None:
             for streams in self._streams.values():
                 _tell(streams)
