@@ -12,9 +12,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Question, Where
 from .tables.facts import CustomerFact
 
 BALANCE = "balance"
@@ -59,10 +60,25 @@ async def put(session: AsyncSession, given: Sequence[Given], *, source: str) -> 
     return added, len(written) - added
 
 
-async def of(session: AsyncSession, customer_id: UUID) -> list[CustomerFact]:
+class Said(Struct, frozen=True):
+    """One fact as it stands."""
+
+    name: str
+    value: str
+    unit: str
+    as_of: datetime
+    source: str
+
+
+OF_CUSTOMER = Question(
+    "SELECT name, value, unit, as_of, source FROM customer_fact WHERE customer_id = :customer_id ORDER BY name", Said
+)
+"""Asked with `customer_id`; `of` answers it."""
+
+
+async def of(where: Where, customer_id: UUID) -> list[Said]:
     """All facts of a customer, by name."""
-    mine = select(CustomerFact).where(CustomerFact.customer_id == customer_id)
-    return list(await session.scalars(mine.order_by(CustomerFact.name)))
+    return await OF_CUSTOMER.rows(where, customer_id=customer_id)
 
 
 async def balance_of(session: AsyncSession, customer_id: UUID) -> tuple[Decimal, str] | None:

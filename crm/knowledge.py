@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Question, Where
 from .refusals import Refusal
 from .rules import bigrams
 from .tables.knowledge import ARTICLE_STATES, Article, ArticleFeedback, ArticleUse, ArticleVersion
@@ -148,12 +149,24 @@ async def used(
     await session.execute(put.on_conflict_do_nothing(index_elements=once))
 
 
-async def used_in(session: AsyncSession, conversation_id: UUID, agent_id: UUID) -> set[UUID]:
+class Helped(Struct, frozen=True):
+    """An article that helped."""
+
+    article_id: UUID
+
+
+HELPED = Question(
+    "SELECT article_id FROM article_use WHERE conversation_id = :conversation_id AND agent_id = :agent_id"
+    " AND what = 'used'",
+    Helped,
+)
+"""Asked with `conversation_id` and `agent_id`; `used_in` answers it."""
+
+
+async def used_in(where: Where, conversation_id: UUID, agent_id: UUID) -> set[UUID]:
     """The articles that this agent says helped in this call."""
-    rows = select(ArticleUse.article_id).where(
-        ArticleUse.conversation_id == conversation_id, ArticleUse.agent_id == agent_id, ArticleUse.what == "used"
-    )
-    return set(await session.scalars(rows))
+    found = await HELPED.rows(where, conversation_id=conversation_id, agent_id=agent_id)
+    return {each.article_id for each in found}
 
 
 async def tell(session: AsyncSession, article: Article, body: str, *, agent_id: UUID) -> ArticleFeedback:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .questions import Question
 from .rules import bigrams
 from .tables.knowledge import Article
 
@@ -50,6 +51,21 @@ SELECT found.*, v.title_en, v.title_zh, agent.login AS author, agent.name AS aut
 )
 
 
+# Asked at every ring: what is written for the call's matter or queue, as the search finds it without words.
+_FITTING_ASKED = """
+SELECT a.id, a.number, a.matter, a.queue, a.state, a.version, a.author_id, a.changed_at,
+       (a.matter <> '' AND a.matter = CAST(:matter AS text))::int * 2
+       + (a.queue <> '' AND a.queue = CAST(:queue AS text))::int AS fit, 0 AS rank,
+       v.title_en, v.title_zh, agent.login AS author, agent.name AS author_name,
+       (SELECT count(*) FROM article_use u WHERE u.article_id = a.id AND u.what = 'used'
+          AND u.at > clock_timestamp() - interval '90 days') AS used
+  FROM article a JOIN article_version v ON v.article_id = a.id AND v.version = a.version
+  LEFT JOIN agent ON agent.id = a.author_id
+ WHERE a.state = 'published' AND ((a.matter <> '' AND a.matter = :matter) OR (a.queue <> '' AND a.queue = :queue))
+ ORDER BY fit DESC, used DESC, a.number LIMIT :limit
+"""
+
+
 class Found(Struct, frozen=True):
     """An article in a list. `used`: how often it helped in a call in the last 90 days."""
 
@@ -72,6 +88,10 @@ class Found(Struct, frozen=True):
     def title(self, language: str) -> str:
         """In this language, else in the other."""
         return (self.title_zh or self.title_en) if language == "zh" else (self.title_en or self.title_zh)
+
+
+FITTING = Question(_FITTING_ASKED, Found)
+"""Asked with `matter`, `queue` ("" for none) and `limit`."""
 
 
 async def search(

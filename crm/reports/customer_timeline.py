@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.ledger.ids import conversation_id
+from crm.questions import Asked, Question, Where, ask
 from crm.refusals import Refusal
 from crm.rules import page_cursor
 from crm.rules.number_spellings import spellings
-from crm.tables.customers import CustomerPhone
 
 KINDS = ("conversation", "voicemail", "case", "order", "note", "tier")
 PAGE = 30
@@ -30,23 +28,20 @@ LARGEST_PAGE = 200
 TOLD_BY_MENU = 500
 """Calls from numbers that are not the customer's, of which the menu knew who it was: so many are looked at a page."""
 
-_NUMBERS = select(CustomerPhone.e164).where(CustomerPhone.e164.is_not(None))
-# What was found to be this customer, too, stands in old rows under its own id.
-_ALSO = text(
-    """
+# Their numbers; under which ids they stand, for what was found to be this customer, too, stands in old rows under its
+# own; and calls from other numbers of which the menu knew that it was them.
+_WHOSE_ASKED = """
 WITH RECURSIVE also AS (
-  SELECT CAST(:customer_id AS uuid) AS id UNION SELECT c.id FROM customer c JOIN also ON c.merged_into = also.id)
-SELECT id FROM also
+  SELECT CAST(:customer_id AS uuid) AS id UNION SELECT c.id FROM customer c JOIN also ON c.merged_into = also.id),
+own AS (SELECT e164 FROM customer_phone WHERE customer_id = :customer_id AND e164 IS NOT NULL)
+SELECT (SELECT coalesce(json_agg(e164), '[]') FROM own) AS e164,
+       (SELECT json_agg(id) FROM also) AS ids,
+       (SELECT coalesce(json_agg(json_build_array(node, linkedid)), '[]') FROM (
+            SELECT node, linkedid FROM caller_facts
+             WHERE customer_id IN (SELECT id FROM also) AND learnt_at <= CAST(:at AS timestamptz) + interval '1 day'
+               AND (number_e164 IS NULL OR number_e164 NOT IN (SELECT e164 FROM own))
+             ORDER BY learnt_at DESC LIMIT :most) AS others) AS told
 """
-)
-_TOLD = text(
-    """
-SELECT node, linkedid FROM caller_facts
- WHERE customer_id = ANY(CAST(:ids AS uuid[])) AND learnt_at <= :at + interval '1 day'
-   AND (number_e164 IS NULL OR number_e164 <> ALL(CAST(:e164 AS text[])))
- ORDER BY learnt_at DESC LIMIT :most
-"""
-)
 
 # A call belongs to whom an agent named, else to whom the menu knew, else to whose number it is.
 _OF_OTHERS = """
@@ -185,37 +180,64 @@ class Page(Struct, frozen=True):
         return replace(self, entries=shown)
 
 
-async def timeline(
-    session: AsyncSession,
+class Whose(Struct, frozen=True):
+    """What is the customer's: numbers in E.164, ids in old rows, calls (node, Linkedid) that the menu knew of."""
+
+    e164: list[str]
+    ids: list[UUID]
+    told: list[tuple[str, str]]
+
+
+_WHOSE = Question(_WHOSE_ASKED, Whose)
+
+
+def whose(customer_id: UUID, cursor: str | None = None) -> Asked[Whose]:
+    """The question that comes before a page of a timeline. Refusal for a cursor that is none of ours."""
+    return _WHOSE.with_(customer_id=customer_id, at=_after(cursor)[0], most=TOLD_BY_MENU)
+
+
+def page_of(
     customer_id: UUID,
+    found: Whose,
     *,
     cursor: str | None = None,
     kinds: Iterable[str] = KINDS,
     limit: int = PAGE,
     queues: Iterable[str] | None = None,
     agent_id: UUID | None = None,
-) -> Page:
-    """A page of one customer's timeline. `queues`: only calls of these, and those in which `agent_id` talked (None:
-    all). Refusal for a cursor that is none of ours, or an unknown kind."""
+) -> Asked[Entry]:
+    """The question after the entries of a page, and one more where there is a next."""
     wanted = _checked(kinds)
     at, row = _after(cursor)
-    e164 = list(await session.scalars(_NUMBERS.where(CustomerPhone.customer_id == customer_id)))
-    ids = list(await session.scalars(_ALSO, {"customer_id": customer_id}))
     asked: dict[str, Any] = {
         "customer_id": customer_id,
-        "ids": ids,
+        "ids": found.ids,
         "at": at,
         "id": row,
         "limit": max(1, min(limit, LARGEST_PAGE)) + 1,
-        "numbers": list(dict.fromkeys(way for number in e164 if number for way in spellings(number))),
-        "told": await _told(session, ids, at, e164) if "conversation" in wanted else [],
+        "numbers": list(dict.fromkeys(way for number in found.e164 for way in spellings(number))),
+        "told": [UUID(conversation_id(*each)) for each in found.told] if "conversation" in wanted else [],
     }
     if queues is not None:
         asked |= {"queues": list(queues), "agent_id": agent_id}
-    rows = (await session.execute(text(_statement(wanted, queues is not None)), asked)).mappings().all()
-    found = [msgspec.convert(dict(each), Entry) for each in rows[: asked["limit"] - 1]]
-    more = len(rows) == asked["limit"]
-    return Page(found, page_cursor.written(found[-1].at, found[-1].id) if more else None)
+    return _question(frozenset(wanted), queues is not None).with_(**asked)
+
+
+def page(entries: list[Entry], limit: int = PAGE) -> Page:
+    """What was answered, as a page."""
+    kept = max(1, min(limit, LARGEST_PAGE))
+    last = entries[kept - 1] if len(entries) > kept else None
+    return Page(entries[:kept], page_cursor.written(last.at, last.id) if last else None)
+
+
+async def timeline(
+    where: Where, customer_id: UUID, *, cursor: str | None = None, limit: int = PAGE, **more: Any
+) -> Page:
+    """A page of one customer's timeline. `more`: `kinds`; `queues`: only calls of these, and those in which `agent_id`
+    talked (None: all). Refusal for a cursor that is none of ours, or an unknown kind."""
+    (found,), *_ = await ask(where, whose(customer_id, cursor))
+    (entries,) = await ask(where, page_of(customer_id, found, cursor=cursor, limit=limit, **more))
+    return page(entries, limit)
 
 
 def _checked(kinds: Iterable[str]) -> set[str]:
@@ -233,14 +255,12 @@ def _after(cursor: str | None) -> tuple[datetime, UUID]:
         raise Refusal(str(refused)) from None
 
 
-async def _told(session: AsyncSession, ids: Sequence[UUID], at: datetime, e164: Sequence[str | None]) -> list[UUID]:
-    """Calls from other numbers of which the menu knew that it was this customer."""
-    asked = {"ids": list(ids), "at": at, "e164": list(e164), "most": TOLD_BY_MENU}
-    rows = await session.execute(_TOLD, asked)
-    return [UUID(conversation_id(node, linkedid)) for node, linkedid in rows]
+@cache
+def _question(wanted: frozenset[str], bound: bool) -> Question[Entry]:
+    return Question(_statement(wanted, bound), Entry)
 
 
-def _statement(wanted: set[str], bound: bool) -> str:
+def _statement(wanted: frozenset[str], bound: bool) -> str:
     """The statement for these kinds; a kind that is not wanted reads nothing. `bound`: to queues."""
     shown = {kind: "true" if kind in wanted else "false" for kind in KINDS}
     calls = "true" if "conversation" in wanted else "false"

@@ -7,6 +7,7 @@ not repeated about the same matter within 48 hours: the same case, else the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from crm.questions import Asked, Question, Where, ask
 from crm.rules.number_spellings import spellings
 from crm.rules.repeats import NOTICED, WINDOWS, Contact, Repeat, repeat_of
 
@@ -29,17 +31,20 @@ _ABOUT = """
        (SELECT w.queue FROM wait w WHERE w.conversation_id = c.id AND w.queue NOT LIKE 'seat-%'
          ORDER BY w.entered_at DESC LIMIT 1) AS queue
 """
-_THIS = text(f"SELECT c.id, c.started_at AS at, c.caller, c.direction, {_ABOUT} FROM conversation c WHERE c.id = :id")  # noqa: S608
-_BEFORE = text(
-    f"""
-SELECT c.started_at AS at, {_ABOUT}
-  FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
-       SELECT * FROM conversation
-        WHERE caller = n.number AND started_at >= :since AND started_at < :at AND direction = 'inbound' AND id <> :id
-        ORDER BY started_at DESC LIMIT :most) AS c
- ORDER BY c.started_at DESC LIMIT :most
+_OF_CALL = f"""
+SELECT c.started_at AS at, c.direction, {_ABOUT}, (
+       SELECT coalesce(json_agg(told), '[]') FROM (
+            SELECT b.at, b."case", b.matter, b.queue
+              FROM (SELECT DISTINCT unnest(CAST(:numbers AS text[]) || c.caller::text) AS number) AS n
+             CROSS JOIN LATERAL (
+                   SELECT c.started_at AS at, {_ABOUT} FROM conversation c
+                    WHERE c.caller = n.number AND c.started_at >= mine.started_at - make_interval(secs => :window_s)
+                      AND c.started_at < mine.started_at AND c.direction = 'inbound' AND c.id <> mine.id
+                    ORDER BY c.started_at DESC LIMIT :most) AS b
+             ORDER BY b.at DESC LIMIT :most) AS told) AS before
+  FROM conversation c CROSS JOIN LATERAL (SELECT c.id, c.started_at) AS mine
+ WHERE c.id = :id
 """  # noqa: S608 - parts of our own
-)
 _FIGURES = text(
     f"""
 WITH mine AS (
@@ -103,23 +108,40 @@ class RepeatFigures(Struct, frozen=True):
         return 1 - self.unsolved / self.answered if self.answered else None
 
 
-async def of_call(session: AsyncSession, conversation_id: UUID, numbers: list[str] | None = None) -> Repeat | None:
-    """What to say of this call; None: no repeat. `numbers`: all of the customer's in E.164, else the caller's alone."""
-    row = (await session.execute(_THIS, {"id": conversation_id})).mappings().one_or_none()
-    if row is None or row["direction"] != "inbound":
+class OfCall(Struct, frozen=True):
+    """One call, what it is about, and those of the same numbers before it."""
+
+    at: datetime
+    direction: str
+    case: str | None
+    matter: str | None
+    queue: str | None
+    before: list[Contact]
+
+
+_CALL = Question(_OF_CALL, OfCall)
+
+
+def asked_of(conversation_id: UUID, numbers: Sequence[str] = ()) -> Asked[OfCall]:
+    """The question of one call. `numbers`: all of the customer's in E.164, beside the caller's."""
+    ways = [way for number in numbers for way in spellings(number)]
+    window_s = WINDOWS[NOTICED] / timedelta(seconds=1)
+    return _CALL.with_(id=conversation_id, numbers=ways, window_s=window_s, most=MOST_BEFORE)
+
+
+def repeat_in(found: Sequence[OfCall]) -> Repeat | None:
+    """What to say of the answer; None: no repeat."""
+    if not found or found[0].direction != "inbound":
         return None
-    ways = [row["caller"]] if row["caller"] else []
-    ways += [way for number in numbers or () for way in spellings(number)]
+    (call,) = found
     window = WINDOWS[NOTICED]
-    asked = {
-        "numbers": list(dict.fromkeys(ways)),
-        "since": row["at"] - window,
-        "at": row["at"],
-        "id": row["id"],
-        "most": MOST_BEFORE,
-    }
-    before = [Contact(**each) for each in (await session.execute(_BEFORE, asked)).mappings()]
-    return repeat_of(before, row["at"], case=row["case"], matter=row["matter"], queue=row["queue"], window=window)
+    return repeat_of(call.before, call.at, case=call.case, matter=call.matter, queue=call.queue, window=window)
+
+
+async def of_call(where: Where, conversation_id: UUID, numbers: list[str] | None = None) -> Repeat | None:
+    """What to say of this call; None: no repeat. `numbers`: all of the customer's in E.164, else the caller's alone."""
+    (found,) = await ask(where, asked_of(conversation_id, numbers or ()))
+    return repeat_in(found)
 
 
 async def figures(session: AsyncSession, since: datetime, until: datetime) -> list[RepeatFigures]:

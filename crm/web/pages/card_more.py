@@ -12,18 +12,18 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
-from sqlalchemy import select, text
+from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import customer_facts, knowledge, knowledge_search, notes
 from crm.database import Database
+from crm.questions import Asked, Question, Where, ask
 from crm.refusals import CrmUnavailable, Refusal
-from crm.reports import repeats
+from crm.reports import customer_timeline, repeats
 from crm.reports.customer_timeline import timeline
 from crm.rules.plain_markdown import to_html
-from crm.tables.customers import Customer, CustomerPhone
+from crm.tables.customers import Customer
 from crm.tables.knowledge import Article
-from crm.tables.queues import Queue
 from crm.web.errors import NotThere
 from crm.web.rights import allowed
 from crm.web.sessions import Reading, Writing
@@ -35,13 +35,32 @@ router = APIRouter()
 
 ARTICLES_SHOWN = 6
 
-_CALL = text(
+
+class About(Struct, frozen=True):
+    """What a call is about, as far as menu and queue know."""
+
+    matter: str = ""
+    queue: str = ""
+
+
+class Title(Struct, frozen=True):
+    """What a queue is called."""
+
+    name: str
+    title: str
+
+
+_CALL = Question(
     """
 SELECT coalesce((SELECT f.matter FROM caller_facts f WHERE f.node = c.node AND f.linkedid = c.linkedid), '') AS matter,
        coalesce((SELECT w.queue FROM wait w WHERE w.conversation_id = c.id AND w.queue NOT LIKE 'seat-%'
                   ORDER BY w.entered_at DESC LIMIT 1), '') AS queue
   FROM conversation c WHERE c.id = :id
-"""
+""",
+    About,
+)
+_TITLES = Question(
+    "SELECT name, CASE WHEN CAST(:language AS text) = 'zh' THEN title_zh ELSE title_en END AS title FROM queue", Title
 )
 Words = Annotated[str, Query(max_length=200)]
 
@@ -51,18 +70,38 @@ async def more(
     request: Request,
     conversation_id: UUID,
     me: Annotated[Me, allowed("timeline.read")],
-    session: Reading,
     customer: UUID | None = None,
 ) -> Response:
-    """Repeat, knowledge and timeline of one card, in one answer."""
-    numbers = select(CustomerPhone.e164).where(CustomerPhone.customer_id == customer, CustomerPhone.e164.is_not(None))
-    known = [each for each in await session.scalars(numbers) if each] if customer else []
-    context = await _articles(session, me, conversation_id, "")
-    context |= {"customer": customer, "repeat": await repeats.of_call(session, conversation_id, known)}
-    title = Queue.title_zh if me.language == "zh" else Queue.title_en
-    context["titles"] = dict((await session.execute(select(Queue.name, title))).all())
-    if customer is not None:
-        context |= await _timeline(session, me, customer)
+    """Repeat, knowledge and timeline of one card, in one answer: two round trips, for it comes after every ring."""
+    database: Database = request.app.state.database
+    whose: list[Asked[Any]] = []
+    if customer:
+        whose = [customer_timeline.whose(customer), customer_facts.OF_CUSTOMER.with_(customer_id=customer)]
+    calls, titles, helped, *known = await ask(
+        database,
+        _CALL.with_(id=conversation_id),
+        _TITLES.with_(language=me.language),
+        knowledge.HELPED.with_(conversation_id=conversation_id, agent_id=me.agent_id),
+        *whose,
+    )
+    about = calls[0] if calls else About()
+    mine = known[0][0] if known else None
+    articles, repeat, *pages = await ask(
+        database,
+        knowledge_search.FITTING.with_(matter=about.matter, queue=about.queue, limit=ARTICLES_SHOWN),
+        repeats.asked_of(conversation_id, mine.e164 if mine else ()),
+        *([customer_timeline.page_of(customer, mine)] if customer and mine else ()),
+    )
+    context: dict[str, Any] = {
+        "conversation": conversation_id,
+        "customer": customer,
+        "found": articles,
+        "helped": {each.article_id for each in helped},
+        "titles": {each.name: each.title for each in titles},
+        "repeat": repeats.repeat_in(repeat),
+    }
+    if pages:
+        context |= {"page": customer_timeline.page(pages[0]).within(me.queues), "facts": known[1], "notice": None}
     return _show(request, "desk/card/loaded.html", me, **context)
 
 
@@ -71,12 +110,11 @@ async def stream(
     request: Request,
     customer: UUID,
     me: Annotated[Me, allowed("timeline.read")],
-    session: Reading,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     rows: bool = False,
 ) -> Response:
     """One customer's timeline; with `rows` the entries behind a cursor alone."""
-    context = await _timeline(session, me, customer, cursor)
+    context = await _timeline(request.app.state.database, me, customer, cursor)
     template = "desk/card/timeline_rows.html" if rows else "desk/card/timeline.html"
     return _show(request, template, me, customer=customer, conversation=None, **context)
 
@@ -103,8 +141,7 @@ async def note(
         notice = str(refused)
     if "hx-request" not in request.headers:
         return RedirectResponse("/desk", status_code=303)
-    async with database.reading() as session:
-        context = await _timeline(session, me, customer)
+    context = await _timeline(database, me, customer)
     context |= {"customer": customer, "conversation": call, "notice": notice}
     return _show(request, "desk/card/timeline.html", me, **context)
 
@@ -182,19 +219,18 @@ def in_language(words: Any, language: str) -> tuple[str, Markup]:
 
 
 async def _articles(session: AsyncSession, me: Me, conversation_id: UUID, words: str) -> dict[str, Any]:
-    call = (await session.execute(_CALL, {"id": conversation_id})).mappings().one_or_none()
-    about = {"matter": call["matter"], "queue": call["queue"]} if call else {}
+    call = await _CALL.first(session, id=conversation_id) or About()
     fitting: dict[str, Any] = {"only_fitting": not words.strip(), "limit": ARTICLES_SHOWN}
     return {
         "conversation": conversation_id,
-        "found": await knowledge_search.search(session, words, **about, **fitting),
+        "found": await knowledge_search.search(session, words, matter=call.matter, queue=call.queue, **fitting),
         "helped": await knowledge.used_in(session, conversation_id, me.agent_id),
     }
 
 
-async def _timeline(session: AsyncSession, me: Me, customer: UUID, cursor: str | None = None) -> dict[str, Any]:
-    page = (await timeline(session, customer, cursor=cursor)).within(me.queues)
-    facts = [] if cursor else await customer_facts.of(session, customer)
+async def _timeline(where: Where, me: Me, customer: UUID, cursor: str | None = None) -> dict[str, Any]:
+    page = (await timeline(where, customer, cursor=cursor)).within(me.queues)
+    facts = [] if cursor else await customer_facts.of(where, customer)
     return {"page": page, "facts": facts, "notice": None}
 
 
