@@ -28,6 +28,8 @@ os.environ["KEFU_CONFIG"] = os.devnull
 settings.register_profile("kefu", max_examples=int(os.environ.get("KEFU_TEST_EXAMPLES", "25")), deadline=None)
 settings.load_profile("kefu")
 
+MEMORY_NEEDED_BYTES = 2_000_000_000
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which server the tests speak to."""
@@ -48,12 +50,18 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     programs = debian_programs() if chosen == "debian" else None
     # Not pytest's own folder: it is closed to the account Postgres runs as when the tests run as root.
-    folder = Path(tempfile.mkdtemp(prefix="kefu-test-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="kefu-test-postgres-", dir=_in_memory()))
     try:
         with EmbeddedPostgres(folder, durable=False, programs=programs) as server:
             yield server.url
     finally:
         shutil.rmtree(folder)
+
+
+def _in_memory() -> str | None:
+    """Half the time of a test on rows is the copying of some 750 small files: in memory where there is room."""
+    shared = Path("/dev/shm")  # noqa: S108 - a folder of our own is made below it
+    return str(shared) if shared.is_dir() and shutil.disk_usage(shared).free > MEMORY_NEEDED_BYTES else None
 
 
 @pytest.fixture(scope="session")
