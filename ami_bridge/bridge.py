@@ -21,20 +21,20 @@ from .ami_version import why_too_old
 from .backfill.keeping import Keeping
 from .backfill.places import Places
 from .batch import Pending
-from .changes import PostureChanged, RingEnded
+from .changes import SeatCodeDialled
 from .duties import Duties
 from .events import FOLLOWED, KNOWN_NAMES, SKIPPED_INSIDE
 from .framing import Framing
-from .history import History
 from .inbox import Inbox, News
 from .journal_days import keep_days
 from .lease import Lease, take_lease
 from .listener import Listener
 from .mirror import Mirror
-from .misses import Misses
 from .outbox import Outbox
 from .promises import Promises
 from .recall import Found, read_blind_windows, read_just_ended, read_open_rows, recall
+from .reflexes import Reflexes
+from .seat_codes import SeatCodes
 from .sending import Account
 from .watch import Watch
 from .write import Limits, Writer
@@ -71,6 +71,7 @@ class Bridge:
         self.promises: Promises | None = None
         self.keeping: Keeping | None = None
         self.duties: Duties | None = None
+        self.codes: SeatCodes | None = None
         self._files = Places(settings, self.reader)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -161,20 +162,16 @@ class Bridge:
         self.duties = Duties(
             self._database,
             lease,
-            settings.missed_call_policy,
-            expiry_s=settings.wish_expiry_seconds,
+            settings,
             in_sight=lambda: self.reader.connected and self.actor.connected,
             say=self._say,
         )
-        misses = Misses(node, settings.missed_call_policy, self.outbox.at_once)
-        await self._recall_misses(misses)
-        history = History(lambda: self.watch.event, self.outbox.actor_of)
-        history.recall(found[Posture])
-        self.watch.reactions = self.outbox.reactions | {
-            RingEnded: misses.ring_ended,
-            PostureChanged: history.changed,
-        }
-        self.mirror.ticked = self.outbox.expire
+        reflexes = Reflexes(settings, self.watch, self.outbox)
+        await reflexes.recall(self._database, found[Posture], time.time())
+        self.watch.reactions = self.outbox.reactions | reflexes.reactions
+        self.codes = SeatCodes(self._database, node, settings.wish_expiry_seconds, say=self._say)
+        self.watch.reactions[SeatCodeDialled] = self.codes.dialled
+        self.mirror.ticked = reflexes.ticked(self.outbox.expire)
         floor, files = self.watch.floor, self._files.find
         self.promises = Promises(self._database, settings, lease, self.actor, floor, find_files=files, say=self._say)
         self.watch.reactions = {**self.watch.reactions, **self.promises.reactions}
@@ -190,13 +187,6 @@ class Bridge:
             except CrmUnavailable:
                 await asyncio.sleep(0.5)
 
-    async def _recall_misses(self, misses: Misses) -> None:
-        while True:
-            try:
-                return await misses.recall(self._database)
-            except CrmUnavailable:
-                await asyncio.sleep(0.5)
-
     async def _live(self, stopped: asyncio.Task[Any]) -> None:
         assert self.mirror is not None
         assert self.writer is not None
@@ -204,8 +194,10 @@ class Bridge:
         assert self.keeping is not None
         assert self.promises is not None
         assert self.duties is not None
+        assert self.codes is not None
         works: list[Callable[[], Coroutine[Any, Any, Any]]] = [each.run for each in {self.reader, self.actor}]
-        works += [self.mirror.watch, self.mirror.tick, self.outbox.run, self.keeping.run, self.duties.run]
+        works += [self.mirror.watch, self.mirror.tick, self.outbox.run, self.keeping.run]
+        works += [self.duties.run, self.codes.run]
         works.append(self.promises.run)
         works.append(partial(keep_days, self._database, self._settings.journal_days, self._say))
         hearing: list[asyncio.Task[Any]] = [asyncio.ensure_future(work()) for work in works]

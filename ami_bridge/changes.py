@@ -134,6 +134,14 @@ class MessageLeft(Change, frozen=True, eq=False):
     voicemail: Voicemail
 
 
+class SeatCodeDialled(Change, frozen=True, eq=False):
+    """An agent dialled a code about their own seat."""
+
+    seat: str
+    code: str
+    at: float
+
+
 class PlaceChanged(Change, frozen=True, eq=False):
     """More is known of a promised callback that stands in a queue, or is dialled."""
 

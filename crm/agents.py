@@ -15,7 +15,7 @@ from uuid import UUID
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -147,6 +147,26 @@ async def session_at(session: AsyncSession, node: str, seat: str) -> SeatSession
     )
     found: SeatSession | None = await session.scalar(rows)
     return found
+
+
+async def stay(session: AsyncSession, node: str, seat: str) -> None:
+    """Whoever was to sign out of this seat after the call stays."""
+    leaving = (SeatSession.node == node, SeatSession.seat == seat, SeatSession.signed_out_at.is_(None))
+    await session.execute(update(SeatSession).where(*leaving).values(leaving_at=None))
+
+
+async def show_oneself(session: AsyncSession, agent_id: UUID) -> None:
+    """The agent's page is there: their lease of the seat begins anew."""
+    sitting = (SeatSession.agent_id == agent_id, SeatSession.signed_out_at.is_(None))
+    await session.execute(update(SeatSession).where(*sitting).values(seen_at=func.clock_timestamp()))
+
+
+async def last_ended(session: AsyncSession, agent_id: UUID) -> SeatSession | None:
+    """The session that this agent sat in last, when it has ended."""
+    rows = select(SeatSession).where(SeatSession.agent_id == agent_id).order_by(SeatSession.signed_in_at.desc())
+    rows = rows.limit(1)
+    found: SeatSession | None = await session.scalar(rows)
+    return found if found is not None and found.signed_out_at is not None else None
 
 
 async def listed(session: AsyncSession) -> list[AgentListed]:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .questions import Question, Where
 from .refusals import Refusal
-from .rules.pause_steps import OURS
+from .rules.pause_steps import KEPT
 from .tables.pauses import PauseReason
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -76,7 +76,7 @@ async def budgets(where: Where, agent_id: UUID, since: datetime) -> list[Budget]
 
 async def require(session: AsyncSession, name: str) -> PauseReason:
     """The reason of this name. Refusal when there is none, or it is one that begins and ends by itself."""
-    if name.upper() in OURS:
+    if name.upper() in KEPT:
         raise Refusal(f"{name.upper()} begins and ends by itself: give another reason")
     found = await session.get(PauseReason, name)
     if found is None:
@@ -99,7 +99,7 @@ async def define(
     """Add a reason or change it: what is not given stays. 0 minutes: no budget, no end by itself."""
     if not NAME.fullmatch(name):
         raise Refusal(f"pause reason {name!r} cannot be: write 1 to 40 letters, digits, '_' and '-'")
-    if name.upper() in OURS:
+    if name.upper() in KEPT:
         raise Refusal(f"{name.upper()} begins and ends by itself: give another name")
     for title in (title_en, title_zh):
         if title is not None and not (title.isprintable() and 0 < len(title.strip()) <= TITLE_CHARACTERS):

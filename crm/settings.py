@@ -183,6 +183,8 @@ class Settings(BaseSettings):
     missed_calls_minutes: Annotated[float, Field(gt=0, le=1440, description="minutes above 0, at most 1440")] = 10.0
     missed_calls_away_seconds: Seconds = 120.0
     missed_call_rest_seconds: Annotated[float, Field(ge=0, le=600, description="seconds from 0 to 600")] = 5.0
+    # A seat whose page was not seen for so long is free again (0: held until its agent signs out).
+    seat_lease_minutes: Annotated[float, Field(ge=0, le=1440, description="minutes from 0 to 1440")] = 120.0
     phone_blip_seconds: Annotated[float, Field(ge=0, le=600, description="seconds from 0 to 600")] = 5.0
     write_linger_ms: Milliseconds = 40
     batch_messages: Count = 200

@@ -1,7 +1,7 @@
 """UserEvents of our own dialplan: what Asterisk's own events cannot tell.
 
 QueueLeft follows each Queue(); QueueHangup and VoicemailLeft come from the hangup handler; IvrLeft when a call flow has
-ended; three tell of callbacks. Other UserEvents are not followed.
+ended; SeatCode when a seat's phone asks for something; three tell of callbacks. Other UserEvents are not followed.
 """
 
 from __future__ import annotations
@@ -81,12 +81,22 @@ class CallbackEnded(Event, frozen=True, gc=False):
     cause: int
 
 
+class SeatCode(Event, frozen=True, gc=False):
+    """A seat's phone dialled `code`: what an agent asks about their own state."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+    code: str
+
+
 _STATUS = words("Status")
 _READERS = {
     "QueueLeft": Reader(QueueLeft, *LEG, need("Queue"), _STATUS),
     "QueueHangup": Reader(QueueHangup, *LEG, need("Queue"), _STATUS, says("Abandoned", "TRUE")),
     "IvrLeft": Reader(IvrLeft, *LEG, words("NextStep"), number("CallerIDNum"), escaped_name("CallerIDName")),
     "VoicemailLeft": Reader(VoicemailLeft, *LEG, _STATUS, filled("Box")),
+    "SeatCode": Reader(SeatCode, *LEG, need("Code")),
     "CallbackDialling": Reader(CallbackDialling, *LEG),
     "CallbackChoice": Reader(CallbackChoice, *LEG, filled("Choice")),
     "CallbackEnded": Reader(CallbackEnded, *LEG, filled("Status"), whole("Cause")),

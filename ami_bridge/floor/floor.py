@@ -93,6 +93,7 @@ RULES: Mapping[type[Event], Rule] = {
     our_events.CallbackDialling: places.dialling,
     our_events.CallbackChoice: places.chose,
     our_events.CallbackEnded: places.ended,
+    our_events.SeatCode: seats.code,
     system_events.DeviceStateChange: snapshot.device,
     system_events.Shutdown: sight.shutdown,
     list_events.QueueParams: snapshot.queue,
@@ -189,6 +190,11 @@ class Floor:
         """How a seat stands towards pauses; one that was never heard of stands nowhere."""
         known = self.facts.seats.get(seat)
         return Standing() if known is None else seats.standing(known)
+
+    def can_be_rung(self, seat: str) -> bool:
+        """Whether the seat stands in any queue, and is paused in none."""
+        known = self.facts.seats.get(seat)
+        return known is not None and bool(known.members) and not any(each.row.paused for each in known.members.values())
 
     def pause_refused(self, seat: str, now: float) -> list[Change]:
         """The after-call work pause of this seat did not leave, or Asterisk refused it."""

@@ -9,7 +9,8 @@ until Asterisk confirms our pause or refuses it, at most for DUE_S: the seat is 
 
 from __future__ import annotations
 
-from ami_bridge.changes import MemberSeen, MembershipChanged, PauseSeen, PostureChanged
+from ami_bridge.changes import MemberSeen, MembershipChanged, PauseSeen, PostureChanged, SeatCodeDialled
+from ami_bridge.events.ours import SeatCode
 from ami_bridge.events.queues import MemberState
 from ami_bridge.events.system import DeviceStateChange
 from crm.ledger.postures import Membership, Posture
@@ -74,6 +75,13 @@ def differs(seat: Seat, known: Member, event: MemberState, at: float) -> bool:
     if (known.row.penalty, known.row.paused) != (event.penalty, event.paused):
         return True
     return event.paused and event.reason is not None and event.reason != joined(seat.reason, seat.next_reason)
+
+
+def code(facts: Facts, event: SeatCode, at: float) -> None:
+    """A code that was dialled at a seat's own phone; from anywhere else it means nothing."""
+    leg = facts.channels.get(event.uniqueid)
+    if leg is not None and leg.seat is not None:
+        facts.say(SeatCodeDialled(leg.seat, event.code, at))
 
 
 def refresh(facts: Facts, seat: Seat, at: float) -> None:

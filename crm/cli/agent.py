@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .agent_rights import ROLES, bind, codes_off, let_in, role, shut_out
+from .agent_seat import sign_in, sign_out
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_table, say
 from .routing import skill
@@ -95,7 +96,7 @@ def add(
         say(f"added {login}")
 
 
-for command in (skill, role, bind, shut_out, let_in, codes_off):
+for command in (skill, role, bind, shut_out, let_in, codes_off, sign_in, sign_out):
     agent.add_command(command)
 agent.add_command(explain)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import pauses, wishes
+from crm import agents, pauses, wishes
 from crm.refusals import Refusal
 from crm.rules.pause_steps import ACW, PAUSING, RESERVED
 from crm.tables.postures import Posture
@@ -46,9 +46,11 @@ async def ask_for_unpause(
     expiry_s: float,
     conversation_id: UUID | None = None,
 ) -> PbxRequest | None:
-    """The wish to be ready, or None when the seat is not paused. After-call work ends by it, and a pause that was asked
-    for in the middle of a call is withdrawn. `conversation_id`: whose after-call work ends."""
+    """The wish to be ready, or None when the seat is not paused. After-call work ends by it, a pause that was asked for
+    in the middle of a call is withdrawn, and who was to sign out after it stays. `conversation_id`: whose after-call
+    work ends."""
     posture = await _look(session, node, seat)
+    await agents.stay(session, node, seat)
     if posture is not None and not posture.paused and not await _pause_wishes(session, node, seat):
         return None
     word = posture.word if posture is not None else None
@@ -69,6 +71,7 @@ async def withdraw_pause(
 ) -> PbxRequest | None:
     """No pause after this call after all; None when none was to come. One that has begun is not ended by it."""
     posture = await _look(session, node, seat)
+    await agents.stay(session, node, seat)
     under_way = await _pause_wishes(session, node, seat)
     if posture is not None and posture.word == "paused" and not under_way:
         return None

@@ -14,6 +14,8 @@ from crm.hints import hint_live, hint_wishes
 from crm.rules.pause_steps import MISSED, PAUSING, RESERVED, RONA
 from crm.rules.ring_no_answer import Policy
 
+from .after_call import WORK_ENDS
+
 ASKED_BY = "time"
 RESERVED_AT_MOST_S = 60.0
 """Whoever reserved the seat to dial has not done so: it is nobody's any more."""
@@ -31,15 +33,8 @@ WITH due AS (
                                   WHEN :reserved THEN make_interval(secs => :reserved_s)
                                   ELSE make_interval(mins => r.auto_end_min) END
      UNION ALL
-     SELECT p.node, p.seat, 'end_after_call_work', NULL, p.conversation_id, p.since
-       FROM posture p
-       JOIN LATERAL (SELECT s.queue FROM segment s WHERE s.conversation_id = p.conversation_id AND s.node = p.node
-                        AND s.seat = p.seat ORDER BY s.started_at DESC LIMIT 1) AS talk ON true
-       JOIN queue ON queue.name = talk.queue AND queue.acw_limit_s IS NOT NULL
-      WHERE p.node = :node AND p.word = 'wrapping_up' AND p.since < clock_timestamp()
-            - make_interval(secs => queue.acw_limit_s + coalesce((
-                SELECT sum(e.extra_s) FROM after_call_extension e WHERE e.node = p.node AND e.seat = p.seat
-                   AND e.asked_at > p.since - interval '1 minute' AND e.conversation_id = p.conversation_id), 0)))
+     SELECT node, seat, 'end_after_call_work', NULL, conversation_id, since
+       FROM (/* work ends */) AS work WHERE work.at < clock_timestamp())
 INSERT INTO pbx_request (id, node, kind, seat, reason, asked_by, conversation_id, state, expires_at)
 SELECT gen_random_uuid(), due.node, due.kind, due.seat, due.reason, CAST(:asked_by AS text), due.conversation_id,
        'wanted', clock_timestamp() + make_interval(secs => :expiry_s)
@@ -51,7 +46,7 @@ SELECT gen_random_uuid(), due.node, due.kind, due.seat, due.reason, CAST(:asked_
                            OR o.asked_by = CAST(:asked_by AS text) AND o.wanted_at > due.since
                               AND o.wanted_at > clock_timestamp() - make_interval(secs => :again_s)))
 RETURNING seat
-"""
+""".replace("/* work ends */", WORK_ENDS)
 )
 
 

@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import agents, skills
 from crm.refusals import Refusal
+from crm.rules.pause_steps import RONA
 from crm.rules.personal_queues import is_personal, personal_queue
+from crm.rules.ring_no_answer import Miss, Policy, judge
 from crm.rules.skills import A_STEP, missing, step_of
 from crm.tables.postures import Posture
 
@@ -32,6 +34,16 @@ SELECT m.queue, m.penalty, m.paused, m.joined_at,
 _LAST = text(
     "SELECT ended_at FROM segment WHERE agent_id = :agent_id AND ended_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"
 )
+_STEPS = text(
+    "SELECT at, word, reason, next_reason, cause, actor, event FROM posture_change "
+    "WHERE node = :node AND seat = :seat ORDER BY at DESC LIMIT :shown"
+)
+_UNTAKEN = text(
+    "SELECT id::text AS id, queue, outcome, extract(epoch FROM ended_at)::float8 AS at, ended_at FROM offer "
+    "WHERE node = :node AND seat = :seat AND queue IS NOT NULL AND outcome <> 'answered' "
+    "AND ended_at > clock_timestamp() - make_interval(secs => :within_s) ORDER BY ended_at"
+)
+STEPS_SHOWN = 12
 _FREE_NOW = {"ready"}
 
 
@@ -47,8 +59,30 @@ class InQueue(Struct, frozen=True):
     why: str
 
 
+class StateStep(Struct, frozen=True):
+    """A step from one state to the next: what brought it about, who, and which event said so."""
+
+    at: datetime
+    word: str
+    reason: str | None
+    next_reason: str | None
+    cause: str
+    actor: str
+    event: str
+
+
+class Untaken(Struct, frozen=True):
+    """A call of a queue that rang here and was not taken, and what followed from it."""
+
+    at: datetime
+    queue: str
+    outcome: str
+    why: str
+
+
 class Explained(Struct, frozen=True):
-    """`verdict` is the answer in one sentence."""
+    """`verdict` is the answer in one sentence; `steps` are the last ones of the seat's state, newest first; `untaken`
+    those calls of queues that were not taken, whosever fault it was."""
 
     login: str
     name: str
@@ -63,9 +97,11 @@ class Explained(Struct, frozen=True):
     skills: Mapping[str, int]
     queues: list[InQueue]
     verdict: str
+    steps: list[StateStep]
+    untaken: list[Untaken]
 
 
-async def explain(session: AsyncSession, login: str) -> Explained:
+async def explain(session: AsyncSession, login: str, policy: Policy | None = None) -> Explained:
     """Raises Refusal for a login that nobody has."""
     agent = await agents.find(session, login)
     if agent is None:
@@ -98,7 +134,25 @@ async def explain(session: AsyncSession, login: str) -> Explained:
         has,
         queues,
         _verdict(agent.active, shown, queues, own in standing if own else False),
+        *await _lately(session, shown, policy or Policy()),
     )
+
+
+async def _lately(
+    session: AsyncSession, shown: agents.AgentListed, policy: Policy
+) -> tuple[list[StateStep], list[Untaken]]:
+    if shown.seat is None:
+        return [], []
+    seat = {"node": shown.node, "seat": shown.seat}
+    steps = (await session.execute(_STEPS, {**seat, "shown": STEPS_SHOWN})).mappings()
+    before: list[Miss] = []
+    untaken = []
+    for row in await session.execute(_UNTAKEN, {**seat, "within_s": policy.within_s}):
+        miss = Miss(row.id, row.at, row.outcome)
+        verdict = judge(miss, before, policy)
+        untaken.append(Untaken(row.ended_at, row.queue, row.outcome, verdict.why))
+        before = [] if verdict.pause == RONA else [*before, miss]
+    return [StateStep(**row) for row in steps], untaken
 
 
 async def _in_queue(

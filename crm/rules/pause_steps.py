@@ -20,8 +20,12 @@ RESERVED = "RESERVED"
 """The seat is about to dial out, and must not be rung meanwhile."""
 DEVICE = "DEVICE"
 """The phone was gone for longer than a blip; it ends by itself when the phone stays."""
+LEAVING = "LEAVING"
+"""The agent signs out as soon as the call and its after-call work are over: a pause that follows them."""
 OURS = (ACW, RONA, MISSED, RESERVED, DEVICE)
 """Reasons that begin and end by themselves: nobody can ask for them."""
+KEPT = (*OURS, LEAVING)
+"""All that nobody may choose as the name of a reason."""
 PAUSING = ("pause", "unpause", "withdraw_pause", "end_after_call_work")
 """The kinds of wishes that are about a seat's pause."""
 _THEN = f"{ACW}>"

@@ -15,6 +15,7 @@ from .words import N_
 
 TEMPLATES = (
     N_("seat %(seat)s is taken by %(name)s: choose another seat, or let %(login)s sign out"),
+    N_("the phone of seat %(seat)s is not there: switch it on, or sit down all the same"),
     N_("seat %(seat)s is no device: write it as Asterisk does, such as PJSIP/101"),
     N_("%(name)s sits at %(seat)s (%(node)s): sign out there first"),
     N_("%(name)s has just sat down at another seat: sign out there first"),
@@ -32,6 +33,9 @@ TEMPLATES = (
     N_("a pause needs a reason of 1 to %(most)s printable characters"),
     N_("%(reason)s begins and ends by itself: give another reason"),
     N_("there is no pause reason %(reason)s: it is one of %(known)s"),
+    N_("reason %(reason)s of an extension is unknown: it is one of %(known)s"),
+    N_("no after-call work is going on at %(seat)s"),
+    N_("the work after one call can be made longer by at most %(most)s s: %(given)s s were given"),
     N_("%(name)s has taken this message: ask them, or a supervisor"),
     N_("this message is done already: %(login)s finished it"),
     N_("there is no such message, or it is not of your queues"),

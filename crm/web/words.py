@@ -42,6 +42,14 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "MISSED": N_("A call was not taken"),
         "RESERVED": N_("About to dial"),
         "DEVICE": N_("Phone lost"),
+        "LEAVING": N_("Signing out"),
+    },
+    "extension": {
+        "notes": N_("Notes to finish"),
+        "case": N_("A case to write"),
+        "callback": N_("A callback to arrange"),
+        "colleague": N_("A colleague to ask"),
+        "other": N_("Other"),
     },
     "phase": {
         "ringing": N_("Ringing"),

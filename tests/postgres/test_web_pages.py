@@ -168,7 +168,7 @@ async def test_refusals_are_said_in_the_agents_language(lily: WebCaller, floor: 
     ring = floor.ring(SEAT)
     assert f"{SEAT} 的话机正在振铃" in (await lily.send_form("/sign-out")).text
     floor.answer(ring)
-    assert f"{SEAT} 正在通话" in (await lily.send_form("/seat/leave")).text
+    assert f"{SEAT} 正在通话" in (await lily.send_form("/sign-out")).text
     here = str(ring.conversation_id)
     assert "未知的处理结果" in (await lily.send_form("/desk/wrap-up", conversation=here, outcome="x")).text
     long = await lily.send_form("/desk/wrap-up", conversation=here, outcome="other", note="x" * 4001)

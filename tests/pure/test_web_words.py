@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from crm.rules.agent_state import WORDS
 from crm.rules.number_spellings import spellings
-from crm.rules.pause_steps import OURS
+from crm.rules.pause_steps import KEPT
 from crm.tables import agents, conversations, customers, orders
 from crm.web import language, rendering
 from crm.web.language import LOCALES, accepted, catalog
@@ -70,7 +70,7 @@ def test_chinese_is_chinese(spoken: set[str]) -> None:
     ("kind", "codes"),
     [
         ("posture", WORDS),
-        ("pause_reason", OURS),
+        ("pause_reason", KEPT),
         ("tier", customers.TIERS),
         ("language", customers.LANGUAGES),
         ("order_state", orders.ORDER_STATES),

@@ -28,6 +28,7 @@ class MeAnswer(BaseModel):
     state: str
     since: datetime | None
     reason: str | None
+    next: str | None
     queues: list[str]
 
 
@@ -45,5 +46,6 @@ async def who_am_i(me: Annotated[Me, allowed("own.settings")], session: Reading)
         state=row.state,
         since=row.since,
         reason=row.reason,
+        next=row.next,
         queues=row.queues,
     )

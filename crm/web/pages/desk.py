@@ -14,8 +14,10 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import follow_ups, metrics, outcomes, pops
+from crm import agents, follow_ups, metrics, outcomes, pops
 from crm.database import Database
+from crm.deeds.after_call import REASONS as EXTENSIONS
+from crm.deeds.after_call import work_ends_at
 from crm.deeds.ask_for_pause import ask_for_pause
 from crm.deeds.finish_call import finish_without_outcome
 from crm.deeds.save_wrap_up import save_wrap_up
@@ -56,6 +58,9 @@ async def picture(request: Request, me: AtDesk) -> Response:
 @router.get("/live", response_class=EventSourceResponse)
 async def live(request: Request, me: AtDesk) -> AsyncIterator[ServerSentEvent]:
     """Hints for this seat. The sign-in was looked up before the first byte; no transaction is open from here on."""
+    database: Database = request.app.state.database
+    async with database.transaction() as session:
+        await agents.show_oneself(session, me.agent_id)
     streams: Live = request.app.state.live
     async for event in streams.events((str(me.node), str(me.seat))):
         yield event
@@ -202,6 +207,9 @@ async def _show(request: Request, me: Me, template: str, notice: str | None = No
     )
     context = {**desk.context(), "messages": messages, "notice": notice, "reasons": desk.budgets, "today": today}
     context["titles"] = {budget.name: budget.title(me.language) for budget in desk.budgets}
+    wraps_up = desk.state.shown.word == "wrapping_up"
+    ends_at = await work_ends_at(database, node=str(me.node), seat=str(me.seat)) if wraps_up else None
+    context |= {"work_ends_at": ends_at, "extensions": EXTENSIONS}
     return show(request, template, me, **context, **await _endings(request, database, me, desk))
 
 

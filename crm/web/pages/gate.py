@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import agents
 from crm.database import Database
-from crm.deeds.sign_in_to_seat import sign_in_to_seat
-from crm.deeds.sign_out_of_seat import sign_out_of_seat
+from crm.deeds.sign_in_to_seat import PhoneAway, SeatTaken, sign_in_to_seat
+from crm.deeds.sign_out_of_seat import leave_after_the_call, sign_out_of_seat
 from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent, SeatSession
@@ -111,8 +111,10 @@ async def sit_down(
     me: Annotated[Me, allowed("desk.use")],
     seat: Annotated[str, Form(max_length=100)] = "",
     typed: Annotated[str, Form(max_length=100)] = "",
+    insist: Annotated[Literal["", "take_over", "without_phone"], Form()] = "",
 ) -> Response:
-    """Open the session at the seat and ask Asterisk to add it to the agent's queues."""
+    """Open the session at the seat and ask Asterisk to add it to the agent's queues. `insist`: what was said about the
+    seat has been read."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
     chosen = typed.strip() or seat
@@ -124,19 +126,26 @@ async def sit_down(
                 node=settings.node,
                 seat=chosen,
                 expiry_s=settings.wish_expiry_seconds,
+                take_over=insist == "take_over",
+                without_phone=insist != "",
             )
+            await agents.show_oneself(session, me.agent_id)
     except CrmUnavailable:
         raise
     except Refusal as refused:
+        offer = {SeatTaken: "take_over", PhoneAway: "without_phone"}.get(type(refused))
         async with database.reading() as session:
-            return await _seat_page(request, me, session, refusal=str(refused), typed=typed, status=409)
+            return await _seat_page(
+                request, me, session, refusal=str(refused), typed=typed, chosen=chosen, offer=offer, status=409
+            )
     return RedirectResponse("/desk", status_code=303)
 
 
 @router.post("/seat/leave")
 async def get_up(request: Request, me: Annotated[Me, allowed("desk.use")], session: Writing) -> Response:
-    """Leave the seat and choose another."""
-    await _leave_seat(request, session, me)
+    """Leave the seat and choose another; in the middle of a call, after it."""
+    settings: Settings = request.app.state.settings
+    await leave_after_the_call(session, agent_id=me.agent_id, asked_by=me.login, expiry_s=settings.wish_expiry_seconds)
     return RedirectResponse("/seat", status_code=303)
 
 
@@ -165,8 +174,17 @@ async def _leave_seat(request: Request, session: AsyncSession, me: Me) -> None:
 
 
 async def _seat_page(
-    request: Request, me: Me, session: AsyncSession, *, refusal: str | None, typed: str = "", status: int = 200
+    request: Request,
+    me: Me,
+    session: AsyncSession,
+    *,
+    refusal: str | None,
+    typed: str = "",
+    chosen: str = "",
+    offer: str | None = None,
+    status: int = 200,
 ) -> Response:
+    """`offer`: what can be insisted on about the seat `chosen`."""
     settings: Settings = request.app.state.settings
     taken = exists().where(
         SeatSession.node == Posture.node, SeatSession.seat == Posture.seat, SeatSession.signed_out_at.is_(None)
@@ -181,4 +199,22 @@ async def _seat_page(
     free = list(await session.scalars(seats))
     usual = await session.scalar(last)
     typed = typed or ("" if usual in free else usual or "")
-    return show(request, "seat.html", me, status=status, refusal=refusal, free=free, usual=usual, typed=typed)
+    words = {"refusal": refusal, "free": free, "usual": usual, "typed": typed, "chosen": chosen, "offer": offer}
+    holder = await _holder(session, settings.node, chosen) if offer == "take_over" else None
+    return show(request, "seat.html", me, status=status, **words, **await _lost(session, me), holder=holder)
+
+
+async def _holder(session: AsyncSession, node: str, seat: str) -> Any:
+    """Who sits there, and since when."""
+    rows = select(Agent.name, SeatSession.signed_in_at).join(Agent, Agent.id == SeatSession.agent_id)
+    rows = rows.where(SeatSession.node == node, SeatSession.seat == seat, SeatSession.signed_out_at.is_(None))
+    return (await session.execute(rows)).one_or_none()
+
+
+async def _lost(session: AsyncSession, me: Me) -> dict[str, Any]:
+    """Who took the seat that this agent had, so that nobody wonders why the desk is gone."""
+    ended = await agents.last_ended(session, me.agent_id)
+    if ended is None or ended.ended_why not in ("taken_over", "lease_over"):
+        return {"lost": None}
+    by = await agents.find(session, ended.ended_by or "")
+    return {"lost": ended, "lost_to": by.name if by else None}

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from crm import agents, queues
+from crm import agents, pauses, queues
 
 from .asking import Asking, asked
 from .problems import answers
@@ -17,7 +17,8 @@ router = APIRouter(tags=["floor"])
 
 
 class AgentAnswer(BaseModel):
-    """An agent. `state` is the word that the desk shows; `seat` is null while they sit nowhere."""
+    """An agent. `state` is the word that the desk shows; `seat` is null while they sit nowhere; `next`: pause, when one
+    is to come after the call."""
 
     login: str
     name: str
@@ -28,7 +29,19 @@ class AgentAnswer(BaseModel):
     state: str
     since: datetime | None
     reason: str | None
+    next: str | None
     queues: list[str]
+
+
+class PauseReasonAnswer(BaseModel):
+    """What agents may pause for. `budget_min`: how long a day, `auto_end_min`: when one pause ends by itself."""
+
+    name: str
+    title_en: str
+    title_zh: str
+    paid: bool
+    budget_min: int | None
+    auto_end_min: int | None
 
 
 class QueueAnswer(BaseModel):
@@ -55,3 +68,11 @@ async def list_queues(asking: Annotated[Asking, asked("wallboard.read")]) -> lis
     """All queues by name."""
     async with asking.database.reading() as session:
         return [QueueAnswer.model_validate(each, from_attributes=True) for each in await queues.listed(session)]
+
+
+@router.get("/pause-reasons", responses=answers())
+async def list_pause_reasons(asking: Annotated[Asking, asked("wallboard.read")]) -> list[PauseReasonAnswer]:
+    """What agents may pause for, in the order of their screens."""
+    async with asking.database.reading() as session:
+        found = await pauses.listed(session)
+        return [PauseReasonAnswer.model_validate(each, from_attributes=True) for each in found]
