@@ -50,7 +50,8 @@ async def test_closing_time_while_callers_wait(center: Center, database_url: str
         await seen(database_url, waits, [("support", "withdrawn")], deadline_s=30)
         with SippCaller(center.sandbox, NEXT, keys=SUPPORT, stay_s=1) as late:
             await late.wait_async(90)
-        await phone.wait_async(120)
+        center.sandbox.cli(f"channel request hangup {channel}")
+        await phone.wait_async(20)
     await seen(database_url, "SELECT count(*) FROM conversation WHERE outcome = 'voicemail'", [(2,)], deadline_s=30)
     assert rows(database_url, waits) == [("support", "withdrawn")]
     assert rows(database_url, "SELECT box, count(*) FROM voicemail GROUP BY box") == [("support", 2)]
