@@ -31,8 +31,9 @@ from crm.rules.phone_display import shown_as
 from crm.rules.phone_numbers import to_e164
 from crm.rules.waiting_credit import CreditRules
 from crm.rules.waiting_credit import told as told_credit
+from crm.settings import Settings
 
-from . import http_answers, registered_steps
+from . import http_answers, promising, registered_steps
 from .answers import Balance, Caller, CaseStatus, Missing, OrderStatus, Routed
 from .call_thread import await_
 from .endings import JoinQueue
@@ -54,6 +55,7 @@ class Site(Struct, frozen=True):
     hours: OpeningHours
     budget_s: float
     routing: routing.Rules = NO_CREDIT
+    settings: Settings | None = None
 
 
 class CrmDesk:
@@ -67,8 +69,11 @@ class CrmDesk:
         number: str,
         clock: Callable[[], datetime] = now,
         patience: Patience | None = None,
+        linkedid: str = "",
     ) -> None:
         self._site = site
+        self._linkedid = linkedid
+        self._kept_s = 0
         self._database = database
         self._book = book
         self._number = number
@@ -173,8 +178,15 @@ class CrmDesk:
         return self._told(f"run {step.step}", lambda: in_time(work(), step.within_ms / 1000), "unavailable")
 
     def book_callback(self, wanted: BookCallback) -> str:
-        """Callbacks are kept nowhere yet."""
-        return "not_offered"
+        """Promise to call back, where that can be kept."""
+        settings = self._site.settings
+        if settings is None:
+            return "not_offered"
+
+        async def work() -> str:
+            return await promising.promise(self._database, settings, wanted, linkedid=self._linkedid, customer_id=None)
+
+        return self._told("book_callback", lambda: in_time(work(), self._site.budget_s), "not_offered")
 
     def take_survey(self, name: str) -> str:
         """Surveys are kept nowhere yet."""
@@ -193,6 +205,7 @@ class CrmDesk:
         )
 
         async def look() -> routing.Decided | None:
+            self._kept_s = await promising.kept_s(self._database, notes.number_e164, notes.customer_id)
             late = notes.customer_id is not None and await cases.has_breached_case(self._database, notes.customer_id)
             return await routing.decide(self._database, asked, self._site.routing, breached_case=late)
 
@@ -204,7 +217,7 @@ class CrmDesk:
         seat = number_of(personal_queue(last.seat) or "") if last and last.seat else ""
         said = told.minutes if told and decided.announce else None
         return Routed(
-            decided.credit.seconds,
+            decided.credit.seconds + self._kept_s,
             f"{seat}/{decided.last_agent_s}" if seat and decided.last_agent_s else "",
             announce=(told.position, *said) if told and said else None,
             display=self._shown_as,

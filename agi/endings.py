@@ -39,9 +39,14 @@ class Transfer(Struct, frozen=True, tag=True):
 
 
 class Goodbye(Struct, frozen=True, tag=True):
-    """Hang up. `served`: the caller got the answer asked for."""
+    """Hang up. `served`: the caller got the answer asked for; `promised`: the caller is called back."""
 
     served: bool
+    promised: bool = False
 
 
-Ending = JoinQueue | Ring | Voicemail | Transfer | Goodbye
+class BackToQueue(Struct, frozen=True, tag=True):
+    """To the queue that the caller left by a key, with the place of the first join."""
+
+
+Ending = JoinQueue | Ring | Voicemail | Transfer | Goodbye | BackToQueue

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from .answers import Routed
-from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from .endings import BackToQueue, Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 
 ENDINGS: dict[type, str] = {
     JoinQueue: "join_queue",
@@ -16,6 +16,7 @@ ENDINGS: dict[type, str] = {
     Voicemail: "voicemail",
     Transfer: "transfer",
     Goodbye: "goodbye",
+    BackToQueue: "join_queue",
 }
 
 
@@ -51,5 +52,7 @@ def variables(ending: Ending, routed: Routed) -> list[tuple[str, object]]:
             return [("QUEUE", box), ("NEXT_STEP", "voicemail")]
         case Transfer(to=to):
             return [("TRANSFER_TO", to), ("NEXT_STEP", "transfer")]
-        case Goodbye():
-            return [("NEXT_STEP", "goodbye")]
+        case Goodbye(promised=promised):
+            return [("NEXT_STEP", "callback" if promised else "goodbye")]
+        case BackToQueue():
+            return [("NEXT_STEP", "queue")]

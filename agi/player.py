@@ -27,6 +27,7 @@ from .steps import (
     AskIfOpen,
     AskTime,
     At,
+    BookCallback,
     CallerBlocked,
     CallerHungUp,
     FindCaller,
@@ -92,7 +93,9 @@ def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes, doors: 
         return None
     finally:
         flow.close()
-    notes.close(ENDINGS[type(ending)], served=isinstance(ending, Goodbye) and ending.served)
+    promised = isinstance(ending, Goodbye) and ending.promised
+    word = "callback" if promised else ENDINGS[type(ending)]
+    notes.close(word, served=isinstance(ending, Goodbye) and ending.served)
     return ending
 
 
@@ -147,6 +150,8 @@ class _Player:
                 return self.record(name, most_s)
             case FindCaller():
                 return self.meet()
+            case BookCallback():
+                return self.promise(step)
             case SayDigits() | SayDate() | SayNumber() | SayOrder() | SayCase() | SayBalance():
                 self.hear("say", speaking.spoken(step, self._language))
                 self.served = self.served or isinstance(step, SayOrder | SayCase | SayBalance)
@@ -164,6 +169,18 @@ class _Player:
         if caller.blocked is not None:
             raise CallerBlocked(caller.blocked)
         return caller
+
+    def promise(self, step: BookCallback) -> str:
+        """Asked for in a queue, the place is kept."""
+        self.renew_lease(self.question_s)
+        queue, language, since = step.queue, self.notes.language, None
+        if not queue:  # by a key, out of a queue: what is known of it stands on the channel
+            queue, language = str(self.line.get_variable("QUEUE")), str(self.line.env.get("agi_language", ""))[:2]
+            joined = str(self.line.get_variable("JOINED"))
+            since = int(joined) if joined.isascii() and joined.isdecimal() and len(joined) < 12 else None
+        booked = self.desk.book_callback(BookCallback(queue, step.number, language or None, since))
+        self.notes.step("callback", why=booked)
+        return booked
 
     def note(self, step: UseMenu | At) -> None:
         """Where the caller is, for the visit."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from agi import speaking
+from agi.flows import call_back
 from agi.menu.codes import Code, Fault, Faults
 from agi.menu.reading import Marked, read_marked
 from agi.menu.tree import Choose, Collect, Menu, Said, Say
@@ -75,7 +76,7 @@ def compare_with_use(file: str, lines: Lines, used: Iterable[str]) -> list[Fault
 
 def prompts_of(menu: Menu) -> frozenset[str]:
     """Every key that walking this menu can play, with all that speaking can ask for."""
-    keys = set(speaking.every_prompt())
+    keys = {*speaking.every_prompt(), *call_back.PROMPTS}
     for node in menu.nodes.values():
         match node.act:
             case Say(said=said) | Choose(ask=said):

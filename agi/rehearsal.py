@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from . import speaking
 from .answers import Caller
-from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from .endings import BackToQueue, Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 from .leaving import Met, joined
 from .prompt_texts import PromptTexts
 from .questions import Desk, answer_of
@@ -216,5 +216,9 @@ def describe(ending: Ending) -> str:
             return f"voicemail {box}"
         case Transfer(to=to):
             return f"transfer to {to}"
+        case Goodbye(promised=True):
+            return "goodbye, a callback is promised"
         case Goodbye(served=served):
             return "goodbye, " + ("served" if served else "not served")
+        case BackToQueue():
+            return "back to the queue"

@@ -26,6 +26,7 @@ from .call_socket import CallSocket
 from .call_thread import CallThread
 from .desk import CrmDesk, Site
 from .doors import Doors
+from .flows.call_back import call_back
 from .patience import Patience
 from .phone_line import NoAgiPeer, PhoneLine, read_environment
 from .player import play_out
@@ -43,6 +44,9 @@ DOCTOR = "doctor"
 _log = structlog.get_logger("agi.server")
 
 FlowMaker = Callable[[], Flow]
+
+OWN_FLOWS: Mapping[str, FlowMaker] = {"callback": call_back}
+"""Flows that no menu says, by the names that the dialplan asks for."""
 
 
 class CannotListen(Refusal):
@@ -216,12 +220,13 @@ class AgiServer:
 
     def _begin(self, socket: CallSocket, env: dict[str, str]) -> None:
         name = env.get("agi_network_script", "").partition("?")[0].strip("/")
-        maker = self._flows.get(name)
+        maker = OWN_FLOWS.get(name) or self._flows.get(name)
         if maker is None:
             raise NoAgiPeer(f"it asked for the flow {name[:60]!r}: there are {', '.join(sorted(self._flows))}")
         linkedid = env.get("agi_arg_1") or env["agi_uniqueid"]
         notes = VisitNotes(node=self._site.node, linkedid=linkedid, uniqueid=env["agi_uniqueid"], flow=name)
-        desk = CrmDesk(self._site, self._database, self._book, env.get("agi_callerid", ""), patience=self._patience)
+        desk = CrmDesk(self._site, self._database, self._book, env.get("agi_callerid", ""), patience=self._patience,
+                       linkedid=linkedid)  # fmt: skip
         flow, line = maker(), PhoneLine(socket, env)
         self._book.enter(beginning(notes))
         socket.thread = CallThread(lambda: self._play(socket, flow, line, desk, notes))

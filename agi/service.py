@@ -95,6 +95,7 @@ def site_of(settings: Settings) -> Site:
         hours,
         budget_s=settings.step_budget_ms / 1000,
         routing=Rules(settings.waiting_credit, settings.last_agent_days),
+        settings=settings,
     )
 
 

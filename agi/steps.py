@@ -190,10 +190,15 @@ class RunStep(Struct, frozen=True):
 
 
 class BookCallback(Struct, frozen=True):
-    """Promise to call back. Answer: "booked" or "not_offered"."""
+    """Promise to call back. Answer: "booked", "not_this_number" (another one may do) or "not_offered".
+
+    The player adds what the line knows: `queue` where it is "", `language`, `joined_at` (epoch seconds; None: the
+    caller waits in no queue yet)."""
 
     queue: str
     number: str | None
+    language: str | None = None
+    joined_at: int | None = None
 
 
 class TakeSurvey(Struct, frozen=True):

@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from crm import callbacks
+from crm import callback_tries
 from crm.database import CrmUnavailable, Database
-from crm.deeds import place_callbacks
+from crm.deeds import place_callbacks, steer_callback
 from crm.deeds.place_callbacks import Place
 from crm.hints import WISHES
 from crm.ledger.statement import Row
@@ -28,7 +29,7 @@ from crm.tables.callbacks import CallbackAttempt
 
 from .backfill.filling import Files
 from .cel_of_a_try import what_cel_tells
-from .changes import Change, PlaceChanged
+from .changes import CallerJoinedQueue, Change, PlaceChanged
 from .floor import Floor
 from .lease import Lease
 from .listener import Listener
@@ -40,6 +41,9 @@ SILENT_S = 2.0
 BATCH_S = 0.15
 """Time for the batch in which a fact rides."""
 PATIENCE_S = 5.0
+ARRIVED_AT_MOST = 5000
+JUST_NOW_S = 30.0
+"""A try of which no file tells, and that began so lately, cannot have been a talk."""
 _QUEUE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
 
@@ -70,13 +74,14 @@ class Promises:
         self._refused: dict[UUID, tuple[str, str]] = {}
         self._sent_at: dict[UUID, float] = {}
         self._let_go: dict[str, float] = {}
+        self._arrived: deque[tuple[str, str]] = deque(maxlen=ARRIVED_AT_MOST)
         self._connected_at: float | None = None
         self._said: str | None = None
 
     @property
     def reactions(self) -> dict[type[Change], Callable[[Change, float], Iterable[Row]]]:
         """What the watch tells us at once."""
-        return {PlaceChanged: self._changed}
+        return {PlaceChanged: self._changed, CallerJoinedQueue: self._rang_in}
 
     async def run(self) -> None:
         """Place and settle until cancelled."""
@@ -95,7 +100,16 @@ class Promises:
 
     def _changed(self, change: Change, now: float) -> Iterable[Row]:
         assert isinstance(change, PlaceChanged)
-        if change.place.ended_at is not None:
+        if change.place.ended_at is not None or change.place.dialled_at is not None:
+            self._woken.set()  # to settle, or because a place is free again
+        return ()
+
+    def _rang_in(self, change: Change, now: float) -> Iterable[Row]:
+        """Somebody joined a queue: if a callback is promised to them, this call keeps it."""
+        assert isinstance(change, CallerJoinedQueue)
+        call = change.conversation
+        if call.direction == "inbound" and call.caller:
+            self._arrived.append((call.caller, call.linkedid))
             self._woken.set()
         return ()
 
@@ -112,6 +126,7 @@ class Promises:
                 self._connected_at = None
             elif self._connected_at is None:
                 self._connected_at = now
+            await self._attach()
             await self._settle()
             if self._connected_at is not None:
                 await self._take_out()
@@ -166,9 +181,16 @@ class Promises:
 
     # ---- settling
 
+    async def _attach(self) -> None:
+        while self._arrived:
+            caller, linkedid = self._arrived[0]
+            async with self._database.transaction() as session:
+                await steer_callback.rang_in(session, self._settings, caller, linkedid)
+            self._arrived.popleft()
+
     async def _settle(self) -> None:
         async with self._database.reading() as session:
-            open_ones = await callbacks.unsettled(session, self._lease.node)
+            open_ones = await callback_tries.unsettled(session, self._lease.node)
         self._forget({attempt.id for attempt in open_ones})
         for attempt in open_ones:
             outcome: str | None = None
@@ -204,15 +226,16 @@ class Promises:
             return True
         return said.ok or "no such channel" not in said.message.lower()
 
-    async def _by_files(self, attempt: CallbackAttempt) -> tuple[str, str] | None:
-        files = await self._find_files()
-        told = await asyncio.to_thread(_read_cel, files.cel, str(attempt.id))
+    async def _by_files(self, attempt: CallbackAttempt) -> tuple[str, str]:
+        """Asterisk has no channel of it. Without its CEL nobody knows what an unwatched place did."""
+        cel = (await self._find_files()).cel
+        cel = cel if cel is not None and cel.exists() else None
+        told = await asyncio.to_thread(what_cel_tells, cel, str(attempt.id)) if cel is not None else None
         if told is not None:
             return told
-        if files.cel is not None and attempt.seen_at is None:
+        just_now = datetime.now(UTC) - attempt.claimed_at < timedelta(seconds=JUST_NOW_S)
+        if attempt.seen_at is None and (cel is not None or just_now):
             return "never_left", "Asterisk knows no channel of it, neither now nor in its files"
-        if attempt.dialled_at is None and attempt.talked_at is None:
-            return "not_served", "its place was lost before anybody was dialled"
         return "lost_sight", "how it ended nobody saw: look into the call before ringing again"
 
     def _forget(self, open_ones: set[UUID]) -> None:
@@ -235,7 +258,7 @@ class Promises:
             self._let_go.clear()
             return
         async with self._database.reading() as session:
-            over = await callbacks.not_open(session, [UUID(each) for each in standing])
+            over = await callback_tries.not_open(session, [UUID(each) for each in standing])
         for attempt in map(str, over):
             if now - self._let_go.get(attempt, -PATIENCE_S) < PATIENCE_S:
                 continue
@@ -249,6 +272,7 @@ class Promises:
 def originate(place: Place) -> Headers:
     """The action that makes a place: half 2 waits in the queue, half 1 dials when an agent is there. Its timeout is
     beyond the place's own, which the dialplan keeps."""
+    owner = f",LAST_AGENT={place.owner}" if place.owner else ""
     named = f'"{place.name}" <{place.number_e164}>' if place.name else place.number_e164
     return {
         "Action": "Originate",
@@ -261,9 +285,5 @@ def originate(place: Place) -> Headers:
         "Async": "true",
         "Timeout": str((place.limit_s + 60) * 1000),
         "CallerID": named,
-        "Variable": f"JOINED={place.joined_at},CREDIT={place.credit_s}",
+        "Variable": f"JOINED={place.joined_at},CREDIT={place.credit_s}{owner}",
     }
-
-
-def _read_cel(cel: Path | None, attempt: str) -> tuple[str, str] | None:
-    return what_cel_tells(cel, attempt) if cel is not None and cel.exists() else None

@@ -36,6 +36,7 @@ SCOPES: dict[str, str] = {
     "conversation.read_all": "read calls",
     "case.read": "list and read cases",
     "case.edit": "open cases, add notes to them",
+    "callback.edit": "promise, list, move and cancel callbacks",
     "wallboard.read": "read agents' states and queues",
     "event.read": "read announcements (the snapshot of webhooks)",
 }

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from msgspec import Struct
-from sqlalchemy import delete, func, or_, select, text, update
+from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -48,19 +48,6 @@ SELECT c.id, c.node, c.queue, c.number_e164, c.language, c.about, c.source, c.mo
 """
 )
 
-# In the order of their places; queues whose places are all taken are passed over.
-_DUE = text(
-    """
-SELECT c.id FROM callback c
- WHERE c.node = :node AND c.state = 'waiting' AND c.due_at <= clock_timestamp() AND c.queue <> ALL(:full)
-   AND NOT EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', c.queue))
-   AND EXISTS (SELECT FROM node n WHERE n.name = :node AND n.fence = :fence)
- ORDER BY c.place_at, c.id LIMIT :limit FOR UPDATE SKIP LOCKED
-"""
-)
-_TAKEN = text(
-    "SELECT queue, count(*) AS taken FROM callback_attempt WHERE node = :node AND settled_at IS NULL GROUP BY queue"
-)
 _WORKING = text(
     """
 SELECT count(*) FROM membership m JOIN posture p ON p.node = m.node AND p.seat = m.seat
@@ -256,75 +243,6 @@ async def taken_slots(session: AsyncSession, node: str, queue: str, since: datet
     return {row[0]: row[1] for row in rows}
 
 
-# ---- placing
-
-
-async def claim(session: AsyncSession, node: str, fence: int, *, full: Sequence[str], limit: int) -> list[Callback]:
-    """Promises that are due, in the order of their places, locked; none for a bridge that has lost its lease."""
-    asked = {"node": node, "fence": fence, "full": list(full), "limit": limit}
-    ids = (await session.execute(_DUE, asked)).scalars().all()
-    rows = await session.scalars(select(Callback).where(Callback.id.in_(ids)).order_by(Callback.place_at, Callback.id))
-    return list(rows)
-
-
-async def places_taken(session: AsyncSession, node: str) -> dict[str, int]:
-    """How many tries of each queue are open."""
-    return {row.queue: row.taken for row in await session.execute(_TAKEN, {"node": node})}
-
-
-async def write_attempt(
-    session: AsyncSession, promise: Callback, fence: int, *, kind: str = "agent_first", seat: str | None = None
-) -> UUID:
-    """The row of a try, before anything is sent. Its id will be the channel's."""
-    promise.tries += 1
-    promise.state = "placed"
-    attempt = CallbackAttempt(
-        id=uuid4(),
-        callback_id=promise.id,
-        number=promise.tries,
-        node=promise.node,
-        queue=promise.queue,
-        fence=fence,
-        kind=kind,
-        seat=seat,
-    )
-    session.add(attempt)
-    await session.flush()
-    return attempt.id
-
-
-async def unsettled(session: AsyncSession, node: str) -> list[CallbackAttempt]:
-    """Tries whose promise has not moved on by them yet, the oldest first."""
-    rows = select(CallbackAttempt).where(CallbackAttempt.node == node, CallbackAttempt.settled_at.is_(None))
-    return list(await session.scalars(rows.order_by(CallbackAttempt.claimed_at)))
-
-
-async def locked_attempt(session: AsyncSession, attempt_id: UUID) -> CallbackAttempt | None:
-    """A try that is not settled, for whoever settles it."""
-    rows = select(CallbackAttempt).where(CallbackAttempt.id == attempt_id, CallbackAttempt.settled_at.is_(None))
-    found: CallbackAttempt | None = await session.scalar(
-        rows.with_for_update().execution_options(populate_existing=True)
-    )
-    return found
-
-
-async def open_attempt(session: AsyncSession, callback_id: UUID) -> CallbackAttempt | None:
-    """The try that goes on now."""
-    rows = select(CallbackAttempt).where(
-        CallbackAttempt.callback_id == callback_id, CallbackAttempt.settled_at.is_(None)
-    )
-    found: CallbackAttempt | None = await session.scalar(
-        rows.with_for_update().execution_options(populate_existing=True)
-    )
-    return found
-
-
-async def not_open(session: AsyncSession, ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these tries are settled, or were never ours."""
-    rows = select(CallbackAttempt.id).where(CallbackAttempt.id.in_(ids), CallbackAttempt.settled_at.is_(None))
-    return set(ids) - set(await session.scalars(rows))
-
-
 # ---- halting, figures
 
 
@@ -358,9 +276,3 @@ async def figures(
     """Promises asked for in a span of time, and what became of them."""
     asked = {"since": since, "until": until, "queue": queue, "soon_minutes": soon_minutes}
     return Figures(**(await session.execute(_FIGURES, asked)).mappings().one())
-
-
-async def postpone(session: AsyncSession, callback_id: UUID, due_at: datetime, code: str, why: str) -> None:
-    """It could not be placed: not before then, and why."""
-    said = {"due_at": due_at, "not_now": code, "not_now_why": why}
-    await session.execute(update(Callback).where(Callback.id == callback_id).values(**said))

@@ -137,6 +137,8 @@ class Settings(BaseSettings):
     callback_places: Count = 20
     callback_slot_minutes: Annotated[int, Field(ge=15, le=240, description="whole minutes from 15 to 240")] = 30
     callback_slot_capacity: Count = 4
+    # Queues that the public page /call-me offers (none: there is no such page).
+    callback_page_queues: Annotated[str, Field(description="queue names")] = ""
     # Links from a caller's card into another CRM, by their title; and the hosts that they may lead to.
     pop_url_hosts: Annotated[str, Field(description="host names")] = ""
     pop_urls: Annotated[dict[str, str], Field(description="a table of titles and addresses")] = {}

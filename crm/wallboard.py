@@ -28,6 +28,7 @@ BLIND_AFTER_S = 3
 SHORT_ABANDON_S = 5
 CALLS_SHOWN = 30
 GAPS_SHOWN = 3
+RISK_MINUTES = 5
 DRIFT_OF = timedelta(hours=1)
 DRIFT_KEPT_S = 60.0
 """It is a sum over the journal: asked for once a minute."""
@@ -67,6 +68,8 @@ SELECT clock_timestamp() AS now,
                                    < make_interval(secs => :short_s)) AS short
              FROM (SELECT entered_at, left_at, outcome FROM wait
                     WHERE wait.queue = named.name AND entered_at >= :midnight
+                      /* no callback's place: its channel has a try's id */
+                      AND NOT (length(caller_uniqueid) = 38 AND right(caller_uniqueid, 2) = ';2')
                     UNION ALL
                    /* who was served by the last agent, from that seat's own queue, had come for this one */
                    SELECT wait.entered_at, wait.left_at, wait.outcome
@@ -107,7 +110,16 @@ SELECT clock_timestamp() AS now,
            SELECT entered_at, queue FROM wait
             WHERE conversation_id = conversation.id AND left_at IS NULL LIMIT 1) AS waiting ON true
      WHERE conversation.ended_at IS NULL
-     ORDER BY conversation.started_at) AS c) AS calls
+     ORDER BY conversation.started_at) AS c) AS calls,
+ (SELECT coalesce(json_agg(p), '[]') FROM (
+    SELECT queue, count(*) FILTER (WHERE closed_at IS NULL) AS open,
+           count(*) FILTER (WHERE closed_at IS NULL AND due_at <= clock_timestamp()) AS due,
+           count(*) FILTER (WHERE closed_at IS NULL AND dials = 0
+                              AND window_end < clock_timestamp() + make_interval(mins => :risk_minutes)) AS at_risk,
+           count(*) FILTER (WHERE kept AND closed_at >= :midnight) AS kept,
+           count(*) FILTER (WHERE kept IS NOT NULL AND closed_at >= :midnight) AS judged,
+           EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', callback.queue)) AS halted
+      FROM callback WHERE state IN ('waiting', 'placed') OR asked_at >= :midnight GROUP BY queue) AS p) AS promises
 """
 )
 
@@ -175,6 +187,19 @@ class CallTile(msgspec.Struct, frozen=True):
     queue: str | None
 
 
+class PromiseTile(msgspec.Struct, frozen=True):
+    """Promised callbacks of a queue: open, of those due, and of those near the end of their window and never dialled;
+    `kept` of `judged` that were closed today."""
+
+    queue: str
+    open: int
+    due: int
+    at_risk: int
+    kept: int
+    judged: int
+    halted: bool
+
+
 class Board(msgspec.Struct, frozen=True):
     """All tiles as of `now`. `seen_at`: the moment the oldest of what is shown was true."""
 
@@ -184,13 +209,30 @@ class Board(msgspec.Struct, frozen=True):
     agents: list[AgentTile]
     calls: list[CallTile]
     drift: list[Drift]
+    promises: list[PromiseTile] = []
+
+    @property
+    def lane(self) -> PromiseTile:
+        """The promises of all queues together."""
+        all_of = self.promises
+        return PromiseTile(
+            "",
+            open=sum(each.open for each in all_of),
+            due=sum(each.due for each in all_of),
+            at_risk=sum(each.at_risk for each in all_of),
+            kept=sum(each.kept for each in all_of),
+            judged=sum(each.judged for each in all_of),
+            halted=any(each.halted for each in all_of),
+        )
 
     def within(self, queues: Collection[str] | None) -> Board:
         """What somebody sees who is bound to these queues; None: all of it."""
         if queues is None:
             return self
         of_them = [tile for tile in self.queues if tile.name in queues]
-        return replace(self, queues=of_them, calls=[call for call in self.calls if call.queue in queues])
+        promises = [each for each in self.promises if each.queue in queues]
+        calls = [call for call in self.calls if call.queue in queues]
+        return replace(self, queues=of_them, calls=calls, promises=promises)
 
     def titles(self, language: str) -> dict[str, str]:
         """The queues' names as people say them."""
@@ -238,6 +280,7 @@ class Wallboard:
             "blind_s": BLIND_AFTER_S,
             "short_s": SHORT_ABANDON_S,
             "gaps_shown": GAPS_SHOWN,
+            "risk_minutes": RISK_MINUTES,
         }
         clock = asyncio.get_running_loop().time()
         async with self._database.reading() as session:
@@ -252,6 +295,7 @@ class Wallboard:
             agents=[_agent(found) for found in row["agents"]],
             calls=msgspec.convert(row["calls"], list[CallTile]),
             drift=self._drift,
+            promises=msgspec.convert(row["promises"], list[PromiseTile]),
         )
 
 

@@ -62,6 +62,7 @@ class _Walk:
         self.heard: list[str] = []
         self.tries: dict[str, int] = {}
         self.retrying = False
+        self.promised = False
         self.rounds = 0
 
     def run(self) -> Flow:
@@ -77,7 +78,9 @@ class _Walk:
             if isinstance(node.act, Leave):
                 # Who was told what they asked for has been served.
                 ending = node.act.ending
-                return Goodbye(served=self.known.told) if isinstance(ending, Goodbye) else ending
+                if isinstance(ending, Goodbye):
+                    return Goodbye(served=self.known.told or self.promised, promised=self.promised)
+                return ending
             way = yield from self.perform(node)
             at = self.follow(node, way)
 
@@ -122,7 +125,8 @@ class _Walk:
             case Promise(queue=queue, number=number):
                 wanted = self.known.facts.get(number, "") if number else self.known.caller.number_e164
                 booked: str = yield BookCallback(queue, wanted or None)
-                return booked
+                self.promised = self.promised or booked == "booked"
+                return "booked" if booked == "booked" else "not_offered"
             case Survey(name=name):
                 taken: str = yield TakeSurvey(name)
                 return "next" if taken == "done" else "not_offered"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from agi.endings import Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from agi.endings import BackToQueue, Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 from agi.steps import KEYS, Spoken
 
 from .tree import (
@@ -184,6 +184,8 @@ def named(ending: Ending) -> str:
             return f"transfer {to}"
         case Goodbye():
             return "goodbye"
+        case BackToQueue():
+            return "back to the queue"
 
 
 def _noted(note: Note) -> str:

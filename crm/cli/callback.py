@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .callback_figures import WHEN, by_option, owed, promises, queue_option, simulate
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_listed, print_table, say
 
@@ -27,10 +28,7 @@ COLUMNS = (
 )
 # As crm.callbacks has them, whose import is slow.
 LISTS = ("open", "due", "late", "done", "all")
-WHEN = click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"])
 
-by_option = option("--by", default="cli", show_default=True, metavar="NAME", envvar="KEFU_AGENT", help="Who does it.")
-queue_option = option("--queue", metavar="QUEUE", help="Of one queue.")
 callback_argument = click.argument("callback_id", metavar="CALLBACK", type=click.UUID)
 
 
@@ -208,35 +206,6 @@ def why_not(callback_id: UUID, database_url: str | None, as_json: bool) -> None:
             click.echo(sentence)
 
 
-@callback.command()
-@option("--from", "since", type=WHEN, help="Asked for since, by the site's clock.")
-@option("--to", "until", type=WHEN, help="Asked for before.")
-@queue_option
-@database_option
-@json_option
-def promises(
-    since: datetime | None, until: datetime | None, queue: str | None, database_url: str | None, as_json: bool
-) -> None:
-    """How many were promised, kept, reached; what is due and at risk now; overtakes (there must be none)."""
-
-    async def work(database: Database, settings: Settings) -> dict[str, Any]:
-        from crm.reports.callbacks import promises_kept
-
-        zone = settings.zone
-        asked = {
-            "since": since.replace(tzinfo=zone) if since else None,
-            "until": until.replace(tzinfo=zone) if until else None,
-        }
-        async with database.reading() as session:
-            return await promises_kept(session, queue=queue, **asked)
-
-    found = with_database(work, database_url=database_url)
-    if as_json:
-        print_json(found)
-    else:
-        print_table([{"figure": name, "value": value} for name, value in found.items()], ("figure", "value"))
-
-
 @callback.command("pause-all")
 @option("--queue", default="", metavar="QUEUE", help="Of one queue (default: all).")
 @option("--reason", default="", help="Why; `kefu callback why-not` tells it.")
@@ -298,3 +267,7 @@ def _halted(answer: dict[str, Any], as_json: bool, sentence: str) -> None:
         print_json(answer)
     else:
         say(sentence)
+
+
+for each in (owed, promises, simulate):
+    callback.add_command(each)

@@ -10,15 +10,19 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import callbacks, hours
+from crm import callback_tries, callbacks, hours
+from crm.callback_tries import Standing
 from crm.hints import hint_live
 from crm.hours import Openings
 from crm.rules import callback_policy as policy
 from crm.rules.calling_hours import Callee, Refused, lawful_spans, next_moment, why_not
+from crm.rules.personal_queues import number_of, personal_queue
 from crm.rules.phone_display import shown_as
 from crm.settings import Settings
+from crm.tables.agents import SeatSession
 from crm.tables.callbacks import Callback, CallbackAttempt
 from crm.tables.customers import Customer
 
@@ -26,12 +30,14 @@ AT_ONCE = 20
 POSTPONED = timedelta(minutes=1)
 LONGEST_PLACE_S = 4 * 3600
 SHORTEST_PLACE_S = 60
+OWNER_RINGS_S = 20
 NOBODY_WORKS_AGAIN = timedelta(seconds=20)
 RANG = ("reached", "no_answer", "busy", "rejected", "voicemail")
 
 
 class Place(Struct, frozen=True):
-    """What the bridge sends for one try. `joined_at`: epoch seconds; `limit_s`: after so long nobody may be rung."""
+    """What the bridge sends for one try. `joined_at`: epoch seconds; `limit_s`: after so long nobody may be rung;
+    `owner`: "1001/20", the seat that is rung first and for how many seconds."""
 
     attempt_id: str
     queue: str
@@ -41,6 +47,7 @@ class Place(Struct, frozen=True):
     joined_at: int
     credit_s: int
     limit_s: int
+    owner: str = ""
 
 
 async def claim(
@@ -49,17 +56,18 @@ async def claim(
     """Open a try of each promise that is due, may be rung now and finds a place; others are put off, with
     the reason."""
     now = now or datetime.now(UTC)
-    taken = await callbacks.places_taken(session, node)
+    taken = await callback_tries.places_taken(session, node)
     most = settings.callback_places
-    full = [queue for queue, count in taken.items() if count >= most]
-    due = await callbacks.claim(session, node, fence, full=full, limit=AT_ONCE)
+    full = {queue: standing.last_at for queue, standing in taken.items() if standing.taken >= most}
+    due = await callback_tries.claim(session, node, fence, full=full, limit=AT_ONCE)
     if not due:
         return []
     openings = await hours.read(session, hours.by_settings(settings))
     placed = []
     idle = {queue for queue in {each.queue for each in due} if not await callbacks.standing_seats(session, node, queue)}
     for promise in due:
-        if taken.get(promise.queue, 0) >= most:
+        standing = taken.setdefault(promise.queue, Standing(0, promise.place_at))
+        if standing.taken >= most and promise.place_at >= standing.last_at:
             continue
         if promise.queue in idle:
             promise.not_now, promise.not_now_why = "nobody_works", f"nobody is signed in to {promise.queue}"
@@ -76,8 +84,8 @@ async def claim(
             _put_off(promise, callee, refused, openings, settings, now)
             continue
         promise.not_now = promise.not_now_why = None
-        attempt_id = await callbacks.write_attempt(session, promise, fence)
-        taken[promise.queue] = taken.get(promise.queue, 0) + 1
+        attempt_id = await callback_tries.write_attempt(session, promise, fence)
+        standing.taken, standing.last_at = standing.taken + 1, max(standing.last_at, promise.place_at)
         placed.append(await _place(session, promise, attempt_id, callee, openings, settings, now))
     queues = {promise.queue for promise in due}
     await hint_live(session, node, queues=queues)
@@ -98,7 +106,7 @@ async def settle(
 ) -> str | None:
     """Move a promise on by a try that has ended. `outcome`: where it is known otherwise than by what was seen; None: by
     what was seen. Answers the promise's state; None when the try was settled before."""
-    attempt = await callbacks.locked_attempt(session, attempt_id)
+    attempt = await callback_tries.locked_attempt(session, attempt_id)
     if attempt is None:
         return None
     promise = await callbacks.locked(session, attempt.callback_id)
@@ -174,7 +182,20 @@ async def _place(
         int(promise.joined_at.timestamp()),
         promise.credit_s,
         max(SHORTEST_PLACE_S, int((ends - now).total_seconds())),
+        await _owner(session, promise),
     )
+
+
+async def _owner(session: AsyncSession, promise: Callback) -> str:
+    """The seat of whose customer it is, where they sit now; whoever signed out leaves it to the team."""
+    if promise.owner_id is None:
+        return ""
+    sits = select(SeatSession.seat).where(
+        SeatSession.agent_id == promise.owner_id, SeatSession.node == promise.node, SeatSession.signed_out_at.is_(None)
+    )
+    seat = await session.scalar(sits.limit(1))
+    number = number_of(personal_queue(seat) or "") if seat else ""
+    return f"{number}/{OWNER_RINGS_S}" if number else ""
 
 
 def _facts(attempt: CallbackAttempt) -> policy.Facts:

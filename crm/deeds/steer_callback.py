@@ -11,12 +11,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import audit, callbacks, hours
+from crm import audit, callback_tries, callbacks, customers, hours
 from crm.callbacks import Promise
 from crm.hints import hint_live, hint_wishes
 from crm.refusals import Refusal
 from crm.rules.callback_policy import OPEN_STATES
 from crm.rules.calling_hours import Callee
+from crm.rules.phone_numbers import to_e164
 from crm.settings import Settings
 from crm.tables.callbacks import Callback
 from crm.tables.nodes import Node
@@ -46,6 +47,23 @@ async def attach(session: AsyncSession, callback_id: UUID, *, by: str, linkedid:
     promise.outcome = "attached"
     close(promise, "attached", by, datetime.now(UTC))
     return await _done(session, promise, by, "callback.attach", linkedid)
+
+
+async def rang_in(session: AsyncSession, settings: Settings, caller: str, linkedid: str) -> bool:
+    """Somebody joined a queue by themselves: the promise to them, if there is one, is kept by that call, unless their
+    phone is rung for it just now."""
+    number = to_e164(caller, settings.country)
+    if number is None:
+        return False
+    found = await callbacks.open_one(session, None, number, await _alone(session, number))
+    if found is None:
+        return False
+    return await attach(session, found.id, by="bridge", linkedid=linkedid) is not None
+
+
+async def _alone(session: AsyncSession, number: str) -> UUID | None:
+    owners = await customers.find_by_number(session, number)
+    return owners[0].id if len(owners) == 1 else None
 
 
 async def reschedule(
@@ -130,7 +148,8 @@ async def why_not_dialled(session: AsyncSession, settings: Settings, callback_id
         found.append(f"no bridge sees {promise.node} now")
     if not await callbacks.working_seats(session, promise.node, promise.queue):
         found.append(f"nobody works in {promise.queue}")
-    taken = (await callbacks.places_taken(session, promise.node)).get(promise.queue, 0)
+    standing = (await callback_tries.places_taken(session, promise.node)).get(promise.queue)
+    taken = standing.taken if standing else 0
     if promise.state == "placed":
         attempts = await callbacks.attempts_of(session, callback_id)
         since = attempts[-1].claimed_at if attempts else None
@@ -171,7 +190,7 @@ async def _open(session: AsyncSession, callback_id: UUID) -> Callback:
 
 
 async def _take_from_its_place(session: AsyncSession, promise: Callback, outcome: str, why: str) -> None:
-    attempt = await callbacks.open_attempt(session, promise.id)
+    attempt = await callback_tries.open_attempt(session, promise.id)
     if attempt is None:
         return
     if attempt.dialled_at is not None and attempt.ended_at is None:

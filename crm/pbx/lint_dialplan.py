@@ -23,6 +23,7 @@ ASTERISKS_OWN = frozenset((
     "QUEUE_PRIO", "QUEUE_WITHDRAW_INFO", "RECORD_STATUS", "UNIQUEID",
 ))  # fmt: skip
 _VARIABLE = re.compile(r"\$\{(?P<read>[A-Z][A-Z0-9_]*)(?=[}:])|Set\(_{0,2}(?P<set>[A-Z][A-Z0-9_]*)=")
+_INNERMOST = re.compile(r"\$\{[^{}]*\}")
 _TABLE_ROW = re.compile(r"^;   ([A-Z][A-Z0-9_]*)\s{2,}\S")
 _FROM_CALLER = re.compile(r"\$\{(EXTEN|CALLERID\([a-z-]+\))\}")
 
@@ -73,11 +74,18 @@ def _queue_endings(lines: Sequence[Line]) -> Iterator[Finding]:
                     f"[{context[1]}] has no extension for {', '.join(missing)}: choose where those callers go",
                 )  # fmt: skip
         for line in joins:
-            if line.value.partition("Queue(")[2].count(",") > 4:
+            if _plain(line.value.partition("Queue(")[2]).count(",") > 4:
                 yield Finding(
                     line.file, line.number, "E_QUEUE_ARGUMENTS",
                     "Queue() has more than five arguments, and the sixth means another thing from Asterisk 21 on",
                 )  # fmt: skip
+
+
+def _plain(value: str) -> str:
+    """Without variables and functions, whose commas are their own."""
+    while (inner := _INNERMOST.sub("", value)) != value:
+        value = inner
+    return value
 
 
 def _safe_endings(lines: Sequence[Line]) -> Iterator[Finding]:

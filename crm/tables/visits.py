@@ -20,9 +20,9 @@ class Visit(Table):
     """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed, place}, `place` being the menu's
     own step; `last_prompt` the last one heard; `menu_version` None: the shipped menu, or a flow that is none.
 
-    `ending`: join_queue, voicemail, transfer, goodbye, hung_up, failed (our fault, or a server that died: the caller
-    went on by the dialplan). `served`: the flow gave the answer asked for. `closed_why`: the caller was told that we
-    are closed, and for which reason (hours, holiday, special_day, closed_now).
+    `ending`: join_queue, voicemail, transfer, goodbye, callback, hung_up, failed (our fault, or a server that died:
+    the caller went on by the dialplan). `served`: the flow gave the answer asked for. `closed_why`: the caller was told
+    that we are closed, and for which reason (hours, holiday, special_day, closed_now).
     """
 
     __tablename__ = "visit"

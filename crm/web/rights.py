@@ -37,6 +37,8 @@ OPEN: dict[tuple[str, str], str] = {
     ("GET", "/sign-in/oidc"): "leads to the identity provider",
     ("GET", "/sign-in/oidc/back"): "the way in from there",
     ("POST", "/language"): "the sign-in page has it, too",
+    ("GET", "/call-me"): "strangers ask to be called back, where the site offers it",
+    ("POST", "/call-me"): "likewise; counted, and it tells nothing of anybody",
     ("GET", "/healthz"): "for the supervisor of processes",
     ("GET", "/readyz"): "for load balancers",
     ("GET", "/metrics"): "counts, no callers",

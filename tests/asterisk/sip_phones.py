@@ -210,11 +210,50 @@ class SippSeat(_Sipp):
             raise PhoneFailed(f"seat {self.seat} could not register ({code}):\n{self._complaints()}")
 
 
+class SippCustomer(_Sipp):
+    """The phone of somebody outside whom the house calls: rings `ring_s`, answers, presses `keys` as SippCaller does,
+    and hangs up after `talk_s` unless the far end does. `sip:NUMBER@127.0.0.1:port` reaches it."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        *,
+        ring_s: float = 1.0,
+        keys: Sequence[tuple[float, str]] = (),
+        talk_s: float = 60.0,
+        port: int | None = None,
+    ) -> None:
+        super().__init__(sandbox, port)
+        self._values = {
+            "seat": "customer",
+            "ring_ms": str(round(ring_s * 1000)),
+            "talk_ms": str(round(talk_s * 1000)),
+            "keys": "\n".join(_press_as_offered(wait_s, pressed) for wait_s, pressed in keys),
+        }
+
+    def start(self) -> Self:
+        """Listen. Returns when calls can come."""
+        self._process = self._run("customer.xml", self._values)
+        _wait_until_taken(self.port)
+        return self
+
+
 def _press(wait_s: float, keys: str) -> str:
     pause = f'  <pause milliseconds="{round(wait_s * 1000)}"/>'
     # SIPp plays the keys beside the scenario: 200 ms each with as long a pause, waited for here.
     play = f"  <nop><action><exec play_dtmf={quoteattr(keys)}/></action></nop>"
     return f'{pause}\n{play}\n  <pause milliseconds="{400 * len(keys)}"/>'
+
+
+def _press_as_offered(wait_s: float, keys: str) -> str:
+    """Keys by sip-tester's recordings, whose payload type 101 is the one that Asterisk offers; play_dtmf's is 96."""
+    pause = f'  <pause milliseconds="{round(wait_s * 1000)}"/>'
+    played = [
+        f'  <nop><action><exec play_pcap_audio="/usr/share/sip-tester/dtmf_2833_{_KEY_NAMES.get(key, key)}.pcap"/>'
+        '</action></nop>\n  <pause milliseconds="400"/>'
+        for key in keys
+    ]
+    return "\n".join([pause, *played])
 
 
 def _speak(says_s: float) -> list[str]:
@@ -223,6 +262,8 @@ def _speak(says_s: float) -> list[str]:
     turns = max(0, math.ceil(says_s / VOICE_S))
     return [f'{play}\n  <pause milliseconds="{round(VOICE_S * 1000)}"/>'] * turns
 
+
+_KEY_NAMES = {"#": "pound", "*": "star"}
 
 # A phone binds its ports a moment after they are found free: no two phones of a process are given the same.
 _numbers = itertools.count(time.monotonic_ns() // 1000 % 2000)

@@ -13,14 +13,16 @@ from click.testing import CliRunner
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from crm import callbacks
+from crm import callback_tries, callbacks
 from crm.cli import main
 from crm.database import Database
 from crm.deeds import place_callbacks, steer_callback
 from crm.deeds.book_callback import Booked, CannotPromise, Wanted, book, callee_of, free_slots
 from crm.refusals import Refusal
+from crm.reports.callbacks import callers_owed
 from crm.settings import Settings, read_settings
 from crm.tables.callbacks import Callback, CallbackAttempt
+from crm.tables.conversations import Conversation
 from crm.tables.customers import Customer, CustomerPhone
 from crm.tables.nodes import Node
 from crm.tables.postures import Membership, Posture
@@ -258,7 +260,7 @@ async def test_cancelling_takes_the_place_away_but_no_ringing_phone(database: Da
         ended = await steer_callback.cancel(session, booked.id, by="amy", why="no more wanted")
     assert (ended.state, ended.kept) == ("cancelled", None)
     async with database.reading() as session:
-        assert await callbacks.not_open(session, [UUID(place.attempt_id), booked.id]) == {
+        assert await callback_tries.not_open(session, [UUID(place.attempt_id), booked.id]) == {
             UUID(place.attempt_id),
             booked.id,
         }
@@ -313,7 +315,7 @@ async def test_ten_thousand_open_promises_are_chosen_from_quickly(database: Data
         await session.execute(text("ANALYZE callback"))
     begun = asyncio.get_running_loop().time()
     async with database.transaction() as session:
-        found = await callbacks.claim(session, NODE, FENCE, full=[], limit=20)
+        found = await callback_tries.claim(session, NODE, FENCE, full={}, limit=20)
     assert len(found) == 1
     assert asyncio.get_running_loop().time() - begun < 0.5  # 20 ms on a quiet machine; a sequential sort is no choice
 
@@ -359,3 +361,24 @@ async def test_halted_nothing_is_placed(database: Database, settings: Settings) 
     assert len(await claim(database, settings)) == 1
     async with database.reading() as session:
         assert (await session.scalars(select(Callback.state))).all() == ["placed"]
+
+
+async def test_who_gave_up_is_owed_a_call_until_we_talked_or_promised(database: Database, settings: Settings) -> None:
+    now = datetime.now(UTC)
+    calls = [
+        ("1", "13800138001", "abandoned", 60),
+        ("2", "13800138002", "abandoned", 60),
+        ("3", "13800138002", "answered", 30),
+        ("4", "13800138003", "abandoned", 50),
+        ("5", "13800138004", "answered", 50),
+        ("6", "13800138005", "abandoned", 1),
+    ]
+    async with database.transaction() as session:
+        for number, caller, outcome, minutes in calls:
+            at = {"started_at": now - timedelta(minutes=minutes), "ended_at": now - timedelta(minutes=minutes)}
+            row = {"id": uuid4(), "node": NODE, "linkedid": number, "direction": "inbound", "outcome": outcome}
+            await session.execute(insert(Conversation).values(**row, caller=caller, **at))
+    await promise(database, settings, "13800138003")
+    async with database.reading() as session:
+        found = await callers_owed(session, since=now - timedelta(hours=2), country="CN")
+    assert [each.caller for each in found] == ["13800138001"]

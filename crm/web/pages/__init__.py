@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from . import (
+    call_me,
     card_callers,
     card_case,
     card_more,
@@ -37,6 +38,7 @@ router = APIRouter(include_in_schema=False)
 for page in (
     *(
         gate,
+        call_me,
         second_step,
         single_sign_on,
         desk,
