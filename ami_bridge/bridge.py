@@ -147,6 +147,7 @@ class Bridge:
             refused=self.watch.pause_refused,
             channel_of=self.watch.floor.channel_name,
             hands_of=self.watch.floor.hands,
+            why_not_free=self.watch.floor.why_not_free,
             standing_of=self.watch.floor.standing,
             say=self._say,
         )

@@ -116,6 +116,16 @@ class LegGone(Change, frozen=True, eq=False):
     at: float
 
 
+class Originated(Change, frozen=True, eq=False):
+    """What became of a phone that was asked to ring so that it may dial. `asked`: the id of the wish; `reason`: 3 it
+    rang and nobody answered, 4 answered, 5 busy, 8 refused or away."""
+
+    asked: str
+    success: bool
+    reason: int
+    at: float
+
+
 class CallerParked(Change, frozen=True, eq=False):
     """A caller hears music in this parking space until a seat takes them from it."""
 

@@ -14,13 +14,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy.exc import SQLAlchemyError
 
-from crm.database import CrmUnavailable, Database
-from crm.hints import WISHES, hint_live
-from crm.ledger.requests import CLAIM, GIVE_UP, STILL_SENT, OwnWish, Settlement, Wish
+from crm.database import Database
+from crm.ledger.requests import OwnWish, Settlement, Wish
 from crm.ledger.statement import Row
-from crm.rules.pause_steps import ACW, PAUSING, Standing, Step, after_call_work, step_of
+from crm.rules.pause_steps import ACW, PAUSING, RESERVED, Standing, Step, after_call_work, step_of
 
 from .actions import (
     ABOUT_CALLERS,
@@ -33,16 +31,14 @@ from .actions import (
 )
 from .call_hands import CallHands
 from .call_wishes import ABOUT_CALLS, ANSWERED, SETTLING, settled
-from .changes import CallHandled, Change, MemberSeen, MembershipChanged, PauseSeen
+from .changes import CallHandled, Change, LegGone, MemberSeen, MembershipChanged, Originated, PauseSeen
+from .claims import POLL_S, Claims
+from .dialling import RING_S, Dialling
 from .floor.hands import Hands
 from .lease import Lease
 from .listener import Listener
 from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
 from .watch import Reaction
-
-POLL_S = 1.0
-# Time for the settlement's own batch before a look into Postgres gives a sent wish up.
-_BEYOND_S = 5.0
 
 Noted = Callable[[Row], None]
 """Hands a settlement to the mirror's next batch."""
@@ -76,10 +72,11 @@ class Outbox:
         channel_of: Callable[[str], str | None] = lambda uniqueid: None,
         hands_of: Callable[[str, str | None], Hands | None] = lambda seat, conversation_id: None,
         standing_of: Callable[[str], Standing] = lambda seat: Standing(),
+        why_not_free: Callable[[str], str | None] = lambda seat: None,
         say: Callable[[str], None],
     ) -> None:
         self.settled = 0
-        self._database = database
+        self._claims = Claims(database, lease, expiry_s, say)
         self._lease = lease
         self._actor = actor
         self._noted = noted
@@ -89,18 +86,16 @@ class Outbox:
         self._channel_of = channel_of
         self._calls = CallHands(hands_of, actor.post, self._send_about_call, self._refuse)
         self._standing_of = standing_of
-        self._say = say
+        self._dialling = Dialling(why_not_free, standing_of, self._dial, self._refuse, self.at_once, noted)
         self._open: dict[str, _Open] = {}
         self._actors: dict[str, tuple[str, float]] = {}
-        self._woken = asyncio.Event()
-        self._said: str | None = None
 
     @property
     def reactions(self) -> dict[type[Change], Reaction]:
         """What the watch asks us at once: a call is done, a pause or a membership was seen."""
         seen = (PauseSeen, MemberSeen, MembershipChanged)
         settling: dict[type[Change], Reaction] = dict.fromkeys(seen, self.settle)
-        settling |= dict.fromkeys(SETTLING, self.settle_call)
+        settling |= dict.fromkeys(SETTLING, self.settle_call) | {Originated: self.dialled}
         return settling | {CallHandled: self.begin_after_call_work} if self._after_call_work else settling
 
     def begin_after_call_work(self, change: Change, now: float) -> Iterable[Row]:
@@ -138,103 +133,87 @@ class Outbox:
         done = [each.wish for each in self._open.values() if settles(each.wish, change, each.step)]
         for wish in done:
             self._actors[wish.seat] = (wish.asked_by, now)
+        if isinstance(change, PauseSeen):
+            self._dialling.look(change.seat)
         return [self._close(wish, "confirmed", now, None) for wish in done]
+
+    def dialled(self, change: Change, now: float) -> Iterable[Row]:
+        """The phone that was to dial has answered, or has not."""
+        assert isinstance(change, Originated)
+        known = self._open.get(change.asked)
+        if known is None:
+            return ()
+        why = self._dialling.answered(change)
+        if why is not None:
+            self._dialling.release(known.wish.seat, known.wish.id, now)
+        return (self._close(known.wish, "confirmed" if why is None else "refused", now, why),)
 
     def settle_call(self, change: Change, now: float) -> Iterable[Row]:
         """Asterisk's word about a call: wishes about it that it fulfils are confirmed, with what it gave."""
+        if isinstance(change, LegGone) and self._standing_of(change.seat).reason == RESERVED:
+            self._dialling.release(change.seat, change.uniqueid, now)
         about = [each for each in self._open.values() if each.wish.kind in ABOUT_CALLS]
         said = [(each.wish, settled(each.wish, each.hands, change)) for each in about]
         return [self._close(wish, "confirmed", now, more or None) for wish, more in said if more is not None]
 
     def expire(self, now: float) -> Iterable[Row]:
         """Each second: sent wishes of which Asterisk said nothing in time."""
+        self._dialling.expire()
         late = [each.wish for each in self._open.values() if each.until < time.monotonic()]
         return [self._close(wish, "expired", now, "Asterisk did not confirm it in time") for wish in late]
 
     async def run(self) -> None:
         """Claim and send until cancelled; a hint wakes at once, a slow poll is the net."""
-        listening = asyncio.ensure_future(self._listen())
+        claims = self._claims
+        listening = asyncio.ensure_future(claims.listen())
         try:
-            await self._until_well(self._recall)
+            await claims.until_well(self._recall)
             while True:
-                await self._until_well(self._claim_and_send)
-                self._woken.clear()
+                await claims.until_well(self._claim_and_send)
+                claims.woken.clear()
                 try:
-                    await asyncio.wait_for(self._woken.wait(), POLL_S)
+                    await asyncio.wait_for(claims.woken.wait(), POLL_S)
                 except TimeoutError:
-                    await self._until_well(self._give_up)
+                    await claims.until_well(claims.give_up)
         finally:
             listening.cancel()
 
-    # ---- Postgres
-
-    async def _listen(self) -> None:
-        async with self._database.listening(WISHES) as hints:
-            async for node in hints:
-                if node is None or node == self._lease.node:
-                    self._woken.set()
-
-    async def _until_well(self, work: Callable[[], Any]) -> None:
-        while True:
-            try:
-                await work()
-            except CrmUnavailable:
-                await asyncio.sleep(POLL_S)  # the writer says it
-            except SQLAlchemyError as refused:
-                sentence = f"Postgres refuses the wishes ({refused.args[0]}): they wait"
-                if sentence != self._said:
-                    self._said = sentence
-                    self._say(sentence)
-                await asyncio.sleep(POLL_S)
-            else:
-                self._said = None
-                return
-
     async def _recall(self) -> None:
-        async with self._database.reading() as session:
-            connection = await session.connection()
-            rows = (await connection.exec_driver_sql(STILL_SENT, self._parameters)).all()
-        for wish in map(_wish, rows):
+        for wish in await self._claims.still_sent():
             self._open.setdefault(wish.id, _Open(wish, time.monotonic() + self._expiry_s))
 
     async def _claim_and_send(self) -> None:
         while self._actor.connected:
-            async with self._database.transaction() as session:
-                connection = await session.connection()
-                rows = (await connection.exec_driver_sql(CLAIM, self._parameters)).all()
-            if not rows:
+            claimed = await self._claims.take()
+            if not claimed:
                 return
-            for wish in map(_wish, rows):
-                if wish.kind in ABOUT_CALLS:
-                    self._calls.carry_out(wish)
-                    continue
-                if wish.kind in PAUSING and wish.queue is None:
-                    self._step(wish)
-                    continue
-                channel = self._channel_of(wish.seat) if wish.kind in ABOUT_CALLERS else ""
-                if channel is None:
-                    why: str | None = "the caller is no longer on the line"
-                else:
-                    why = self._send(wish, headers_of(wish, channel))
-                if why is not None:
-                    self._noted(Settlement(wish.id, wish.seat, "refused", time.time(), why))
-
-    async def _give_up(self) -> None:
-        async with self._database.transaction() as session:
-            connection = await session.connection()
-            seats = (await connection.exec_driver_sql(GIVE_UP, self._parameters)).scalars().all()
-            if seats:
-                await hint_live(session, self._lease.node, seats=seats)
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        lease = self._lease
-        return {"node": lease.node, "fence": lease.fence, "expiry_s": self._expiry_s + _BEYOND_S}
+            for wish in claimed:
+                self._carry_out(wish)
 
     # ---- Asterisk
 
+    def _carry_out(self, wish: Wish) -> None:
+        if wish.kind == "dial":
+            self._dialling.carry_out(wish, self._expiry_s)
+        elif wish.kind in ABOUT_CALLS:
+            self._calls.carry_out(wish)
+        elif wish.kind in PAUSING and wish.queue is None:
+            self._step(wish)
+        else:
+            channel = self._channel_of(wish.seat) if wish.kind in ABOUT_CALLERS else ""
+            if channel is None:
+                self._refuse(wish, "the caller is no longer on the line")
+            elif (why := self._send(wish, headers_of(wish, channel))) is not None:
+                self._refuse(wish, why)
+
     def _send_about_call(self, wish: Wish, headers: Headers, hands: Hands | None) -> str | None:
         return self._send(wish, headers, hands=hands)
+
+    def _dial(self, wish: Wish, headers: Headers) -> str | None:
+        why = self._send(wish, headers)
+        if why is None:
+            self._open[wish.id].until += RING_S
+        return why
 
     def _refuse(self, wish: Wish, why: str) -> None:
         self._noted(Settlement(wish.id, wish.seat, "refused", time.time(), why))
@@ -247,7 +226,7 @@ class Outbox:
             return
         why = self._send(wish, pause_headers(wish, step), step)
         if why is not None:
-            self._noted(Settlement(wish.id, wish.seat, "refused", time.time(), why))
+            self._refuse(wish, why)
 
     def _standing(self, seat: str) -> Standing:
         """How the seat will stand when all that was sent has come true."""
@@ -285,10 +264,6 @@ class Outbox:
         del self._open[wish.id]
         self.settled += 1
         return Settlement(wish.id, wish.seat, state, now, why)
-
-
-def _wish(row: Any) -> Wish:
-    return Wish(*row)
 
 
 __all__ = ["Outbox", "OwnWish"]

@@ -204,6 +204,23 @@ class ForgedFloor:
             seats=(ring.seat,),
         )
 
+    def consults(self, ring: Ring, other: str) -> None:
+        """The seat that talks asks another one by keys, which rings; the caller hears music."""
+        values = {"c": ring.conversation_id, "s": ring.segment_id, "p": uuid4(), "other": other}
+        self.do(
+            ("UPDATE segment SET ended_at = now() WHERE id = %(s)s", values),
+            (
+                (
+                    "INSERT INTO pop (id, node, seat, conversation_id, rung_at, heard_at) "
+                    "VALUES (%(p)s, %(node)s, %(other)s, %(c)s, clock_timestamp(), clock_timestamp())"
+                ),
+                values,
+            ),
+            self._posture(ring.seat, "talking", conversation_id=ring.conversation_id),
+            self._posture(other, "ringing", conversation_id=ring.conversation_id),
+            seats=(ring.seat, other),
+        )
+
     def miss(self, ring: Ring) -> None:
         """The ring ends without an answer; the caller goes on waiting."""
         values = {"o": ring.offer_id, "p": ring.pop_id}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ami_bridge.changes import CallerParked, LegGone
+from ami_bridge.changes import CallerParked, LegGone, Originated
 from ami_bridge.events.bridges import BridgeEnter, BridgeLeave
 from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel, Pickup
+from ami_bridge.events.system import OriginateResponse
 from ami_bridge.events.transfers import ParkedCall, UnParkedCall
 
-from . import calls, endings, places, rings, talks
+from . import calls, endings, handed_over, places, rings, talks
 from .facts import Bridge, Channel, Facts, newer
 from .legs import HUNG_UP_FOR_AGENT, learn, sit
 
@@ -82,6 +83,7 @@ def gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     talks.leg_gone(facts, channel, at)
     if channel.seat is not None:
         facts.seat(channel.seat).channels.pop(channel.uniqueid, None)
+        handed_over.dialled(facts, channel, at)
         facts.say(LegGone(channel.seat, channel.uniqueid, at))
     rings.leg_gone(facts, channel, at, cause)
     endings.lost_leg(facts, channel, at, cause)
@@ -136,6 +138,12 @@ def pickup(facts: Facts, event: Pickup, at: float) -> None:
     ring = facts.rings.get(event.target_uniqueid)
     if leg is not None and ring is not None:
         rings.taken_over(facts, ring, leg, at)
+
+
+def originated(facts: Facts, event: OriginateResponse, at: float) -> None:
+    """A phone that was to dial has answered, or has not."""
+    if event.action_id is not None:
+        facts.say(Originated(event.action_id, event.success, event.reason, at))
 
 
 def parked(facts: Facts, event: ParkedCall, at: float) -> None:

@@ -58,7 +58,7 @@ from crm.rules.pause_steps import Standing
 
 from . import agents, channels, doubts, endings, places, recall, seats, sight, snapshot, stays, talks, transfers
 from .facts import SET_BACK_S, Facts
-from .hands import Hands, hands_of
+from .hands import Hands, hands_of, why_not_free
 
 Rule = Callable[[Facts, Any, float], None]
 
@@ -95,6 +95,7 @@ RULES: Mapping[type[Event], Rule] = {
     our_events.CallbackEnded: places.ended,
     our_events.SeatCode: seats.code,
     system_events.DeviceStateChange: snapshot.device,
+    system_events.OriginateResponse: channels.originated,
     system_events.Shutdown: sight.shutdown,
     list_events.QueueParams: snapshot.queue,
     list_events.QueueEntry: snapshot.waiting,
@@ -180,6 +181,10 @@ class Floor:
     def hands(self, seat: str, conversation_id: str | None) -> Hands | None:
         """What this seat has in its hands of a conversation now."""
         return hands_of(self.facts, seat, conversation_id)
+
+    def why_not_free(self, seat: str) -> str | None:
+        """Why this seat cannot be made to dial now, in a sentence."""
+        return why_not_free(self.facts, seat)
 
     def channel_name(self, uniqueid: str) -> str | None:
         """What Asterisk calls a channel that is on the line now."""

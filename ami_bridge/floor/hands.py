@@ -1,7 +1,7 @@
 """What a seat has in its hands: the legs of a call that its agent may act on, looked up when a wish about it is sent.
 
 Pages name a seat and a conversation, never a channel: which channel that is now, the floor alone knows. Called by
-outbox.py through Floor.hands.
+outbox.py through the floor.
 """
 
 from __future__ import annotations
@@ -36,6 +36,18 @@ def hands_of(facts: Facts, name: str, conversation_id: str | None) -> Hands | No
     party = facts.channels.get(talk.party) if talk is not None else None
     party = party or next((each for each in leg.call.parties.values() if each is not leg), None)
     return Hands(leg.name, leg.uniqueid, party.name if party else None, _consults(facts, leg.call, name, talk))
+
+
+def why_not_free(facts: Facts, name: str) -> str | None:
+    """In one sentence why this seat cannot be made to dial now; None when it can."""
+    seat = facts.seats.get(name)
+    if seat is None or not seat.seen:
+        return "your phone has not been seen yet"
+    if seat.rings:
+        return "a call has come first: your phone rings"
+    if seat.channels:
+        return "there is a call on your phone already"
+    return "your phone is away" if seat.device in ("UNAVAILABLE", "INVALID") else None
 
 
 def _talk(seat: Seat, conversation_id: str) -> Talk | None:

@@ -13,7 +13,7 @@ from ami_bridge.changes import SeatLetGo, TalkBegan, TalkChanged, TalkEnded
 from ami_bridge.events.channels import Hold, Unhold
 from crm.ledger.conversations import Segment
 
-from . import calls, ids, places, rings, stays
+from . import calls, handed_over, ids, places, rings, stays
 from .facts import Call, Channel, Facts, Ring, Talk
 
 PARTED_S = 0.25
@@ -120,6 +120,7 @@ def let_go(facts: Facts, channel: Channel, at: float) -> None:
             talk.stays = False
             if talk.row.seat not in talk.call.talks:
                 facts.say(SeatLetGo(talk.row, at))
+                handed_over.done(facts, talk, at)
 
 
 def end_all(facts: Facts, call: Call, at: float) -> None:
@@ -218,6 +219,8 @@ def _end(facts: Facts, talk: Talk, at: float) -> None:
     stays = _stays(facts, talk)
     talk.stays = stays
     facts.say(TalkEnded(row, talk.ring.row if talk.ring else None, stays))
+    if not stays:
+        handed_over.done(facts, talk, row.ended_at)
 
 
 def _stays(facts: Facts, talk: Talk) -> bool:

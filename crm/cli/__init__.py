@@ -20,6 +20,7 @@ HELP = {
     "audit": "Who did what, and whether the rows are as they were written.",
     "privacy": "Find, export and erase one person; legal holds; certificates.",
     "retention": "How long rows are kept, and taking out what is too old.",
+    "call": "Hang up, send keys, mute, transfer, ask, park, dial: the call at an agent's seat.",
     "callback": "Promises to call back: list, add, move, halt; why not yet, how many kept.",
     "case": "Cases: list, show, open, escalate, close; what has neither case nor reason.",
     "directory": "Departments, and whom to reach in them.",

@@ -54,8 +54,6 @@ class SiteValues:
     media_address: str = "; media_address: Asterisk finds its own address"
     bind_media: str = "no"
     trunk_address: str = "127.0.0.1"
-    outside: str = "none"
-    outside_number: str = "none"
     seat_qualify_s: int = 60
     rtp_first_port: int = 10000
     rtp_last_port: int = 20000

@@ -28,7 +28,8 @@ from .sign_in import Me
 RECENT_SHOWN = 8
 
 _RECENT_ASKED = """
-SELECT segment.started_at, c.caller, coalesce(customer.name, c.caller_name) AS who,
+SELECT segment.started_at, CASE WHEN c.direction = 'outbound' THEN c.dialled ELSE c.caller END AS caller,
+       coalesce(customer.name, c.caller_name) AS who,
        coalesce(CASE WHEN :language = 'zh' THEN queue.title_zh ELSE queue.title_en END,
                 meant.queue, segment.queue) AS queue,
        extract(epoch FROM segment.ended_at - segment.started_at)::float8 - segment.hold_s AS talk_s,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from .call_words import CALL_REFUSALS
 from .case_words import SENTENCES as CASE_SENTENCES
 from .customer_words import CUSTOMER_REFUSALS
 from .words import N_
@@ -87,6 +88,7 @@ TEMPLATES = (
     N_("the pyramid stands on its head: key_from, main_from and ordinary_from must go down in this order"),
     N_("one of the three weights must be above 0"),
     N_("this cursor is none of ours: begin at the first page"),
+    *CALL_REFUSALS,
     *CASE_SENTENCES,
     *CUSTOMER_REFUSALS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from forged_call import ForgedCall, listed_member
 from ami_bridge.bridge import Bridge
 from crm import agents, demo_data, number_lists
 from crm.database import Database
+from crm.deeds.dial_number import dial_number
 from crm.deeds.hang_up_call import hang_up_call
 from crm.deeds.mute_call import mute_call
 from crm.deeds.own_call import AtSeat
@@ -253,3 +255,97 @@ async def test_a_note_goes_with_the_caller(database: Database, database_url: str
     assert kept == [(floor, "VIP, wants the invoice again")]
     wishes = rows(database_url, "SELECT kind, target, conversation_id::text FROM pbx_request")
     assert wishes == [("consult", "1002", floor)]
+
+
+# ---- dialling
+
+
+async def sits(session: Session, *, paused: bool = False, reason: str = "") -> None:
+    session.event(
+        "QueueMemberAdded" if not reason else "QueueMemberPause",
+        "Queue: support",
+        "MemberName: 1001",
+        f"Interface: {SEAT}",
+        f"StateInterface: {SEAT}",
+        "Membership: dynamic",
+        "Penalty: 0",
+        "Status: 1",
+        f"Paused: {int(paused)}",
+        f"PausedReason: {reason}",
+        f"Timestamp: {time.time():.6f}",
+        privilege="agent,all",
+    )
+
+
+async def wants_to_dial(database: Database, url: str) -> PbxRequest:
+    await until(lambda: rows(url, "SELECT 1 FROM membership WHERE seat = %s", SEAT) != [], 10)
+    async with database.transaction() as writing:
+        return await dial_number(writing, at_seat(), "138 0013 8000", country="CN")
+
+
+async def test_a_seat_dials_when_asterisk_keeps_it_free_and_not_before(
+    peer: ForgedAsterisk, database: Database, database_url: str
+) -> None:
+    async with bridging(database_url, peer) as session:
+        await sits(session)
+        wish = await wants_to_dial(database, database_url)
+        _, pause = await peer.action("QueuePause")
+        assert (pause["Paused"], pause["Reason"]) == ("true", "RESERVED")
+        await asyncio.sleep(0.1)
+        assert not [each for each in peer.actions if each["Action"] == "Originate"], "not kept free yet"
+        await sits(session, paused=True, reason="RESERVED")
+        _, action = await peer.action("Originate")
+        assert (action["Channel"], action["Context"], action["Exten"]) == (SEAT, "kefu-to", "out+8613800138000")
+        assert action["ChannelId"] == str(wish.id)
+        assert "Application" not in action
+        session.event("OriginateResponse", f"ActionID: {wish.id}", "Response: Success", "Reason: 4")
+        assert (await settled(database_url, wish))[0] == "confirmed"
+
+
+async def test_a_call_that_comes_first_is_not_dialled_over(
+    peer: ForgedAsterisk, database: Database, database_url: str
+) -> None:
+    async with bridging(database_url, peer) as session:
+        await sits(session)
+        wish = await wants_to_dial(database, database_url)
+        await peer.action("QueuePause")
+        call = ForgedCall(session, SEAT)
+        for step in (call.arrive, call.join, call.ring):
+            step()
+        await sits(session, paused=True, reason="RESERVED")
+        assert (await settled(database_url, wish))[:2] == ("refused", "a call has come first: your phone rings")
+        assert not [each for each in peer.actions if each["Action"] == "Originate"]
+
+
+async def test_a_phone_that_does_not_answer_is_told_and_free_again(
+    peer: ForgedAsterisk, database: Database, database_url: str
+) -> None:
+    async with bridging(database_url, peer) as session:
+        await sits(session)
+        wish = await wants_to_dial(database, database_url)
+        await peer.action("QueuePause")
+        await sits(session, paused=True, reason="RESERVED")
+        await peer.action("Originate")
+        session.event("OriginateResponse", f"ActionID: {wish.id}", "Response: Failure", "Reason: 3")
+        assert (await settled(database_url, wish))[:2] == ("refused", "your phone rang and was not answered")
+        _, action = await peer.action("QueuePause")
+        assert action["Paused"] == "false"
+
+
+async def test_a_dial_whose_answer_was_lost_is_never_sent_again(
+    peer: ForgedAsterisk, database: Database, database_url: str
+) -> None:
+    peer.silent_about = {"Originate"}
+    async with bridging(database_url, peer) as session:
+        await sits(session)
+        wish = await wants_to_dial(database, database_url)
+        await peer.action("QueuePause")
+        await sits(session, paused=True, reason="RESERVED")
+        await peer.action("Originate")
+        assert wish.kind == "dial"
+        session.cut()
+        session = await peer.session()
+        await peer.action("DeviceStateList")
+    async with bridging(database_url, peer):
+        await asyncio.sleep(0.5)
+    assert len([each for each in peer.actions if each["Action"] == "Originate"]) == 1

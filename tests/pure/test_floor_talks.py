@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ami_stream import T0, Leg, Room, caller, seat_leg
 
-from ami_bridge.changes import LegGone
+from ami_bridge.changes import CallHandled, LegGone
 from crm.ledger.conversations import Conversation, Offer, Segment, Transfer
 from crm.ledger.pops import Pop
 
@@ -12,6 +12,7 @@ CALLER = caller()
 FIRST = seat_leg("1001", "1.2", "1.1")
 CONSULT = seat_leg("1001", "2.1", "2.1")
 TARGET = seat_leg("1002", "2.2", "2.1")
+TARGET_NOW = Leg(TARGET.name, TARGET.uniqueid, "1.1", context="from-seat")
 
 
 def enters(room: Room, leg: Leg, bridge: str, at: float, **headers: object) -> None:
@@ -47,6 +48,30 @@ def consulting() -> Room:
     return room
 
 
+def _one_talks_to_two(room: Room) -> None:
+    room.says("Newchannel", CALLER, ChannelState=4, at=0)
+    room.says("Newchannel", FIRST, ChannelState=0, at=0.1)
+    room.says("DialBegin", CALLER, FIRST, at=0.2)
+    room.says("DialEnd", CALLER, FIRST, DialStatus="ANSWER", at=2)
+    enters(room, FIRST, "a", 2)
+    enters(room, CALLER, "a", 2)
+    room.says("Newchannel", CONSULT, ChannelState=4, at=10.1)
+    room.says("Newchannel", TARGET, ChannelState=0, at=10.2)
+    room.says("DialBegin", CONSULT, TARGET, at=10.2)
+    room.says("DialEnd", CONSULT, TARGET, DialStatus="ANSWER", at=12)
+    enters(room, TARGET, "b", 12)
+    enters(room, CONSULT, "b", 12)
+
+
+def _two_is_left_alone(room: Room) -> None:
+    leaves(room, CONSULT, "b", 16.001)
+    leaves(room, TARGET_NOW, "b", 16.001)
+    enters(room, TARGET_NOW, "a", 16.002, SwapUniqueid="1.2")
+    leaves(room, FIRST, "a", 16.003)
+    room.says("Hangup", FIRST, Cause=16, at=16.004)
+    room.says("Hangup", CONSULT, Cause=16, at=16.004)
+
+
 def test_a_consult_on_the_phones_other_line_is_no_conversation() -> None:
     room = consulting()
     leaves(room, TARGET, "b", 15)
@@ -79,7 +104,6 @@ def test_an_attended_transfer_between_two_lines_moves_the_talk_to_the_target() -
         **CALLER.headers("Transferee"),
         **TARGET.headers("TransferTarget"),
     )
-    TARGET_NOW = Leg(TARGET.name, TARGET.uniqueid, "1.1", context="from-seat")  # noqa: N806 - the same leg, renamed
     leaves(room, CONSULT, "b", 16.001)
     leaves(room, TARGET_NOW, "b", 16.001)
     enters(room, TARGET_NOW, "a", 16.002, SwapUniqueid="1.2")
@@ -137,6 +161,23 @@ def test_hands_are_of_ones_own_call_alone() -> None:
     assert room.floor.hands("PJSIP/1002", call) is None
     assert room.floor.hands("PJSIP/1001", "another") is None
     assert room.floor.hands("PJSIP/1001", None) is None
+
+
+def test_who_took_a_caller_over_wraps_the_call_up_as_after_a_queues() -> None:
+    room = Room()
+    member = {"MemberName": "1002", "Interface": "PJSIP/1002", "StateInterface": "PJSIP/1002", "Membership": "dynamic"}
+    room.says("QueueMemberAdded", Queue="support", **member, Paused=0, Status=1, at=0)
+    for step in (_one_talks_to_two, _two_is_left_alone):
+        step(room)
+    assert [(done.seat, done.conversation_id) for done in room.said(CallHandled)] == []
+    room.says("HangupRequest", TARGET_NOW, at=30)
+    room.says("BridgeLeave", TARGET_NOW, BridgeUniqueid="a", at=30)
+    room.says("Hangup", TARGET_NOW, Cause=16, at=30)
+    room.says("Hangup", CALLER, Cause=16, at=30.1)
+    room.wait(5)
+    assert [(done.seat, done.conversation_id) for done in room.said(CallHandled)] == [
+        ("PJSIP/1002", room.one(Conversation).id)
+    ]
 
 
 def test_a_blonde_transfer_says_so() -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from . import (
     call_me,
+    call_control,
     card_callers,
     card_case,
     card_more,
@@ -45,6 +46,7 @@ for page in (
         desk_state,
         own_day,
         messages,
+        call_control,
         card_case,
         conversations,
         case_settings,

@@ -26,6 +26,7 @@ from crm.notice_board import NoticeBoard
 from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent
+from crm.web.call_controls import in_hand
 from crm.web.desk_picture import Desk, desk_picture
 from crm.web.errors import NotThere
 from crm.web.live import Live
@@ -210,6 +211,7 @@ async def _show(request: Request, me: Me, template: str, notice: str | None = No
     wraps_up = desk.state.shown.word == "wrapping_up"
     ends_at = await work_ends_at(database, node=str(me.node), seat=str(me.seat)) if wraps_up else None
     context |= {"work_ends_at": ends_at, "extensions": EXTENSIONS}
+    context |= await in_hand(database, me, desk)
     return show(request, template, me, **context, **await _endings(request, database, me, desk))
 
 
