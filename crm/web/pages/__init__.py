@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from . import (
-    call_me,
     call_control,
+    call_me,
     card_callers,
     card_case,
     card_more,
