@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from crm.questions import Question, Where
 
 KEPT_S = 1.0
+HASTY_S = 30.0
 COUNTED_DAYS = 92
 
 _ASKED = """
@@ -116,17 +117,22 @@ class NoticeBoard:
         self._turn = asyncio.Lock()
         self._kept: Beside | None = None
         self._read_at = 0.0
+        self._hinted = False
 
     def changed(self) -> None:
         """A hint: look again at the next asking."""
-        self._kept = None
+        self._hinted = True
 
-    async def look(self, where: Where) -> Beside:
-        """As of a second ago at most. Read, where it is due, by the session of whoever asks, if they have one: nobody
-        who holds a connection may wait here for a second one."""
+    async def look(self, where: Where, *, in_haste: bool = False) -> Beside:
+        """As of a second ago at most, and since the last hint; `in_haste`: of half a minute ago at most. Read, where it
+        is due, by the session of whoever asks, if they have one: nobody who holds a connection may wait here for a
+        second one."""
         clock = asyncio.get_running_loop().time
+        if in_haste and self._kept is not None and clock() - self._read_at < HASTY_S:
+            return self._kept
         async with self._turn:
-            if self._kept is None or clock() - self._read_at > KEPT_S:
+            if self._kept is None or self._hinted or clock() - self._read_at > KEPT_S:
+                self._hinted = False
                 self._kept = await self._read(where)
                 self._read_at = clock()
             return self._kept

@@ -1,11 +1,11 @@
 """How long it takes from Asterisk ringing a seat to the card painted on that agent's screen, stage by stage.
 
 The whole center on real parts: private Asterisk, simulated callers through the front desk into the queue, `kefu` as its
-own processes, a durable Postgres, one Chromium with a desk for each seat. A first caller shows how long the menu takes;
-the others hang up after about a second of ringing, so that few seats, and so few browser windows, serve many calls. All
-clocks are this machine's.
+own processes, a durable Postgres. Most agents are headless (desk_clients.py: stream, picture, acknowledgement); on the
+desks of the others, which are real ones in Chromium, the painting is timed. A first caller shows how long the menu
+takes; the others hang up after about a second of ringing. All clocks are this machine's.
 
-    python tests/benchmarks/pop_latency.py [--rate 5] [--seconds 30] [--seats 6]
+    python tests/benchmarks/pop_latency.py [--rate 5] [--seconds 30] [--agents 20] [--windows 2]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "browser")]
 
 from center import KEFU, Center
+from desk_clients import DeskClient
 from desk_in_chromium import QUIET
 from playwright.async_api import Browser, Page, async_playwright, expect
 from sqlalchemy import TextClause, text
@@ -39,7 +40,7 @@ from crm.migrations import upgrade
 from crm.pbx.asterisk_root import cache_folder
 from crm.pbx.sandbox_calls import CallFile
 
-TARGET_MS = 100
+TARGET_P50_MS, TARGET_P95_MS = 50, 100
 CUSTOMERS = 60
 PASSWORD = "kefu-benchmark"
 SEAT = "Local/{}@sandbox-agents/n"
@@ -63,7 +64,8 @@ def main() -> int:
     reader = argparse.ArgumentParser(description="Pop latency, from AgentCalled to painted and acknowledged.")
     reader.add_argument("--rate", type=float, default=5.0, help="calls a second")
     reader.add_argument("--seconds", type=float, default=30.0)
-    reader.add_argument("--seats", type=int, default=6)
+    reader.add_argument("--agents", type=int, default=20)
+    reader.add_argument("--windows", type=int, default=2, help="so many of the agents sit before a real Chromium")
     said = reader.parse_args()
     prompts = cache_folder() / "prompts"
     subprocess.run([KEFU, "prompts", "build", "--to", str(prompts)], check=True, capture_output=True)
@@ -72,26 +74,29 @@ def main() -> int:
     try:
         with EmbeddedPostgres(folder / "postgres") as server:
             upgrade(server.url)
-            return asyncio.run(
-                _measure(Center(folder, server.url, prompts=prompts), said.rate, said.seconds, said.seats)
-            )
+            center = Center(folder, server.url, prompts=prompts)
+            return asyncio.run(_measure(center, said.rate, said.seconds, said.agents, said.windows))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _measure(center: Center, rate: float, seconds: float, seats: int) -> int:
+async def _measure(center: Center, rate: float, seconds: float, seats: int, windows: int) -> int:
     database = Database(center.database_url, pool_size=2)
     painted: dict[str, float] = {}
     try:
         callers = await _invite(database, seats)
         async with center, async_playwright() as playwright:
             chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-            desks = [await _desk(chromium, center, number) for number in range(seats)]
+            desks = [await _desk(chromium, center, number) for number in range(windows)]
+            clients = [_client(center, number) for number in range(windows, seats)]
+            await asyncio.gather(*(client.sit_down() for client in clients))
             menu_s = await _time_of_menu(center, database, callers[0])
             await _ring_in(center, callers, menu_s, rate, seconds)
             pops = (await _rows(database, _POPS))[1:]
             for desk in desks:
                 painted |= await _acknowledged(desk)
+            print(f"{seats} agents, {windows} of them in Chromium; web service {_memory_mb(center)} MB")
+            await asyncio.gather(*(client.get_up() for client in clients))
             await chromium.close()
     finally:
         await database.close()
@@ -139,6 +144,15 @@ async def _desk(chromium: Browser, center: Center, number: int) -> Page:
     await expect(page.locator("#state")).to_have_attribute("data-word", "ready", timeout=10_000)
     await page.evaluate("performance.setResourceTimingBufferSize(100000)")
     return page
+
+
+def _client(center: Center, number: int) -> DeskClient:
+    return DeskClient(center.web, f"agent{number}", PASSWORD, SEAT.format(3001 + number))
+
+
+def _memory_mb(center: Center) -> int:
+    status = Path(f"/proc/{center.services['web'].process.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) // 1024
 
 
 async def _acknowledged(page: Page) -> dict[str, float]:
@@ -197,16 +211,24 @@ def _report(pops: list[tuple[Any, ...]], painted: dict[str, float], rate: float,
         "in all: ring → painted": [painted[i] - rung for i, rung, *_ in told],
         "in all: ring → acknowledgement stored": [shown - rung for _, rung, *_, shown in told],
     }
-    print(f"{rate:g} calls/s for {seconds:g} s: {len(pops)} pops, {len(told)} painted by a hint and acknowledged\n")
+    headless = sum(pop[5] is not None and pop[4] is None for pop in pops)
+    print(f"{rate:g} calls/s for {seconds:g} s: {len(pops)} pops; {len(told)} painted in Chromium by a hint and")
+    print(f"acknowledged, {headless} acknowledged by headless clients\n")
     print(f"{'milliseconds':<46}{'p50':>8}{'p95':>8}{'max':>8}")
     for name, spans in stages.items():
         print(f"{name:<46}{_at(spans, 0.5):>8.1f}{_at(spans, 0.95):>8.1f}{_at(spans, 1):>8.1f}")
-    p95 = _at(stages["in all: ring → acknowledgement stored"], 0.95)
-    met = p95 <= TARGET_MS and bool(told)
-    print(f"\ntarget: p95 ≤ {TARGET_MS} ms from the ring to the stored acknowledgement: {'met' if met else 'MISSED'}")
-    missing = len(pops) - len(told)
+    whole = stages["in all: ring → acknowledgement stored"]
+    met = bool(told) and _at(whole, 0.5) <= TARGET_P50_MS and _at(whole, 0.95) <= TARGET_P95_MS
+    print(
+        f"\ntarget: p50 ≤ {TARGET_P50_MS} ms, p95 ≤ {TARGET_P95_MS} ms from the ring to the stored acknowledgement: ",
+        end="",
+    )
+    print("met" if met else "MISSED")
+    missing = len(pops) - len(told) - headless
     if missing:
         print(f"{missing} pops were not painted by a hint (taken away before, or shown by another fetch)")
+    served = [shown - rung for _, rung, *_, shown in pops if shown is not None]
+    print(f"all agents, ring → acknowledgement stored: p50 {_at(served, 0.5):.1f}, p95 {_at(served, 0.95):.1f} ms")
     return 0 if told else 1
 
 

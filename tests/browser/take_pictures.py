@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from case_pictures import take_cases
+from day_pictures import furnish_day, keys_of
 from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, agent_id, serving, sign_in
 from forged_floor import CALLER, ForgedFloor, Ring
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -158,8 +159,14 @@ async def take(web: Web, browser: Browser) -> None:
     web.floor.stand_in(SEAT, "support")
     await morning(web, customer_ids)
     web.floor.posture(SEAT, "ready", since=datetime.now(UTC) - timedelta(minutes=3, seconds=42))
-    await expect(page.locator("#recent")).to_be_visible()
+    await furnish_day(web, await agent_id(web), customer_ids["wang"])
+    await page.reload()
+    await expect(page.locator("#due")).to_be_visible()
     await picture(page, "desk-ready-en")
+    await page.get_by_role("button", name="中文").click()
+    await expect(page.locator("#due")).to_be_visible()
+    await picture(page, "desk-ready-zh")
+    await page.get_by_role("button", name="English").click()
     for caller, waited in (("+8613912340001", 34), ("+8613912340002", 12)):
         waiting = web.floor.ring("PJSIP/1999", caller=caller, waited=timedelta(seconds=waited))
         web.floor.miss(waiting)
@@ -198,6 +205,14 @@ async def take(web: Web, browser: Browser) -> None:
     )
     await page.set_viewport_size({"width": SIZE["width"], "height": 1130})
     await picture(page, "desk-after-call-en")
+    await keys_of(page)
+    await picture(page, "desk-keys-en")
+    await page.keyboard.press("Escape")
+    await page.set_viewport_size({"width": 380, "height": 900})
+    await page.get_by_role("button", name="中文").click()
+    await expect(page.locator("article.card")).to_be_visible()
+    await picture(page, "desk-dock-zh")
+    await page.get_by_role("button", name="English").click()
     await page.set_viewport_size(SIZE)
     await page.goto(f"{web.url}/conversations")
     await picture(page, "conversations-en")

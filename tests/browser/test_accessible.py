@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from desk_in_chromium import SEAT, Web
 from playwright.async_api import Page, expect
+from test_desk_state import press_access_key
 
 AXE = Path(__file__).parents[2] / "crm/web/assets/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -22,10 +23,14 @@ async def faults(page: Page) -> list[Any]:
     return [(fault["id"], [node["html"][:150] for node in fault["nodes"]]) for fault in found["violations"]]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_desk_through_a_call(web: Web, signed_in_page: Page, theme: str) -> None:
+@pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
+async def test_desk_through_a_call(web: Web, signed_in_page: Page, theme: str, language: str) -> None:
     page, card = signed_in_page, signed_in_page.locator("article.card")
     await page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
+    if language == "zh":
+        await press_access_key(page, "l")
+        await expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    await expect(page.locator("#figures")).to_be_visible()
     assert await faults(page) == []
     ring = web.floor.ring(SEAT, caller_name="Wang", pressed=[("main_menu", "1")], facts={"matter": "SO-1"})
     await expect(card).to_have_attribute("data-phase", "ringing")

@@ -203,9 +203,8 @@ async def _show(request: Request, me: Me, template: str, notice: str | None = No
     midnight = datetime.combine(today, time(), tzinfo=settings.zone)
     desk = await desk_picture(database, me, settings, midnight)
     notices: NoticeBoard = request.app.state.notices
-    messages = (await notices.look(database)).new_for(
-        me.agent_id, everyone=me.may("voicemail.take_over"), boxes=me.queues
-    )
+    beside = await notices.look(database, in_haste=bool(desk.cards))
+    messages = beside.new_for(me.agent_id, everyone=me.may("voicemail.take_over"), boxes=me.queues)
     context = {**desk.context(), "messages": messages, "notice": notice, "reasons": desk.budgets, "today": today}
     context["titles"] = {budget.name: budget.title(me.language) for budget in desk.budgets}
     wraps_up = desk.state.shown.word == "wrapping_up"

@@ -15,6 +15,7 @@ let last = { live: null, since: 0 }; // the stream's own word on itself
 let lead = false; // this tab speaks for all tabs of the seat
 let leave = null;
 let dayAt = Date.now();
+let tickedAt = Date.now();
 
 const look = () => htmx.ajax("GET", picture, { target: screen, source: screen, swap: "innerMorph" });
 
@@ -39,6 +40,9 @@ function failed() {
 }
 
 function tick() {
+  // A machine that slept hears of nothing that went by meanwhile: its clock tells.
+  if (Date.now() - tickedAt > 5_000 && !document.hidden) look();
+  tickedAt = Date.now();
   for (const clock of document.querySelectorAll("time[data-since]")) {
     const s = Math.max(0, Math.floor((Date.now() + ahead - clock.dataset.since) / 1000));
     const parts = [Math.floor(s / 3600), Math.floor(s / 60) % 60, s % 60];
@@ -51,8 +55,14 @@ function tick() {
 function acknowledge(hint) {
   const fresh = [...screen.querySelectorAll("[data-pop]")].filter((card) => !shown.has(card.dataset.pop));
   if (!fresh.length) return;
-  // The second frame's callback runs once the first has been painted.
-  requestAnimationFrame(() => requestAnimationFrame(() => lead && fresh.forEach((card) => say(card.dataset.pop, hint))));
+  // A task queued before a frame is painted runs after it.
+  requestAnimationFrame(() => afterPaint(() => lead && fresh.forEach((card) => say(card.dataset.pop, hint))));
+}
+
+function afterPaint(then) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = then;
+  port2.postMessage(null);
 }
 
 async function say(pop, hint) {
@@ -119,7 +129,7 @@ if (screen) {
   screen.addEventListener("input", keep);
   screen.addEventListener("htmx:before:request", sending);
   screen.addEventListener("htmx:finally:request", answered);
-  document.addEventListener("visibilitychange", wake);
+  for (const event of ["visibilitychange", "resume"]) document.addEventListener(event, wake);
   for (const event of ["pageshow", "online"]) window.addEventListener(event, wake);
   setInterval(tick, 1000);
   painted(null);
