@@ -16,7 +16,9 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm import figure_targets
 from crm.rules.agent_state import WORDS
+from crm.rules.lights import Light
 from crm.rules.number_spellings import spellings
 from crm.rules.pause_steps import KEPT
 from crm.tables import agents, conversations, customers, orders
@@ -75,6 +77,8 @@ def test_chinese_is_chinese(spoken: set[str]) -> None:
         ("language", customers.LANGUAGES),
         ("order_state", orders.ORDER_STATES),
         ("direction", conversations.DIRECTIONS),
+        ("figure", figure_targets.FIGURES),
+        ("light", Light.__args__),  # type: ignore[attr-defined]
         ("conversation", conversations.CONVERSATION_OUTCOMES),
         ("wait", conversations.WAIT_OUTCOMES),
         ("offer", conversations.OFFER_OUTCOMES),

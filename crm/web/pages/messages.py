@@ -48,6 +48,8 @@ async def send(
     kind, _, whom = to.partition(":")
 
     async def deed(session: AsyncSession) -> None:
+        if me.queues is not None and kind != "agent" and whom not in me.queues:
+            raise Refusal("you are bound to queues: write to one of them, or to one agent")
         await tell_desks(
             session,
             body,
