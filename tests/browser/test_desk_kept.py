@@ -89,6 +89,7 @@ async def test_nobody_else_sends_it(web: Web, signed_in_page: Page) -> None:
     await expect(page.locator("#state")).to_be_visible()
     await expect(page.locator("#figures")).to_be_visible()
     assert web.floor.rows("SELECT count(*) FROM wrap_up") == [(0,)]
+    assert "all of it" not in await page.evaluate("JSON.stringify({...sessionStorage})")
 
 
 async def test_a_line_cut_again_and_again_shows_every_call(

@@ -8,6 +8,13 @@ const keptAs = (form) => `kept ${seat} ${form.dataset.keep}`;
 const sentAs = (form) => `sent ${seat} ${form.dataset.keep}`;
 const fieldsOf = (form) => [...form.elements].filter((one) => one.name && one.type !== "hidden" && one.type !== "submit");
 
+// What somebody else left in this tab is none of this agent's business.
+const agentOf = (place) => place.split("/")[0];
+for (const name of Object.keys(sessionStorage)) {
+  const [kind, place] = name.split(" ");
+  if (seat && /^(kept|sent)$/.test(kind) && agentOf(place) !== agentOf(seat)) sessionStorage.removeItem(name);
+}
+
 export function keep({ target }) {
   if (target.dataset?.draft) sessionStorage.setItem(`draft ${target.dataset.draft}`, target.value);
   const form = target.form;
