@@ -114,7 +114,15 @@ async def test_lists_and_directory_can_be_read_by_everybody_and_search_as_one_ty
     await furnish(web)
     web.floor.do(("UPDATE agent SET role = 'supervisor' WHERE login = 'lily'", {}))
     await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    for path in ("/cases", "/cases/new", "/cases/settings", "/cases/without", "/work-orders", "/messages", "/directory"):
+    for path in (
+        "/cases",
+        "/cases/new",
+        "/cases/settings",
+        "/cases/without",
+        "/work-orders",
+        "/messages",
+        "/directory",
+    ):
         await page.goto(f"{web.url}{path}")
         assert await faults(page) == [], path
     await page.keyboard.type("wxm")

@@ -34,7 +34,7 @@ async def acknowledged(web: Web, pop_id: UUID) -> tuple[UUID, float | None, floa
 async def wishes(web: Web) -> list[tuple[str, str | None]]:
     """What has been asked of Asterisk for the seat, without its queues."""
     rows = web.floor.rows(
-        "SELECT kind, reason FROM pbx_request WHERE seat = %(seat)s AND kind LIKE '%%pause' ORDER BY wanted_at",
+        "SELECT kind, reason FROM pbx_request WHERE seat = %(seat)s AND kind <> 'add_member' ORDER BY wanted_at",
         seat=SEAT,
     )
     return [(kind, reason) for kind, reason in rows]
@@ -172,7 +172,7 @@ async def test_card_is_kept_while_talking_and_the_outcome_ends_the_after_call_wo
     await page.get_by_role("button", name="Save and finish").click()
     await expect(card_of(page)).to_contain_text("Saved. The after-call work is ending.")
     assert web.floor.rows("SELECT outcome, note FROM wrap_up") == [("callback", "Wants a call")]
-    assert await wishes(web) == [("unpause", None)]
+    assert await wishes(web) == [("end_after_call_work", None)]
     web.floor.settle(SEAT)
     web.floor.posture(SEAT, "ready")
     await expect(card_of(page)).to_have_count(0)

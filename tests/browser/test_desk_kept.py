@@ -130,7 +130,7 @@ async def test_one_agent_in_two_browsers_sees_one_truth_and_acknowledges_once(
     for page in (signed_in_page, second):
         await expect(page.locator("[data-saved]")).to_be_visible()
     assert web.floor.rows("SELECT count(*) FROM pop_shown") == [(1,)]
-    assert web.floor.rows("SELECT count(*) FROM pbx_request WHERE kind = 'unpause'") == [(1,)]
+    assert web.floor.rows("SELECT count(*) FROM pbx_request WHERE kind = 'end_after_call_work'") == [(1,)]
     await other.close()
 
 

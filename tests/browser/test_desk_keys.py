@@ -29,7 +29,7 @@ async def talked(web: Web, page: Page) -> Ring:
 async def ready_again(web: Web, page: Page) -> None:
     """Asterisk carries out the wish, and the agent is ready."""
     await expect(page.locator("[data-saved]")).to_be_visible()
-    assert web.floor.rows("SELECT state FROM pbx_request WHERE kind = 'unpause'")[-1] == ("wanted",)
+    assert web.floor.rows("SELECT state FROM pbx_request WHERE kind = 'end_after_call_work'")[-1] == ("wanted",)
     web.floor.settle(SEAT)
     web.floor.posture(SEAT, "ready")
     await expect(page.locator("#state")).to_have_attribute("data-word", "ready")

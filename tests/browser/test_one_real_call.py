@@ -154,7 +154,10 @@ async def _after_call_work_until_the_outcome(page: Page, database: Database, sea
     await expect(state).to_have_attribute("data-word", "ready")
     await expect(page.locator("article.card")).to_have_count(0)
     assert await _rows(database, "SELECT outcome, note FROM wrap_up") == [("solved", "Told about the delivery.")]
-    assert await _wishes(database, SEAT) == ["add_member confirmed"] * 2 + ["pause confirmed", "unpause confirmed"]
+    assert await _wishes(database, SEAT) == ["add_member confirmed"] * 2 + [
+        "pause confirmed",
+        "end_after_call_work confirmed",
+    ]
 
 
 # ---- what the ledger says, held against SIPp's own times

@@ -221,7 +221,9 @@ async def test_a_supervisor_writes_and_those_concerned_read(app: FastAPI, lily: 
         floor.do(("INSERT INTO agent_scope (agent_id, queue) SELECT id, 'sales' FROM agent WHERE login = 'jo'", {}))
         for to in ("", "queue:support"):
             assert "you are bound to queues" in (await jo.send_form("/messages", to=to, body="mine?")).text
-        assert "a moment is written as" in (await jo.send_form("/messages", body="x", until="soon")).text
+        assert (
+            "a moment is written as" in (await jo.send_form("/messages", to="agent:lily", body="x", until="soon")).text
+        )
         part = (await lily.page("/desk/day")).text
         assert [word in part for word in ("to &lt;all&gt;", "to support", "to lily", "to sales", "to marco")] == [
             *(True, True, True, False, False)
