@@ -122,7 +122,7 @@ class TestPause:
 
     async def test_waits_until_asterisk_has_confirmed(self, database: Database, database_url: str) -> None:
         bridge = asyncio.create_task(self._settle(database, "confirmed"))
-        command = ("agent", "pause", "amy", "--reason", "Tea", "--wait", "--json")
+        command = ("agent", "pause", "amy", "--reason", "break", "--wait", "--json")
         ended = await asyncio.to_thread(kefu, *command, url=database_url)
         await bridge
         assert (ended.exit_code, json.loads(ended.stdout)["state"]) == (0, "confirmed")
@@ -138,12 +138,12 @@ class TestPause:
         self, database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("KEFU_WISH_EXPIRY_SECONDS", "0.1")
-        ended = await asyncio.to_thread(kefu, "agent", "pause", "amy", "--reason", "Tea", "--wait", url=database_url)
+        ended = await asyncio.to_thread(kefu, "agent", "pause", "amy", "--reason", "break", "--wait", url=database_url)
         assert ended.exit_code == 1
         assert ended.stderr.splitlines()[-1] == "Error: the wish about amy was expired: no bridge has answered"
 
     async def test_without_wait_the_wish_is_only_written(self, database_url: str) -> None:
-        ended = await asyncio.to_thread(kefu, "agent", "pause", "amy", "--reason", "Tea", "--json", url=database_url)
+        ended = await asyncio.to_thread(kefu, "agent", "pause", "amy", "--reason", "break", "--json", url=database_url)
         assert json.loads(ended.stdout) == {"login": "amy", "state": "wanted", "why": None}
 
     async def test_who_sits_nowhere_cannot_be_paused(self, database_url: str) -> None:
