@@ -8,6 +8,7 @@ the next ranking does the same again. A tier that somebody set by hand is left a
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ from crm.tables.value import ValueRun
 log = structlog.get_logger(__name__)
 
 BITE = 5000
+WRITERS = 2
+"""Postgres works on one bite with one processor: two halve the night where it has two, and leave the others free."""
 SORTING_MEMORY = "64MB"
 
 _MY_TURN = text("SELECT pg_try_advisory_xact_lock(hashtextextended('value ranking', 0))")
@@ -257,18 +260,31 @@ async def _write(
     bounds: Mapping[str, list[float]],
     progress: Callable[[int, int], None] | None,
 ) -> int:
-    """Customers in bites, each one transaction."""
+    """Customers in bites, each one transaction, WRITERS at a time: no two write the same customer."""
     named = {name: rule for name, rule in rules.items() if not name.startswith(RATE) and name != "window_days"}
-    moved = 0
     async with database.reading() as session:
         last: int = (await session.execute(_LAST)).scalar_one()
-    for after in range(0, last, BITE):
-        asked = {**named, **bounds, "as_of": as_of, "run_id": run_id, "after": after, "upto": after + BITE}
-        async with database.transaction() as session:
-            await session.execute(_IN_HASTE)
-            moved += (await session.execute(_RANK, asked)).scalar_one()
-        if progress:
-            progress(min(after + BITE, last), last)
+    bites = iter(range(0, last, BITE))
+    moved = done = 0
+
+    async def write() -> None:
+        nonlocal moved, done
+        for after in bites:
+            asked = {**named, **bounds, "as_of": as_of, "run_id": run_id, "after": after, "upto": after + BITE}
+            async with database.transaction() as session:
+                await session.execute(_IN_HASTE)
+                found: int = (await session.execute(_RANK, asked)).scalar_one()
+            moved += found
+            done = min(done + BITE, last)
+            if progress:
+                progress(done, last)
+
+    try:
+        async with asyncio.TaskGroup() as writers:
+            for _ in range(WRITERS):
+                writers.create_task(write())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
     return moved
 
 

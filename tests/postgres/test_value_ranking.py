@@ -90,6 +90,7 @@ async def test_sql_and_rule_agree_on_everybody(
     async with database.reading() as session:
         levels = await value.pyramid(session)
     assert sum(level.customers for level in levels) == 60
+    assert done.moved == sum(level.customers for level in levels if level.tier != "ordinary")
     assert all(level.customers for level in levels[:1] + levels[2:])
     assert (await told(database, "none")).worth is None
     again = await ranked(database)
