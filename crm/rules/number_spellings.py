@@ -5,18 +5,24 @@ Called where rows that keep a number as it came (conversations) are searched by 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import phonenumbers
 
+KEPT = 10_000
+"""The same callers are on every look at a desk, and the library reads a number anew each time."""
 
-def spellings(e164: str) -> list[str]:
+
+@lru_cache(maxsize=KEPT)
+def spellings(e164: str) -> tuple[str, ...]:
     """E.164 with and without its plus, with 00, and in the country's own way with and without its trunk prefix."""
     digits = e164.removeprefix("+")
     ways = [e164, digits, f"00{digits}"]
     try:
         number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
-        return ways
+        return tuple(ways)
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     ways.append(phonenumbers.national_significant_number(number))
     ways.append("".join(filter(str.isdigit, national)))
-    return list(dict.fromkeys(ways))
+    return tuple(dict.fromkeys(ways))

@@ -46,7 +46,7 @@ def _pages(template: str, **context: Any) -> tuple[str, str]:
         "{% set outer = name %}{% for each in (1, 2) %}{% include 'part.html' %}{% endfor %}{{ outer }}",
         "{{ (nothing or _('Hello'))|upper }}{{ ngettext('%(num)d one', '%(num)d many', 2) }}",
         "{% trans who=name %}100% {{ who }}{% endtrans %}{{ [_('Hello'), name]|join(', ') }}",
-        "{% extends 'frame.html' %}{% block body %}{% set outer, each = 1, name %}{% include 'part.html' %}{% endblock %}",
+        "{% extends 'frame.html' %}{% block body %}{% set each = name %}{% include 'deep.html' %}{% endblock %}",
     ],
 )
 def test_a_whole_template_shows_the_same(template: str) -> None:

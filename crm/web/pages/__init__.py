@@ -35,14 +35,15 @@ from . import (
 )
 
 router = APIRouter(include_in_schema=False)
-# `cases` and its settings before `case_deeds`, whose paths begin with a case's number.
+# What desks fetch at every ring first: routes are tried one after the other. `cases` and its settings before
+# `case_deeds`, whose paths begin with a case's number.
 for page in (
+    *(desk, card_more),
     *(
         gate,
         call_me,
         second_step,
         single_sign_on,
-        desk,
         desk_state,
         own_day,
         messages,
@@ -58,7 +59,7 @@ for page in (
     ),
     # Likewise what is done to customers before the page of one.
     *(card_callers, customer_acts, customers, organisations),
-    *(voicemail, reports, wallboard, card_more, knowledge, value),
+    *(voicemail, reports, wallboard, knowledge, value),
 ):
     router.include_router(page.router)
 
