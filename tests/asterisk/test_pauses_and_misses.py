@@ -1,11 +1,14 @@
-"""On a real queue: a pause asked for in a call, a phone that rejects, a phone that goes while it rings."""
+"""On a real queue: a pause asked for in a call, a phone that rejects, one that goes while it rings, codes dialled."""
 
 from __future__ import annotations
 
 from ledger_rows import seen
 from sip_phones import SippSeat
-from test_bridge import QUICK, bridging, seated, wish
+from test_bridge import NODE, QUICK, bridging, seated, wish
 
+from crm import agents
+from crm.database import Database
+from crm.deeds.sign_in_to_seat import sign_in_to_seat
 from crm.pbx.sandbox import Sandbox
 from crm.pbx.sandbox_calls import CallFile
 
@@ -60,3 +63,28 @@ async def test_a_phone_that_goes_while_it_rings_is_nobodys_miss_and_comes_back_b
             await seen(database_url, state, [("ready", None)])
             why = "SELECT kind, reason FROM pbx_request WHERE reason IS NOT NULL ORDER BY wanted_at"
             await seen(database_url, why, [("pause", "DEVICE"), ("unpause", "DEVICE")])
+
+
+async def test_codes_dialled_at_the_seat_do_what_the_desks_buttons_do(sandbox: Sandbox, database_url: str) -> None:
+    """The phone is called into the code, which it cannot tell from having dialled it."""
+    with SippSeat(sandbox, "1001", ring_s=0.1, talk_s=20):
+        async with bridging(database_url, sandbox):
+            await wish(database_url, "add_member", PHONE, "reception")
+            await sit_down(database_url, PHONE)
+            sandbox.cli("channel originate PJSIP/1001 extension *222@from-seat")
+            done = "SELECT kind, reason, asked_by, state FROM pbx_request WHERE kind LIKE '%pause' ORDER BY wanted_at"
+            await seen(database_url, done, [("pause", "lunch", "amy", "confirmed")])
+            sandbox.cli("channel request hangup all")
+            await seen(database_url, "SELECT word, pause_reason FROM posture", [("paused", "lunch")])
+            sandbox.cli("channel originate PJSIP/1001 extension *24@from-seat")
+            await seen(database_url, "SELECT ended_by, ended_why FROM seat_session", [("amy", "signed_out")])
+            await seen(database_url, "SELECT count(*) FROM membership WHERE left_at IS NULL", [(0,)])
+
+
+async def sit_down(url: str, seat: str) -> None:
+    database = Database(url, pool_size=1)
+    async with database.transaction() as session:
+        amy = await agents.create(session, login="amy", name="Amy", password="a good long password")
+        await sign_in_to_seat(session, agent_id=amy.id, node=NODE, seat=seat, expiry_s=5)
+    await database.close()
+    await seen(url, "SELECT count(*) FROM pbx_request WHERE state <> 'confirmed'", [(0,)])

@@ -218,4 +218,4 @@ def test_some_interleavings() -> None:
 
 @pytest.mark.proof
 def test_many_interleavings() -> None:
-    run(3000, 60)
+    run(2000, 50)
