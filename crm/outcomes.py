@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .questions import Question, Where
+from .hints import hint_live
 from .refusals import Refusal
 from .tables.cases import NO_CASE_REASONS, CaseCategory
 from .tables.outcomes import OUTCOME_TONES, Outcome, OutcomeDemand, QueueOutcome
@@ -111,12 +112,14 @@ async def define(session: AsyncSession, code: str, **said: Any) -> Outcome:
         if value is not None:
             setattr(row, name, value)
     await session.flush()
+    await hint_live(session, "")
     return row
 
 
 async def remove(session: AsyncSession, code: str) -> bool:
     """Take an outcome away: True when it is gone, False when calls had it, and it is only offered no more."""
     row = await _known(session, code)
+    await hint_live(session, "")
     if await session.scalar(select(exists().where(WrapUp.outcome == code))):
         row.active = False
         return False
@@ -133,6 +136,7 @@ async def offer(session: AsyncSession, queue: str, codes: Sequence[str]) -> None
     await session.execute(delete(QueueOutcome).where(QueueOutcome.queue == queue))
     for place, code in enumerate(dict.fromkeys(codes), 1):
         session.add(QueueOutcome(queue=queue, code=code, place=place))
+    await hint_live(session, "")
 
 
 async def demand(session: AsyncSession, queue: str, after_s: int | None) -> None:
