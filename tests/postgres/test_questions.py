@@ -72,7 +72,7 @@ async def test_questions_of_one_round_trip_see_one_moment(database: Database) ->
 
 async def test_a_question_cannot_write(database: Database) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        await Question("SELECT lo_create(0)::bigint AS many", Counted).one(database)
+        await Question("SELECT nextval('organisation_code') AS many", Counted).one(database)
     assert (await QUEUES.one(database)).many == 0
 
 
