@@ -98,9 +98,11 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         """The reply to the last command. CallerHungUp whichever way Asterisk tells it (P3)."""
         line = self.stdin.readline()
         # Nearly all replies by far.
-        if line.startswith("200 result=") and (value := line[11:-1]).isdecimal():
-            self.reply = {"result": (value, "")}
-            return self.reply
+        if line.startswith("200 result="):
+            value, told, at = line[11:-1].partition(" endpos=")
+            if value.isdecimal() and (at.isdecimal() or not told):
+                self.reply = {"result": (value, ""), "endpos": (at, "")} if told else {"result": (value, "")}
+                return self.reply
         for _ in range(MOST_RUBBISH_LINES):
             line = self._heard(line)
             reply = _REPLY.match(line)
