@@ -1,7 +1,7 @@
 """Seats: devices, memberships, pauses, and the posture computed from them.
 
 The word, first match: unseen (not heard of since the last look), talking, offline (the device is away), ringing,
-wrapping_up (paused in all its queues with our reason ACW), paused, wrapping_up again (after-call work is due), ready.
+wrapping_up (after-call work is due, or it is paused in all its queues with our reason ACW), paused, ready.
 Whoever asked for a pause in the middle of a talk is talking until it ends; a device that Asterisk calls in use is not
 ready, whatever it does. After-call work is due from the end of a queue's talk or the queue's own word that it is done,
 until Asterisk confirms our pause or refuses it, at most for DUE_S: the seat is never ready in between.
@@ -142,10 +142,10 @@ def posture_word(seat: Seat) -> str:
         return "talking"
     if seat.device == "RINGING":
         return "ringing"
-    if is_paused(seat):
-        return "wrapping_up" if seat.reason == ACW else "paused"
     if seat.due_until is not None:
         return "wrapping_up"
+    if is_paused(seat):
+        return "wrapping_up" if seat.reason == ACW else "paused"
     return "ready"
 
 
@@ -190,9 +190,14 @@ def _note_end_of_talk(facts: Facts, seat: Seat) -> None:
 
 
 def _due(facts: Facts, seat: Seat, about: str | None, at: float) -> None:
-    if not is_paused(seat):
+    if not _works(seat):
         seat.due_until, seat.due_about = at + DUE_S, about
         facts.dues.append((seat.due_until, seat))
+
+
+def _works(seat: Seat) -> bool:
+    """In after-call work, by Asterisk's own word."""
+    return seat.reason == ACW and is_paused(seat)
 
 
 def is_paused(seat: Seat) -> bool:
@@ -223,7 +228,7 @@ def _stand(facts: Facts, seat: Seat, known: Member | None, event: MemberState, a
         if event.reason is not None or not was_paused:
             seat.reason, seat.next_reason = split(event.reason)
         seat.pause_at = float(event.last_pause)
-    if is_paused(seat) or (was_paused and not event.paused):
+    if _works(seat) or (was_paused and not event.paused):
         seat.due_until = None  # Asterisk's own word
     if event.news == "pause" or was_paused != event.paused:
         facts.say(PauseSeen(seat.name, event.paused, event.reason if event.paused else None, at))

@@ -19,23 +19,31 @@ from crm.rules.pause_steps import KEPT, LEAVING, OURS, split
 from crm.tables.postures import POSTURES
 
 REASONS = st.sampled_from(("lunch", "tea", LEAVING))
+ENDS = ("unpause", "end_after_call_work")
 SOME = st.integers(1, 8)
 
 
 class Interleavings(RuleBasedStateMachine):
-    """`want`: the pause that the agent asked for last; None: none; "?": nobody can know after a cut."""
+    """`want`: the pause that the agent asked for last; None: none; "?": nobody knows after a cut. `works`: a call has
+    ended, and nobody has asked to end the work after it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.desk = Desk()
         self.want: str | None = None
+        self.works = False
 
     # ---- Asterisk and its people
 
     @precondition(lambda self: sum(line.phase != "over" for line in self.desk.lines) < 2)
-    @rule()
-    def a_caller_arrives(self) -> None:
+    @rule(then=st.sampled_from(("waits", "rings", "talks")))
+    def a_caller_arrives(self, then: str) -> None:
+        """Or is further already: what is said of it is heard piece by piece all the same."""
         self.desk.arrive()
+        if then != "waits" and self.desk.can_ring:
+            self.it_rings()
+            if then == "talks":
+                self.the_ring_ends("answered")
 
     @precondition(lambda self: self.desk.can_ring)
     @rule()
@@ -62,6 +70,7 @@ class Interleavings(RuleBasedStateMachine):
         line = self.desk.at("talks")
         assert line is not None
         self.desk.hang_up(line, by_agent)
+        self.works = self.desk.connected and all(wish.kind not in ENDS for wish in self.desk.under_way)
 
     @precondition(lambda self: self.desk.at("waits"))
     @rule()
@@ -79,16 +88,40 @@ class Interleavings(RuleBasedStateMachine):
 
     # ---- the agent
 
-    @rule(reason=REASONS)
-    def a_pause_is_asked_for(self, reason: str) -> None:
+    @rule(reason=REASONS, at_once=st.booleans())
+    def a_pause_is_asked_for(self, reason: str, at_once: bool) -> None:
         self.desk.ask("pause", reason)
         self.want = reason
+        if at_once:
+            self.desk.claim()
+
+    @precondition(lambda self: not any(line.phase in ("waits", "rings", "talks") for line in self.desk.lines))
+    @rule(reason=REASONS, moment=st.sampled_from(("ringing", "talking", "over", "wrapping up")), heard=st.booleans())
+    def a_pause_is_asked_for_around_a_call(self, reason: str, moment: str, heard: bool) -> None:
+        self.a_caller_arrives("rings")
+        for now in ("ringing", "talking", "over", "wrapping up"):
+            if self.desk.at("rings") and now == "talking":
+                self.the_ring_ends("answered")
+            if self.desk.at("talks") and now == "over":
+                self.somebody_hangs_up(True)
+            if heard or now == "wrapping up":
+                self.some_of_it_arrives()
+            if now == moment:
+                self.a_pause_is_asked_for(reason, True)
+
+    def some_of_it_arrives(self) -> None:
+        for _ in range(3):
+            self.desk.claim()
+            self.desk.hear(100)
+            self.desk.carry(100)
 
     @rule(kind=st.sampled_from(("unpause", "withdraw_pause", "end_after_call_work")))
     def its_end_is_asked_for(self, kind: str) -> None:
         self.desk.ask(kind)
         if kind != "end_after_call_work":
             self.want = None
+        if kind in ENDS:
+            self.works = False
 
     # ---- the wires
 
@@ -107,9 +140,11 @@ class Interleavings(RuleBasedStateMachine):
         self.desk.carry(pieces)
 
     @precondition(lambda self: self.desk.connected)
-    @rule(killed=st.booleans())
-    def the_line_is_cut(self, killed: bool) -> None:
-        self.want = "?"
+    @rule(killed=st.booleans(), chance=st.integers(0, 3))
+    def the_line_is_cut(self, killed: bool, chance: int) -> None:
+        if chance:
+            return
+        self.want, self.works = "?", False
         if killed:
             self.desk.restart()
         else:
@@ -197,6 +232,8 @@ class Interleavings(RuleBasedStateMachine):
             assert [row.outcome for row in rings].count(None) == (line.phase == "rings")
 
     def what_was_asked_for_holds(self) -> None:
+        if self.works and not self.desk.truth.busy:
+            assert split(self.desk.truth.reason)[0] == "ACW"
         if self.want == "?":
             return
         reason = self.desk.truth.reason if self.desk.truth.paused else None

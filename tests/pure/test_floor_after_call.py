@@ -187,12 +187,14 @@ def test_who_finishes_at_once_is_ready_at_once() -> None:
     assert room.words() == {SEAT: "ready"}
 
 
-def test_who_asked_for_lunch_in_the_talk_is_at_lunch() -> None:
+def test_who_asked_for_lunch_in_the_talk_is_at_lunch_after_the_work_that_follows_it() -> None:
     room = talking()
     for queue in QUEUES:
         row = {**MEMBER, "Paused": 1, "PausedReason": "Lunch", "Status": 2}
         room.says("QueueMemberPause", Queue=queue, **row, LastPause=int(T0 + 4), at=4)
-    assert words_after(room, completes, hangs_up, is_free) == ["talking", "paused"]
+    assert words_after(room, completes, hangs_up, is_free) == ["talking", "wrapping_up"]
+    room.wait(DUE_S + 0.1)
+    assert room.words() == {SEAT: "paused"}
 
 
 def test_the_next_call_rings_over_a_pause_that_is_due() -> None:
