@@ -75,7 +75,7 @@ def callers(many: int, base: int) -> list[str]:
         # Killed by its watchman, or the call taken back by Asterisk, whichever comes first.
         ("frozen", STEP_BUDGET_S + 5.0, {"SUCCESS", "TIMEOUT"}),
         # The watchman is dead, too: a step's own time is then the length of its prompt.
-        ("unnoticed", LONGEST_PROMPT_S + 5.0, {"TIMEOUT"}),
+        pytest.param("unnoticed", LONGEST_PROMPT_S + 5.0, {"TIMEOUT"}, marks=pytest.mark.proof),
     ],
 )
 def test_every_caller_reaches_the_queue_when_the_server_falls(
