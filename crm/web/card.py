@@ -29,8 +29,12 @@ SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
        posture.since AS posture_since,
        CASE WHEN c.direction = 'outbound' THEN coalesce(c.dialled, c.caller) ELSE c.caller END AS caller,
        c.caller_name, c.dialled, c.linkedid,
-       waited.queue, waited.title_en, waited.title_zh, waited.entered_at, waited.left_at,
-       facts.number_e164, facts.customer_id, coalesce(facts.language, visited.language) AS language, facts.matter,
+       waited.queue, waited.title_en, waited.title_zh,
+       least(promise.joined_at, waited.entered_at) AS entered_at, waited.left_at,
+       coalesce(facts.number_e164, promise.number_e164) AS number_e164,
+       coalesce(facts.customer_id, promise.customer_id) AS customer_id,
+       coalesce(facts.language, visited.language, promise.language) AS language,
+       coalesce(facts.matter, nullif(promise.about, '')) AS matter,
        visited.steps, visited.pressed,
        wrap_up.outcome AS wrap_up_outcome, wrap_up.note AS wrap_up_note
   FROM (SELECT id AS pop_id, conversation_id, wait_id, rung_at, answered_at FROM pop
@@ -55,6 +59,10 @@ SELECT live.pop_id, live.conversation_id, live.rung_at, live.answered_at,
        SELECT language, steps, pressed FROM visit
         WHERE visit.linkedid = c.linkedid AND visit.node = c.node
         ORDER BY started_at DESC LIMIT 1) AS visited ON true
+  /* a callback: its conversation bears the id of the try; the customer has waited since the first join */
+  LEFT JOIN callback_attempt tried ON c.direction = 'outbound' AND tried.id =
+       CASE WHEN c.linkedid ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN CAST(c.linkedid AS uuid) END
+  LEFT JOIN callback promise ON promise.id = tried.callback_id
   LEFT JOIN wrap_up ON wrap_up.conversation_id = c.id AND wrap_up.agent_id = :agent_id
  ORDER BY live.answered_at NULLS LAST, live.rung_at, live.pop_id
 """

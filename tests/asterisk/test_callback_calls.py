@@ -17,7 +17,7 @@ from agi.endings import JoinQueue
 from agi.server import AgiServer
 from agi.steps import FindCaller, Flow
 from crm.database import Database
-from crm.deeds import steer_callback
+from crm.deeds import place_callbacks, steer_callback
 from crm.deeds.book_callback import Wanted, book
 from crm.pbx.sandbox import Sandbox
 from crm.pbx.sandbox_calls import CallFile
@@ -122,6 +122,7 @@ async def test_a_caller_presses_for_a_callback_hangs_up_and_talks_in_turn(
 ) -> None:
     """The whole of it, by SIP on both sides: the key in the queue, the number confirmed, the place kept, the talk."""
     monkeypatch.setattr(callback_policy, "UNSERVED_AGAIN_S", 0)  # the first agent leaves, and the queue is empty
+    monkeypatch.setattr(place_callbacks, "NOBODY_WORKS_AGAIN", timedelta(seconds=0))
     quiet = "Local/quiet-93@sandbox-agents/n"
     async with bridged(database_url, sandbox), answering(database_url, sandbox):
         async with seated(database_url, quiet):

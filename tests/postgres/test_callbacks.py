@@ -18,15 +18,18 @@ from crm.cli import main
 from crm.database import Database
 from crm.deeds import place_callbacks, steer_callback
 from crm.deeds.book_callback import Booked, CannotPromise, Wanted, book, callee_of, free_slots
+from crm.questions import ask
 from crm.refusals import Refusal
 from crm.reports.callbacks import callers_owed
 from crm.settings import Settings, read_settings
 from crm.tables.callbacks import Callback, CallbackAttempt
-from crm.tables.conversations import Conversation
+from crm.tables.conversations import Conversation, Wait
 from crm.tables.customers import Customer, CustomerPhone
 from crm.tables.nodes import Node
+from crm.tables.pops import Pop
 from crm.tables.postures import Membership, Posture
 from crm.tables.queues import Queue
+from crm.web.own_state import asked_of, state_of
 
 NODE, FENCE = "asterisk1", 7
 ANYTIME = {"*": "mon-sun 00:00-24:00, holiday 00:00-24:00, makeup 00:00-24:00"}
@@ -382,3 +385,24 @@ async def test_who_gave_up_is_owed_a_call_until_we_talked_or_promised(database: 
     async with database.reading() as session:
         found = await callers_owed(session, since=now - timedelta(hours=2), country="CN")
     assert [each.caller for each in found] == ["13800138001"]
+
+
+async def test_the_card_of_a_callback_knows_why_and_since_when(database: Database, settings: Settings) -> None:
+    now = datetime.now(UTC)
+    waited_since = now - timedelta(minutes=12)
+    await promise(database, settings, about="the kettle", language="zh", joined_at=waited_since)
+    [place] = await claim(database, settings)
+    call, wait = uuid4(), uuid4()
+    known = {"id": call, "node": NODE, "linkedid": place.attempt_id, "direction": "outbound", "started_at": now}
+    stay = {"id": wait, "node": NODE, "conversation_id": call, "queue": "support", "caller_uniqueid": "x"}
+    rung = {"id": uuid4(), "node": NODE, "seat": "PJSIP/101", "conversation_id": call, "wait_id": wait}
+    async with database.transaction() as session:
+        await session.execute(insert(Conversation).values(**known, caller=NUMBER, dialled=NUMBER))
+        await session.execute(insert(Wait).values(**stay, entered_at=now))
+        await session.execute(insert(Pop).values(**rung, rung_at=now, heard_at=now))
+    asked = asked_of(node=NODE, seat="PJSIP/101", agent_id=uuid4(), language="en", midnight=now)
+    async with database.reading() as session:
+        [[found]] = await ask(session, asked)
+    [live] = state_of(found).calls
+    assert (live.caller, live.number_e164, live.language, live.matter) == (NUMBER, NUMBER, "zh", "the kettle")
+    assert live.entered_at == waited_since
