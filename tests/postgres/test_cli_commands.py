@@ -151,3 +151,43 @@ class TestPause:
             ended = await asyncio.to_thread(kefu, "agent", "unpause", login, url=database_url)
             assert ended.exit_code == 1
             assert ended.stderr.startswith(f"Error: {why}")
+
+
+async def test_pause_reasons_are_set_listed_and_removed(database_url: str) -> None:
+    async def run(*arguments: str) -> tuple[int, str]:
+        ended = await asyncio.to_thread(kefu, "pause-reason", *arguments, url=database_url)
+        return ended.exit_code, ended.stdout + ended.stderr
+
+    budget = ("--title-en", "Prayer", "--title-zh", "祷告", "--unpaid", "--budget-minutes", "30")
+    assert (await run("set", "prayer", *budget, "--place", "1"))[0] == 0
+    assert (await run("set", "prayer", "--ends-after-minutes", "10"))[0] == 0
+    first = json.loads((await run("list", "--json"))[1])[0]
+    assert first == {
+        "name": "prayer",
+        "title_en": "Prayer",
+        "title_zh": "祷告",
+        "paid": False,
+        "budget_min": 30,
+        "auto_end_min": 10,
+        "place": 1,
+    }
+    for wrong, said in (("a b", "cannot be"), ("RONA", "begins and ends by itself"), ("x", "cannot be: 0 (none) to")):
+        code, told = await run("set", wrong, "--budget-minutes", "-1")
+        assert (code, said in told) == (1, True)
+    assert (await run("remove", "prayer"))[0] == 0
+    assert await run("remove", "prayer") == (
+        1,
+        "Error: there is no pause reason 'prayer': see `kefu pause-reason list`\n",
+    )
+
+
+async def test_agents_sit_down_and_get_up_by_the_command_line(database_url: str, amy: Agent) -> None:
+    async def run(*arguments: str) -> tuple[int, str]:
+        ended = await asyncio.to_thread(kefu, "agent", *arguments, url=database_url)
+        return ended.exit_code, ended.stderr
+
+    assert await run("sign-in", "amy", SEAT) == (0, f"amy sits at {SEAT}\n")
+    code, told = await run("sign-in", "ben", SEAT)
+    assert (code, told.endswith("let amy sign out; or say --take-over\n")) == (1, True)
+    assert (await run("sign-in", "ben", SEAT, "--take-over"))[0] == 0
+    assert await run("sign-out", "ben", "--after-the-call") == (0, "ben sits nowhere\n")

@@ -244,6 +244,22 @@ async def test_a_taken_seat_is_refused_with_its_sitter(app: FastAPI, caller: Web
         assert "座位 &#39;x&#39; 不是话机设备" in (await other.send_form("/seat", typed="x")).text
 
 
+async def test_a_taken_seat_can_be_taken_over_and_the_other_page_says_who_has_it(
+    app: FastAPI, caller: WebCaller
+) -> None:
+    await caller.sign_in("lily")
+    await caller.sit_at(SEAT)
+    async with calling(app, running=False) as other:
+        await other.sign_in("marco")
+        asked = (await other.send_form("/seat", typed=SEAT)).text
+        assert "Lily Chen sits there since" in asked
+        assert f"Take seat {SEAT} over" in asked
+        answer = await other.send_form("/seat", seat=SEAT, insist="take_over")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/desk")
+    assert (await caller.get("/desk/picture")).headers["location"] == "/seat"
+    assert f"Marco Rossi took seat {SEAT} over at" in (await caller.get("/seat")).text
+
+
 def test_without_a_database_one_sentence_says_what_to_set() -> None:
     with pytest.raises(Refusal, match="set database_url"):
         create_app(Settings())
