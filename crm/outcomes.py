@@ -15,8 +15,8 @@ from sqlalchemy import delete, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from .questions import Question, Where
 from .hints import hint_live
+from .questions import Question, Where
 from .refusals import Refusal
 from .tables.cases import NO_CASE_REASONS, CaseCategory
 from .tables.outcomes import OUTCOME_TONES, Outcome, OutcomeDemand, QueueOutcome

@@ -71,7 +71,7 @@ def talked(floor: ForgedFloor, talk_s: float = 60) -> Ring:
 async def offering(lily: WebCaller, count: int) -> str:
     """The desk, as soon as it has heard of the outcomes that are offered now."""
     async with asyncio.timeout(5):
-        while (page := (await lily.page("/desk")).text).count('name="outcome"') != count:
+        while (page := (await lily.page("/desk")).text).count('name="outcome"') != count:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return page
 
