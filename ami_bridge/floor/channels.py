@@ -67,7 +67,7 @@ def hangup(facts: Facts, event: Hangup, at: float) -> None:
 def gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     """Take a channel off the floor, with all that it alone kept going."""
     if cause == HUNG_UP_FOR_AGENT and channel.seat is not None and not channel.hung_up:
-        endings.hung_up(facts, channel, at)
+        endings.hung_up_for_agent(facts, channel, at)
     del facts.channels[channel.uniqueid]
     touched = talks.affected(channel)
     _out_of_bridge(facts, channel)

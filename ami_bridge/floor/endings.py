@@ -51,6 +51,17 @@ def hung_up(facts: Facts, channel: Channel, at: float) -> None:
     facts.revise(call)
 
 
+def hung_up_for_agent(facts: Facts, channel: Channel, at: float) -> None:
+    """The bridge hung this seat's leg up. The caller's leg may be gone before it: what counts is when they parted."""
+    call, seat = channel.call, channel.seat
+    if call is None or seat is None:
+        return
+    past = (talk for talk in reversed(call.past_talks) if talk.row.seat == seat)
+    talk = call.talks.get(seat) or next(past, None)
+    parted = (talk.row.ended_at or talk.parted_at) if talk is not None else None
+    hung_up(facts, channel, at if parted is None else min(at, parted))
+
+
 def lost_leg(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     """A leg is gone. An inbound conversation ends with its caller, any other with its last leg."""
     call = channel.call

@@ -139,7 +139,7 @@ def test_who_is_hung_up_for_its_agent_ended_the_call() -> None:
     leaves(room, CALLER, "a", 8)
     room.says("Hangup", FIRST, Cause=31, at=8.001)
     assert room.floor.hands("PJSIP/1001", room.one(Conversation).id) is None
-    room.says("Hangup", CALLER, Cause=16, at=8.002)
+    room.says("Hangup", CALLER, Cause=16, at=8.0005)
     room.wait(5)
     assert (room.one(Conversation).ended_by, room.one(Segment).ended_at) == ("agent", T0 + 8)
     assert [(gone.seat, gone.uniqueid) for gone in room.said(LegGone)] == [("PJSIP/1001", "1.2")]
