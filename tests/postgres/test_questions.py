@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from crm.database import CrmUnavailable, Database
 from crm.questions import Question, ask
+from crm.quick_reads import KEPT, BusyForTooLong, QuickReads
 
 
 class Told(msgspec.Struct):
@@ -99,3 +100,14 @@ async def test_a_missing_table_and_a_missing_server_are_told_in_a_sentence(datab
     databases.drop(url)
     with pytest.raises(CrmUnavailable):
         await QUEUES.one(empty)
+
+
+async def test_who_comes_when_all_connections_are_busy_is_told_and_not_kept_for_ever(database: Database) -> None:
+    quick = QuickReads(database.connect_ledger, wait_s=0.05)
+    busy = [asyncio.create_task(quick.answers([("SELECT pg_sleep(0.5)", [])])) for _ in range(KEPT)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(BusyForTooLong):
+        await quick.answers([("SELECT 1", [])])
+    await asyncio.gather(*busy)
+    assert await quick.answers([("SELECT 'free'::text", [])]) == [[b"free"]]
+    await quick.close()
