@@ -14,6 +14,7 @@ from queue import Empty
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "asterisk")]
 
+import scenarios_pages  # noqa: E402, F401
 import scenarios_phones  # noqa: E402, F401 - found by the path above; each file adds its own to SCENARIOS
 import scenarios_transfers  # noqa: E402, F401
 from recorder import Recorder  # noqa: E402
