@@ -60,7 +60,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def _in_memory() -> str | None:
     """Half the time of a test on rows is the copying of some 750 small files: in memory where there is room."""
-    shared = Path("/dev/shm")  # noqa: S108 - a folder of our own is made below it
+    shared = Path("/dev/shm")
     return str(shared) if shared.is_dir() and shutil.disk_usage(shared).free > MEMORY_NEEDED_BYTES else None
 
 
