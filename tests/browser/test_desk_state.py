@@ -46,6 +46,9 @@ async def test_a_pause_asked_for_in_a_call_comes_after_it(web: Web, signed_in_pa
     web.floor.answer(ring)
     await expect(signed_in_page.locator("#state")).to_have_attribute("data-word", "talking")
     await signed_in_page.get_by_role("button", name="Short break").click()
+    await expect(signed_in_page.locator("#next")).to_have_text("Asked: a pause after this call …")
+    web.floor.settle(SEAT)
+    web.floor.posture(SEAT, "talking", paused=True, pause_reason="break", conversation_id=ring.conversation_id)
     await expect(signed_in_page.locator("#next")).to_have_text("A pause comes after this call.")
     await expect(signed_in_page.locator("#state")).to_have_attribute("data-word", "talking")
 
