@@ -136,7 +136,7 @@ class Live:
             log.warning("hint_unreadable", hint=(hint or "")[:200])
             said = None
         self._changed()
-        if said is None or said.all or not (said.seats or said.queues):
+        if said is None or said.all or not said.seats:  # a message left names its queue; a ring names its seat, too
             self._changed_beside()
         if said is None:
             for streams in self._streams.values():

@@ -12,7 +12,7 @@ from crm.web.live import Live
     ("hint", "beside"),
     [
         ('{"node": "asterisk1", "seats": ["PJSIP/1001"], "queues": ["support"]}', 0),
-        ('{"node": "asterisk1", "queues": ["support"]}', 0),
+        ('{"node": "asterisk1", "queues": ["support"]}', 1),
         ('{"node": ""}', 1),
         ('{"node": "asterisk1", "all": true}', 1),
         ("no hint at all", 1),
