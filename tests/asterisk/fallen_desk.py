@@ -43,7 +43,8 @@ class Arrivals:
         with self._lock:
             self.at.setdefault((number, name), time.monotonic())
             if name == "IvrLeft":
-                self.status[number] = message.get("AgiStatus", "")
+                # The first word is the menu's: who presses 1 while waiting asks for a callback, in an AGI() of its own.
+                self.status.setdefault(number, message.get("AgiStatus", ""))
             if name == "QueueCallerJoin":
                 self.queue[number] = message.get("Queue", "")
             self._lock.notify_all()
