@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import agents, pauses, wishes
 from crm.refusals import Refusal
-from crm.rules.pause_steps import ACW, PAUSING, RESERVED
+from crm.rules.pause_steps import PAUSING, RESERVED
 from crm.tables.postures import Posture
 from crm.tables.requests import PbxRequest
 
@@ -104,42 +104,11 @@ async def end_after_call_work(
     )
 
 
-async def begin_after_call_work(
-    session: AsyncSession,
-    *,
-    node: str,
-    seat: str,
-    asked_by: str,
-    expiry_s: float,
-    conversation_id: UUID | None = None,
-) -> PbxRequest:
-    """After-call work where no queue begins it: an outbound call of ours has ended, or was not answered."""
-    await wishes.take_turn(session, node, seat)
-    return await wishes.ask(
-        session,
-        node=node,
-        seat=seat,
-        kind="pause",
-        reason=ACW,
-        asked_by=asked_by,
-        expiry_s=expiry_s,
-        conversation_id=conversation_id,
-    )
-
-
 async def reserve_seat(session: AsyncSession, *, node: str, seat: str, asked_by: str, expiry_s: float) -> PbxRequest:
-    """No queue may ring this seat: it is about to dial. Ends by `release_seat`; one that is paused already stays so."""
+    """No queue may ring this seat: it is about to dial. The bridge ends it; one that is paused already stays so."""
     await wishes.take_turn(session, node, seat)
     return await wishes.ask(
         session, node=node, seat=seat, kind="pause", reason=RESERVED, asked_by=asked_by, expiry_s=expiry_s
-    )
-
-
-async def release_seat(session: AsyncSession, *, node: str, seat: str, asked_by: str, expiry_s: float) -> PbxRequest:
-    """The reservation ends, and no other pause that has taken its place."""
-    await wishes.take_turn(session, node, seat)
-    return await wishes.ask(
-        session, node=node, seat=seat, kind="unpause", reason=RESERVED, asked_by=asked_by, expiry_s=expiry_s
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -13,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import agents, directory
 from crm.cases import categories, tellings
 from crm.database import Database
-from crm.refusals import CrmUnavailable, Refusal
+from crm.refusals import Refusal
 from crm.tables.agents import Agent
 from crm.tables.cases import CASE_TIERS
+from crm.web.carried_out import Deed, carry_out
 from crm.web.rights import allowed
 from crm.web.sessions import Reading
 from crm.web.sign_in import Me
@@ -116,16 +116,11 @@ async def department(
     return await _do(request, me, deed)
 
 
-async def _do(request: Request, me: Me, deed: Callable[[AsyncSession], Awaitable[None]]) -> Response:
+async def _do(request: Request, me: Me, deed: Deed) -> Response:
     database: Database = request.app.state.database
-    try:
-        async with database.transaction() as session:
-            await deed(session)
-    except CrmUnavailable:
-        raise
-    except Refusal as refused:
+    if refused := await carry_out(database, deed):
         async with database.reading() as session:
-            return await _show(request, session, me, str(refused))
+            return await _show(request, session, me, refused)
     return RedirectResponse("/cases/settings", status_code=303)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -13,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import customers, duplicates
 from crm.database import Database
 from crm.deeds import keep_customer, merge_customers
-from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
+from crm.web.carried_out import Deed, carry_out
 from crm.web.rights import allowed
 from crm.web.sessions import Reading
 from crm.web.sign_in import Me
@@ -26,7 +25,6 @@ router = APIRouter(prefix="/customers")
 
 Merger = Annotated[Me, allowed("customer.merge")]
 PAIRS_SHOWN = 100
-Deed = Callable[[AsyncSession], Awaitable[None]]
 
 
 @router.get("/duplicates")
@@ -101,14 +99,7 @@ async def unmerge(
 async def _do(request: Request, me: Me, customer_id: UUID, deed: Deed) -> Response:
     """Do it and show the record; a refusal is shown on it, and nothing was done."""
     database: Database = request.app.state.database
-    notice = None
-    try:
-        async with database.transaction() as session:
-            await deed(session)
-    except CrmUnavailable:
-        raise
-    except Refusal as refused:
-        notice = str(refused)
+    notice = await carry_out(database, deed)
     if notice is None and "hx-request" not in request.headers:
         return RedirectResponse(f"/customers/{customer_id}", status_code=303)
     async with database.reading() as session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -15,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import desk_messages, queues
 from crm.database import Database
 from crm.deeds.tell_desks import tell_desks
-from crm.refusals import CrmUnavailable, Refusal
+from crm.refusals import Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent
+from crm.web.carried_out import Deed, carry_out
 from crm.web.rights import allowed
 from crm.web.sessions import Reading
 from crm.web.sign_in import Me
@@ -25,7 +25,6 @@ from crm.web.sign_in import Me
 from .show import show
 
 router = APIRouter(prefix="/messages")
-Deed = Callable[[AsyncSession], Awaitable[None]]
 Sender = Annotated[Me, allowed("message.send")]
 
 
@@ -83,14 +82,9 @@ def _moment(written: str, settings: Settings) -> datetime | None:
 
 async def _do(request: Request, me: Me, deed: Deed) -> Response:
     database: Database = request.app.state.database
-    try:
-        async with database.transaction() as session:
-            await deed(session)
-    except CrmUnavailable:
-        raise
-    except Refusal as refused:
+    if refused := await carry_out(database, deed):
         async with database.reading() as session:
-            return await _show(request, session, me, str(refused))
+            return await _show(request, session, me, refused)
     return RedirectResponse("/messages", status_code=303)
 
 

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import directory, work_orders
 from crm.database import Database
 from crm.deeds import order_work
-from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent
 from crm.tables.work_orders import WorkOrder
+from crm.web.carried_out import carry_out
 from crm.web.due_times import due
 from crm.web.errors import NotThere
 from crm.web.rights import allowed
@@ -151,14 +151,13 @@ def _due(order: work_orders.Listed, now: datetime) -> Any:
 async def _do(request: Request, me: Me, number: str, deed: Deed, typed: dict[str, str]) -> Response:
     """Carry out one deed, then show the order; a refusal is shown on it beside what was typed."""
     database: Database = request.app.state.database
-    try:
-        async with database.transaction() as session:
-            await deed(session, await session.get_one(Agent, me.agent_id))
-    except CrmUnavailable:
-        raise
-    except Refusal as refused:
+
+    async def work(session: AsyncSession) -> None:
+        await deed(session, await session.get_one(Agent, me.agent_id))
+
+    if refused := await carry_out(database, work):
         async with database.reading() as session:
-            return await _show(request, session, me, number, typed, str(refused))
+            return await _show(request, session, me, number, typed, refused)
     return RedirectResponse(f"/work-orders/{number}", status_code=303)
 
 
