@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from . import audit
+from . import audit, queue_sight
 from .refusals import Refusal
 from .tables.agents import ROLES, Agent, AgentScope, RoleScope, SignIn
-from .tables.queues import Queue
 
 
 async def set_role(session: AsyncSession, login: str, role: str, *, by: str) -> None:
@@ -51,7 +50,7 @@ async def bind(session: AsyncSession, login: str, queues: Sequence[str], *, by: 
     agent = await _locked(session, login)
     if agent.role == "admin" and queues:
         raise Refusal(f"{login} is an administrator, who sees everything: give another role first")
-    await _known(session, queues)
+    await queue_sight.check_known(session, queues)
     await session.execute(delete(AgentScope).where(AgentScope.agent_id == agent.id))
     session.add_all(AgentScope(agent_id=agent.id, queue=queue) for queue in dict.fromkeys(queues))
     await _note(session, agent, "agent.bind", by, {"queues": list(queues)})
@@ -63,7 +62,7 @@ async def bind_role(session: AsyncSession, role: str, queues: Sequence[str], *, 
         raise Refusal(f"role {role!r} is unknown: it is one of {', '.join(ROLES)}")
     if role == "admin" and queues:
         raise Refusal("administrators see everything: bind another role")
-    await _known(session, queues)
+    await queue_sight.check_known(session, queues)
     await session.execute(delete(RoleScope).where(RoleScope.role == role))
     session.add_all(RoleScope(role=role, queue=queue) for queue in dict.fromkeys(queues))
     detail = {"queues": list(queues)}
@@ -84,13 +83,6 @@ async def _another_admin(session: AsyncSession, agent: Agent) -> None:
     others = select(Agent.id).where(Agent.role == "admin", Agent.active, Agent.id != agent.id)
     if (await session.scalars(others.limit(1))).first() is None:
         raise Refusal(f"{agent.login} is the last administrator: make somebody else one first")
-
-
-async def _known(session: AsyncSession, queues: Sequence[str]) -> None:
-    there = set(await session.scalars(select(Queue.name).where(Queue.name.in_(queues))))
-    for queue in queues:
-        if queue not in there:
-            raise Refusal(f"there is no queue {queue!r}: see `kefu queue list`")
 
 
 async def _note(session: AsyncSession, agent: Agent, did: str, by: str, detail: dict[str, object]) -> None:

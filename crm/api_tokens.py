@@ -20,6 +20,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from . import queue_sight
 from .refusals import Refusal
 from .tables.api_tokens import ApiToken, IdempotencyKey
 
@@ -50,6 +51,8 @@ class Program(Struct, frozen=True):
     name: str
     scopes: frozenset[str]
     a_minute: int
+    queues: frozenset[str] | None = None
+    """It is shown what these have seen alone; None: everything."""
 
 
 class TokenListed(Struct, frozen=True):
@@ -57,6 +60,7 @@ class TokenListed(Struct, frozen=True):
 
     name: str
     scopes: list[str]
+    queues: list[str] | None
     a_minute: int
     created_at: datetime
     created_by: str
@@ -74,20 +78,26 @@ async def add(
     by: str,
     a_minute: int = 600,
     expires_at: datetime | None = None,
+    queues: Sequence[str] = (),
 ) -> str:
-    """A new token; this answer alone holds it. Refusal for a name that is taken or a scope that is none."""
+    """A new token; this answer alone holds it. Refusal for a name that is taken, a scope or a queue that is none.
+
+    `queues`: it is shown what these have seen alone; none: everything.
+    """
     if not NAME.fullmatch(name):
         raise Refusal("a token's name has 1 to 60 letters, digits, blanks, '.', '_', '@' or '-'")
     if not scopes:
         raise Refusal(f"a token needs a scope: {', '.join(SCOPES)}")
     if strange := [scope for scope in scopes if scope not in SCOPES]:
         raise Refusal(f"scope {strange[0]!r} is unknown: it is one of {', '.join(SCOPES)}")
+    await queue_sight.check_known(session, queues)
     token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     row = insert(ApiToken).values(
         id=func.gen_random_uuid(),
         name=name,
         token_hash=_hash_of(token),
         scopes=sorted(set(scopes)),
+        queues=sorted(set(queues)) or None,
         a_minute=a_minute,
         created_by=by,
         expires_at=expires_at,
@@ -123,7 +133,10 @@ async def who_shows(session: AsyncSession, token: str) -> Program | None:
         (ApiToken.expires_at.is_(None)) | (ApiToken.expires_at > func.clock_timestamp()),
     )
     row: ApiToken | None = await session.scalar(found)
-    return Program(row.id, row.name, frozenset(row.scopes), row.a_minute) if row else None
+    if row is None:
+        return None
+    queues = None if row.queues is None else frozenset(row.queues)
+    return Program(row.id, row.name, frozenset(row.scopes), row.a_minute, queues)
 
 
 async def note_use(session: AsyncSession, token_id: UUID) -> None:

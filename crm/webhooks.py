@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from . import queue_sight
 from .refusals import Refusal
 from .rules.event_catalogue import unknown
 from .rules.signature import encode_secret
@@ -32,6 +33,7 @@ class WebhookListed(Struct, frozen=True):
     name: str
     url: str
     kinds: list[str]
+    queues: list[str] | None
     active: bool
     behind: int
     dead: int
@@ -94,7 +96,7 @@ SELECT d.id, d.number, d.key, a.kind, a.data, a.at, d.attempts, d.first_tried_at
 )
 _LISTED = text(
     """
-SELECT w.name, w.url, w.kinds, w.active, w.failures, w.pause_until,
+SELECT w.name, w.url, w.kinds, w.queues, w.active, w.failures, w.pause_until,
        (SELECT count(*) FROM webhook_delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting') AS behind,
        (SELECT count(*) FROM webhook_delivery d WHERE d.webhook_id = w.id AND d.state = 'dead') AS dead,
        (SELECT max(settled_at) FROM webhook_delivery d WHERE d.webhook_id = w.id AND d.state = 'delivered')
@@ -108,9 +110,17 @@ SELECT w.name, w.url, w.kinds, w.active, w.failures, w.pause_until,
 
 
 async def add(
-    session: AsyncSession, *, name: str, url: str, kinds: Sequence[str], by: str, secret: str | None = None
+    session: AsyncSession,
+    *,
+    name: str,
+    url: str,
+    kinds: Sequence[str],
+    by: str,
+    secret: str | None = None,
+    queues: Sequence[str] = (),
 ) -> Webhook:
-    """A new subscriber, told of what happens from now on. Refusal for a name that is taken or a kind that is none.
+    """A new subscriber, told of what happens from now on. Refusal for a name that is taken, a kind or a queue that is
+    none. `queues`: it is told of what these have seen alone; none: of all.
 
     The caller checks the address (crm.outgoing.check_url).
     """
@@ -118,9 +128,16 @@ async def add(
         raise Refusal("a subscriber's name has 1 to 60 printable characters")
     if strange := unknown(kinds):
         raise Refusal(f"{strange[0]!r} is in no catalogue: see `kefu webhook events`")
+    await queue_sight.check_known(session, queues)
     made = secret or encode_secret(secrets.token_bytes(SECRET_BYTES))
     row = insert(Webhook).values(
-        id=func.gen_random_uuid(), name=name, url=url, secret=made, kinds=list(dict.fromkeys(kinds)), created_by=by
+        id=func.gen_random_uuid(),
+        name=name,
+        url=url,
+        secret=made,
+        kinds=list(dict.fromkeys(kinds)),
+        queues=sorted(set(queues)) or None,
+        created_by=by,
     )
     added: Webhook | None = await session.scalar(row.on_conflict_do_nothing(index_elements=["name"]).returning(Webhook))
     if added is None:

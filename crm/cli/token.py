@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crm.database import Database
     from crm.settings import Settings
 
-COLUMNS = ("name", "scopes", "a_minute", "created_at", "created_by", "expires_at", "last_used_at", "revoked_at")
+COLUMNS = ("name", "scopes", "queues", "a_minute", "created_by", "expires_at", "last_used_at", "revoked_at")
 
 
 @click.group()
@@ -28,15 +28,28 @@ def token() -> None:
 @option(
     "--scope", "scopes", multiple=True, metavar="SCOPE", help="What it may do; may be repeated. `kefu token scopes`."
 )
+@option(
+    "--queue",
+    "queues",
+    multiple=True,
+    metavar="QUEUE",
+    help="It is shown what came to this queue alone; may be repeated (default: everything).",
+)
 @option("--days", type=click.IntRange(1, 3650), metavar="N", help="It ends after so many days (default: never).")
 @option("--a-minute", type=click.IntRange(1, 100_000), default=600, show_default=True, help="Requests in any minute.")
 @database_option
 @json_option
 def add(
-    name: str, scopes: tuple[str, ...], days: int | None, a_minute: int, database_url: str | None, as_json: bool
+    name: str,
+    scopes: tuple[str, ...],
+    queues: tuple[str, ...],
+    days: int | None,
+    a_minute: int,
+    database_url: str | None,
+    as_json: bool,
 ) -> None:
     """Make a token. It is printed now, and never again: only a hash of it is kept."""
-    from crm import api_tokens, audit
+    from crm.deeds import program_tokens
 
     from .hours import account
 
@@ -44,12 +57,15 @@ def add(
 
     async def work(database: Database, _: Settings) -> str:
         async with database.transaction() as session:
-            made = await api_tokens.add(
-                session, name=name, scopes=scopes, by=account(), a_minute=a_minute, expires_at=expires_at
+            return await program_tokens.add(
+                session,
+                name=name,
+                scopes=scopes,
+                queues=queues,
+                by=account(),
+                a_minute=a_minute,
+                expires_at=expires_at,
             )
-            detail = {"scopes": sorted(set(scopes)), "a_minute": a_minute, "expires_at": expires_at}
-            await audit.note(session, by=account(), did="token.add", subject="token", subject_id=name, detail=detail)
-            return made
 
     made = with_database(work, database_url=database_url)
     if as_json:
@@ -86,14 +102,13 @@ def list_(database_url: str | None, as_json: bool) -> None:
 @json_option
 def revoke(name: str, database_url: str | None, as_json: bool) -> None:
     """Take a token back: from now on it opens nothing."""
-    from crm import api_tokens, audit
+    from crm.deeds import program_tokens
 
     from .hours import account
 
     async def work(database: Database, _: Settings) -> None:
         async with database.transaction() as session:
-            await api_tokens.revoke(session, name, by=account())
-            await audit.note(session, by=account(), did="token.revoke", subject="token", subject_id=name)
+            await program_tokens.revoke(session, name, by=account())
 
     with_database(work, database_url=database_url)
     if as_json:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crm.settings import Settings
     from crm.webhooks import Dead, WebhookListed
 
-COLUMNS = ("name", "url", "kinds", "active", "behind", "dead", "last_told_at", "pause_until", "last_fault")
+COLUMNS = ("name", "url", "kinds", "queues", "active", "behind", "dead", "last_told_at", "pause_until", "last_fault")
 DEAD = ("id", "number", "kind", "key", "at", "attempts", "last_status", "last_fault")
 
 
@@ -28,34 +28,29 @@ def webhook() -> None:
 @click.argument("name")
 @click.argument("url")
 @option("--kind", "kinds", multiple=True, metavar="KIND", help="What to tell; may be repeated; `case.*` for a family.")
+@option("--queue", "queues", multiple=True, metavar="QUEUE", help="Only what came to this queue; may be repeated.")
 @option("--secret", envvar="KEFU_WEBHOOK_SECRET", help="One that the receiver has already (whsec_…); else one is made.")
 @database_option
 @json_option
 def add(
-    name: str, url: str, kinds: tuple[str, ...], secret: str | None, database_url: str | None, as_json: bool
+    name: str,
+    url: str,
+    kinds: tuple[str, ...],
+    queues: tuple[str, ...],
+    secret: str | None,
+    database_url: str | None,
+    as_json: bool,
 ) -> None:
     """Tell URL what happens from now on (default: everything). Prints the secret that signs, once."""
-    from crm import audit, webhooks
-    from crm.deeds.deliver_webhooks import reach_of
-    from crm.outgoing import check_url
-    from crm.refusals import Refusal
-    from crm.rules.signature import read_secret
+    from crm.deeds import keep_webhooks
 
     from .hours import account
 
     async def work(database: Database, settings: Settings) -> str:
-        _, host, _ = check_url(url, reach_of(settings))
-        try:
-            read_secret(secret) if secret else None
-        except ValueError as unfit:
-            raise Refusal(str(unfit)) from None
         async with database.transaction() as session:
-            added = await webhooks.add(session, name=name, url=url, kinds=kinds, by=account(), secret=secret)
-            detail = {"host": host, "kinds": list(kinds)}
-            await audit.note(
-                session, by=account(), did="webhook.add", subject="webhook", subject_id=name, detail=detail
+            return await keep_webhooks.add(
+                session, settings, name=name, url=url, kinds=kinds, queues=queues, by=account(), secret=secret
             )
-            return added.secret
 
     made = with_database(work, database_url=database_url)
     if as_json:
@@ -165,14 +160,13 @@ def replay(
     name: str, deliveries: tuple[UUID, ...], from_number: int | None, database_url: str | None, as_json: bool
 ) -> None:
     """Send again what was given up: DELIVERIES, or all of it. The ids stay the same."""
-    from crm import webhooks
-    from crm.hints import hint_announced
+    from crm.deeds import keep_webhooks
+
+    from .hours import account
 
     async def work(database: Database, _: Settings) -> int:
         async with database.transaction() as session:
-            again = await webhooks.replay(session, name, ids=deliveries, from_number=from_number)
-            await hint_announced(session)
-            return again
+            return await keep_webhooks.replay(session, name, by=account(), ids=deliveries, from_number=from_number)
 
     again = with_database(work, database_url=database_url)
     if as_json:
@@ -206,31 +200,26 @@ def resume(name: str, database_url: str | None, as_json: bool) -> None:
 @json_option
 def remove(name: str, database_url: str | None, as_json: bool) -> None:
     """Forget a subscriber, with all that it was still to be told."""
-    from crm import audit, webhooks
+    from crm.deeds import keep_webhooks
 
     from .hours import account
 
     async def work(database: Database, _: Settings) -> None:
         async with database.transaction() as session:
-            await webhooks.remove(session, name)
-            await audit.note(session, by=account(), did="webhook.remove", subject="webhook", subject_id=name)
+            await keep_webhooks.remove(session, name, by=account())
 
     with_database(work, database_url=database_url)
     _told(as_json, {"name": name, "removed": True}, f"{name} is told nothing any more")
 
 
 def _switch(name: str, database_url: str | None, as_json: bool, *, active: bool) -> None:
-    from crm import audit, webhooks
-    from crm.hints import hint_announced
+    from crm.deeds import keep_webhooks
 
     from .hours import account
 
     async def work(database: Database, _: Settings) -> None:
         async with database.transaction() as session:
-            await webhooks.switch(session, name, active=active)
-            did = "webhook.resume" if active else "webhook.pause"
-            await audit.note(session, by=account(), did=did, subject="webhook", subject_id=name)
-            await hint_announced(session)
+            await keep_webhooks.switch(session, name, active=active, by=account())
 
     with_database(work, database_url=database_url)
     _told(as_json, {"name": name, "active": active}, f"{name} is {'told again' if active else 'left alone'}")

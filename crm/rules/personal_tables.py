@@ -173,7 +173,7 @@ CASES: dict[str, Held] = {
 }  # fmt: skip
 
 OUTSIDE: dict[str, Held] = {
-    "announcement": Held(own="key = ANY(:keys)", scrub=("data",), plain=("kind", "key")),
+    "announcement": Held(own="key = ANY(:keys)", scrub=("data",), plain=("kind", "key", "queues")),
     "webhook_delivery": Held(scrub=("last_fault",), plain=("key", "state")),
     "idempotency_key": Held(bytes_=("body",), scrub=("headers",), plain=("key", "request_hash")),
     "legal_hold": Held(
@@ -186,7 +186,7 @@ _PLAIN: dict[str, tuple[str, ...]] = {
     "agent_queue": ("queue",),
     "agent_scope": ("queue",),
     "agent_skill": ("skill",),
-    "api_token": ("name", "token_hash", "scopes", "created_by", "revoked_by"),
+    "api_token": ("name", "token_hash", "scopes", "queues", "created_by", "revoked_by"),
     "article": ("matter", "queue", "state", "terms", "titles"),
     "after_call_extension": ("node", "seat", "reason"),
     "article_version": ("title_en", "body_en", "title_zh", "body_zh", "by"),
@@ -221,7 +221,7 @@ _PLAIN: dict[str, tuple[str, ...]] = {
     "second_factor": ("secret",),
     "sign_in": ("token_hash", "csrf"),
     "special_day": ("queue", "spans", "reason", "added_by"),
-    "webhook": ("name", "url", "secret", "kinds", "created_by"),
+    "webhook": ("name", "url", "secret", "kinds", "queues", "created_by"),
 }
 """Tables that speak of staff, of settings and of machines, never of who calls."""
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Identity, Index, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .declaration import Table
@@ -18,6 +18,7 @@ class Announcement(Table):
 
     `number` is given after the commit, by one hand, so that whoever has read up to a number has missed nothing below
     it. `source_id`: the ledger's row that was read (each kind of it is announced once); null for what a deed did.
+    `queues`: those that have seen what it is about, as known when it was numbered.
     """
 
     __tablename__ = "announcement"
@@ -34,6 +35,7 @@ class Announcement(Table):
     key: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     source_id: Mapped[UUID | None]
+    queues: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

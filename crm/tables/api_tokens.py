@@ -14,7 +14,9 @@ from .declaration import Id, Table
 
 
 class ApiToken(Table):
-    """One program's key. Only SHA-256 of the token is kept; `last_used_at` is written at most once a minute."""
+    """One program's key. Only SHA-256 of the token is kept; `last_used_at` is written at most once a minute.
+
+    `queues`: it is shown what these have seen alone; null: everything."""
 
     __tablename__ = "api_token"
 
@@ -22,6 +24,7 @@ class ApiToken(Table):
     name: Mapped[str] = mapped_column(unique=True)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    queues: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     a_minute: Mapped[int] = mapped_column(default=600, server_default=text("600"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     created_by: Mapped[str]

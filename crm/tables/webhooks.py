@@ -16,6 +16,7 @@ DELIVERY_STATES = ("waiting", "delivered", "dead")
 
 class Webhook(Table):
     """One subscriber. `kinds`: what it is told of (`case.*` stands for all of a family); empty: everything.
+    `queues`: of what these have seen alone; null: of all.
 
     The secret signs, so it is kept as it is. `pause_until`: nobody is asked before, because the target did not answer
     (`failures` times in a row).
@@ -28,6 +29,7 @@ class Webhook(Table):
     url: Mapped[str]
     secret: Mapped[str]
     kinds: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), default=list)
+    queues: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     failures: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     pause_until: Mapped[datetime | None]

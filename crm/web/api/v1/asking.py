@@ -1,6 +1,7 @@
 """Who asks: a program with a token. `asking: Annotated[Asking, asked("customer.read")]` lets in one that has the scope.
 
-The permission is readable on the dependency, as that of the pages is, so that a test finds a route without one. How
+The permission is readable on the dependency, as that of the pages is, so that a test finds a route without one. A token
+that is bound to queues is let in only where the route keeps to them by itself (bounds.py) and says `bound=True`. How
 often a token may ask is counted in this process; when it was last used is written once a minute.
 """
 
@@ -43,6 +44,11 @@ class Asking(msgspec.Struct, frozen=True):
     settings: Settings
 
     @property
+    def queues(self) -> frozenset[str] | None:
+        """What these have seen is all that may be shown; None: everything."""
+        return self.program.queues
+
+    @property
     def by(self) -> str:
         """What is written down as who did it."""
         return f"token {self.program.name}"
@@ -66,8 +72,9 @@ class Doorkeeper:
 
 
 @cache
-def asked(scope: str) -> Any:
-    """A parameter of whoever shows a token with `scope`."""
+def asked(scope: str, *, bound: bool = False) -> Any:
+    """A parameter of whoever shows a token with `scope`. `bound`: the route shows a token that is bound to queues no
+    more than they have seen; without, such a token is refused."""
     if scope not in PERMISSIONS or scope not in SCOPES:
         raise ValueError(f"scope {scope!r} is in no list: add it to crm/rules/rights.py and crm/api_tokens.py")
 
@@ -76,6 +83,8 @@ def asked(scope: str) -> Any:
         program = await _program(state, shown)
         if scope not in program.scopes:
             raise Refused(403, f"the token {program.name} has no scope {scope}: make one that has")
+        if program.queues is not None and not bound:
+            raise Refused(403, f"the token {program.name} is bound to queues, and this is of no queue")
         request.state.hidden = masked(TOKEN, state.settings.masked_fields)
         return Asking(program, state.database, state.settings)
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from crm import agents, cases, customers
 from crm.deeds.note_case import note_case
 from crm.deeds.open_case import open_case
+from crm.queue_sight import was_about
 from crm.rules import page_cursor
 from crm.tables.agents import Agent
 from crm.tables.cases import Case
@@ -23,6 +24,7 @@ from crm.tables.customers import Customer
 
 from . import replies
 from .asking import Asking, asked
+from .bounds import sees, sees_call
 from .fields import PAGE, Code, Cursor, Given, Limit, Line, Page, Text
 from .problems import Refused, answers
 from .replies import ETAG_HEADER, IfNoneMatch, Key, Reply, etag
@@ -92,7 +94,7 @@ class NewNote(Given):
 
 @router.get("/cases", responses=answers())
 async def list_cases(
-    asking: Annotated[Asking, asked("case.read")],
+    asking: Annotated[Asking, asked("case.read", bound=True)],
     state: Annotated[State | None, Query(description="Only cases in this state.")] = None,
     customer_code: Annotated[Code | None, Query(description="Only cases of this customer.")] = None,
     limit: Limit = PAGE,
@@ -104,6 +106,8 @@ async def list_cases(
     except ValueError as strange:
         raise Refused(422, f"cursor: {strange}") from None
     rows = _cases().order_by(Case.opened_at.desc(), Case.id.desc()).limit(limit + 1)
+    if asking.queues is not None:
+        rows = rows.where(was_about(asking.queues))
     if state is not None:
         rows = rows.where(Case.state == state)
     if customer_code is not None:
@@ -127,17 +131,19 @@ async def list_cases(
     responses=answers(409, _201={"description": "Opened", "headers": ETAG_HEADER}),
 )
 async def create_case(
-    request: Request, new: NewCase, asking: Annotated[Asking, asked("case.edit")], key: Key = None
+    request: Request, new: NewCase, asking: Annotated[Asking, asked("case.edit", bound=True)], key: Key = None
 ) -> Response:
-    """Open a case."""
+    """Open a case. A token that is bound to queues names the call: one that came to them, of a customer they know."""
 
     async def work(session: AsyncSession) -> Reply:
         owner = await agents.find(session, new.owner)
         if owner is None or not owner.active:
             raise Refused(422, "owner: there is no such agent")
         customer = await customers.find(session, new.customer_code) if new.customer_code else None
-        if new.customer_code and customer is None:
+        if new.customer_code and (customer is None or not await sees(session, asking, customer.id)):
             raise Refused(422, "customer_code: there is no customer of this code")
+        if not await sees_call(session, asking, new.conversation_id):
+            raise Refused(422, "conversation_id: name a call that came to the queues of this token")
         opened = await open_case(
             session,
             asking.settings,
@@ -149,7 +155,7 @@ async def create_case(
             customer_id=customer.id if customer else None,
             conversation_id=new.conversation_id,
         )
-        return await _reply(session, opened.number, 201)
+        return await _reply(session, asking, opened.number, 201)
 
     return await replies.once(request, asking, key, work)
 
@@ -160,11 +166,11 @@ async def create_case(
     responses=answers(304, 404, _200={"description": "The case", "headers": ETAG_HEADER}),
 )
 async def get_case(
-    number: CaseNumber, asking: Annotated[Asking, asked("case.read")], if_none_match: IfNoneMatch = None
+    number: CaseNumber, asking: Annotated[Asking, asked("case.read", bound=True)], if_none_match: IfNoneMatch = None
 ) -> Response:
     """One case with its history."""
     async with asking.database.reading() as session:
-        answer = await _answer(session, number)
+        answer = await _answer(session, asking, number)
     tag = etag(answer.version)
     return replies.unchanged(if_none_match, tag) or replies.respond(answer, tag=tag)
 
@@ -176,14 +182,18 @@ async def get_case(
     responses=answers(404, 409, _201={"description": "Noted", "headers": ETAG_HEADER}),
 )
 async def add_note(
-    request: Request, number: CaseNumber, new: NewNote, asking: Annotated[Asking, asked("case.edit")], key: Key = None
+    request: Request,
+    number: CaseNumber,
+    new: NewNote,
+    asking: Annotated[Asking, asked("case.edit", bound=True)],
+    key: Key = None,
 ) -> Response:
     """Write something down at a case."""
 
     async def work(session: AsyncSession) -> Reply:
-        found = await _answer(session, number)
+        found = await _answer(session, asking, number)
         await note_case(session, found.number, by=asking.by, note=new.note)
-        return await _reply(session, found.number, 201)
+        return await _reply(session, asking, found.number, 201)
 
     return await replies.once(request, asking, key, work)
 
@@ -205,19 +215,22 @@ def _fields(case: Case, owner: str, handler: str | None, customer_code: str | No
     return {name: getattr(case, name) for name in CaseAnswer.model_fields if name not in linked} | linked
 
 
-async def _answer(session: AsyncSession, number: str) -> CaseWithHistory:
+async def _answer(session: AsyncSession, asking: Asking, number: str) -> CaseWithHistory:
     known = await cases.find(session, number)
-    if known is None:
+    row = None
+    if known is not None:
+        rows = _cases().where(Case.id == known.id).execution_options(populate_existing=True)
+        seen = rows if asking.queues is None else rows.where(was_about(asking.queues))
+        row = (await session.execute(seen)).one_or_none()
+    if known is None or row is None:
         raise Refused(404, "there is no case of this number")
-    rows = _cases().where(Case.id == known.id).execution_options(populate_existing=True)
-    row = (await session.execute(rows)).one()
     history = await cases.history(session, known.id)
     happened = [HappenedAnswer.model_validate(each, from_attributes=True) for each in history]
     return CaseWithHistory(**_fields(*row), history=happened)
 
 
-async def _reply(session: AsyncSession, number: str, status: int) -> Reply:
+async def _reply(session: AsyncSession, asking: Asking, number: str, status: int) -> Reply:
     await session.flush()
-    answer = await _answer(session, number)
+    answer = await _answer(session, asking, number)
     headers = {"ETag": etag(answer.version), "Location": f"/api/v1/cases/{answer.number}"}
     return Reply(answer, status, headers)

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import select, tuple_
 
 from crm import conversations
+from crm.queue_sight import came_to
 from crm.rules import page_cursor
 from crm.tables.conversations import Conversation
 from crm.web.api.conversations import ConversationAnswer
@@ -23,7 +24,7 @@ router = APIRouter(tags=["conversations"])
 
 @router.get("/conversations", responses=answers())
 async def list_conversations(
-    asking: Annotated[Asking, asked("conversation.read_all")],
+    asking: Annotated[Asking, asked("conversation.read_all", bound=True)],
     since: Annotated[AwareDatetime | None, Query(description="Begun then or later; with a zone.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Begun before then; with a zone.")] = None,
     caller: Annotated[str | None, Query(max_length=64, description="The caller as Asterisk heard it.")] = None,
@@ -45,6 +46,8 @@ async def list_conversations(
         rows = rows.where(Conversation.caller == caller.replace("\x00", ""))
     if going_on:
         rows = rows.where(Conversation.ended_at.is_(None))
+    if asking.queues is not None:
+        rows = rows.where(came_to(asking.queues))
     if after is not None:
         rows = rows.where(tuple_(Conversation.started_at, Conversation.id) < after)
     rows = rows.order_by(Conversation.started_at.desc(), Conversation.id.desc()).limit(limit + 1)
@@ -60,11 +63,12 @@ async def list_conversations(
 
 @router.get("/conversations/{conversation_id}", responses=answers(404))
 async def get_conversation(
-    conversation_id: UUID, asking: Annotated[Asking, asked("conversation.read_all")]
+    conversation_id: UUID, asking: Annotated[Asking, asked("conversation.read_all", bound=True)]
 ) -> ConversationAnswer:
     """One call."""
     async with asking.database.reading() as session:
-        told = await conversations.listed(session, ids=[conversation_id])
+        queues = None if asking.queues is None else list(asking.queues)
+        told = await conversations.listed(session, ids=[conversation_id], queues=queues)
     if not told:
         raise Refused(404, "there is no call of this id")
     return _answer(told[0])

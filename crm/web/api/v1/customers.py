@@ -21,7 +21,8 @@ from crm.tables.customers import Customer
 
 from . import replies
 from .asking import Asking, asked
-from .fields import PAGE, Code, Cursor, Given, Limit, Line, Number, Page, Text
+from .bounds import in_sight, sees
+from .fields import LARGEST_PAGE, PAGE, Code, Cursor, Given, Limit, Line, Number, Page, Text
 from .problems import Refused, answers
 from .replies import ETAG_HEADER, IfMatch, IfNoneMatch, Key, Reply, etag
 
@@ -89,7 +90,7 @@ class NewNumber(Given):
 
 @router.get("/customers", responses=answers())
 async def list_customers(
-    asking: Annotated[Asking, asked("customer.read")],
+    asking: Annotated[Asking, asked("customer.read", bound=True)],
     q: Annotated[str | None, Query(max_length=80, description="Part of name, company or code, or a number.")] = None,
     number: Annotated[
         str | None, Query(max_length=40, description="Only who owns this very number, the likeliest caller first.")
@@ -97,23 +98,29 @@ async def list_customers(
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Page[CustomerAnswer]:
-    """All customers, page by page in a steady order; or the best matches of `q` or `number`, which are one page."""
+    """All customers, page by page in a steady order; or the best matches of `q` or `number`, which are one page.
+
+    A token that is bound to queues is shown whom they have seen: a page may then be short, or empty, and yet not the
+    last.
+    """
     country = asking.settings.country
+    most = limit if asking.queues is None else LARGEST_PAGE
     async with asking.database.reading() as session:
-        if number is not None:
-            e164 = to_e164(number.replace("\x00", ""), country)
-            owners = await customers.find_by_number(session, e164, limit=limit) if e164 else []
-            return Page(items=[await _answer(session, each) for each in owners], next=None)
-        if q is not None:
-            hits = await customer_search.search(session, q, country=country, limit=limit)
-            matched = [await session.get_one(Customer, hit.id) for hit in hits]
-            return Page(items=[await _answer(session, each) for each in matched], next=None)
+        if number is not None or q is not None:
+            if number is not None:
+                e164 = to_e164(number.replace("\x00", ""), country)
+                matched = await customers.find_by_number(session, e164, limit=most) if e164 else []
+            else:
+                hits = await customer_search.search(session, q or "", country=country, limit=most)
+                matched = [await session.get_one(Customer, hit.id) for hit in hits]
+            seen = await in_sight(session, asking, matched)
+            return Page(items=[await _answer(session, each) for each in seen[:limit]], next=None)
         rows = select(Customer).where(Customer.merged_into.is_(None)).order_by(Customer.id).limit(limit + 1)
         if (after := _read(cursor)) is not None:
             rows = rows.where(Customer.id > after)
         found = list(await session.scalars(rows))
-        items = [await _answer(session, each) for each in found[:limit]]
-    return Page(items=items, next=_written(items[-1].id) if len(found) > limit else None)
+        items = [await _answer(session, each) for each in await in_sight(session, asking, found[:limit])]
+    return Page(items=items, next=_written(found[limit - 1].id) if len(found) > limit else None)
 
 
 @router.post(
@@ -123,9 +130,9 @@ async def list_customers(
     responses=answers(409, _201={"description": "Made", "headers": ETAG_HEADER}),
 )
 async def create_customer(
-    request: Request, new: NewCustomer, asking: Annotated[Asking, asked("customer.edit")], key: Key = None
+    request: Request, new: NewCustomer, asking: Annotated[Asking, asked("customer.edit", bound=True)], key: Key = None
 ) -> Response:
-    """Make a customer."""
+    """Make a customer. A token that is bound to queues makes those who called them: with the number of one."""
 
     async def work(session: AsyncSession) -> Reply:
         fields = new.model_dump(exclude={"numbers", "name"}, exclude_none=True)
@@ -137,6 +144,8 @@ async def create_customer(
             phones=[(number, None) for number in new.numbers],
             **fields,
         )
+        if not await sees(session, asking, made.id):
+            raise Refused(403, f"the token {asking.program.name} is bound to queues: name a number that called them")
         answer = await _answer(session, made)
         return Reply(answer, 201, {"ETag": etag(made.version), "Location": f"/api/v1/customers/{made.id}"})
 
@@ -149,11 +158,11 @@ async def create_customer(
     responses=answers(304, 404, _200={"description": "The customer", "headers": ETAG_HEADER}),
 )
 async def get_customer(
-    code: CustomerCode, asking: Annotated[Asking, asked("customer.read")], if_none_match: IfNoneMatch = None
+    code: CustomerCode, asking: Annotated[Asking, asked("customer.read", bound=True)], if_none_match: IfNoneMatch = None
 ) -> Response:
     """One customer, by code or by id; one that was merged leads to whom it was merged into."""
     async with asking.database.reading() as session:
-        found = await _found(session, code)
+        found = await _found(session, asking, code)
         answer = await _answer(session, found)
     tag = etag(answer.version)
     return replies.unchanged(if_none_match, tag) or replies.respond(answer, tag=tag)
@@ -168,14 +177,14 @@ async def change_customer(
     request: Request,
     code: CustomerCode,
     change: CustomerChange,
-    asking: Annotated[Asking, asked("customer.edit")],
+    asking: Annotated[Asking, asked("customer.edit", bound=True)],
     if_match: IfMatch = None,
     key: Key = None,
 ) -> Response:
     """Change a customer, if nobody else did since you read them (If-Match)."""
 
     async def work(session: AsyncSession) -> Reply:
-        found = await customers.held(session, (await _found(session, code)).id)
+        found = await customers.held(session, (await _found(session, asking, code)).id)
         replies.must_match(if_match, found.version, await _who_changed(session, found))
         fields = {field: getattr(change, field) for field in change.model_fields_set}
         changed, _ = await keep_customer.edit(session, found.id, fields, by=asking.by, seen=found.version)
@@ -194,13 +203,13 @@ async def add_number(
     request: Request,
     code: CustomerCode,
     new: NewNumber,
-    asking: Annotated[Asking, asked("customer.edit")],
+    asking: Annotated[Asking, asked("customer.edit", bound=True)],
     key: Key = None,
 ) -> Response:
     """Add a number; one that the customer has already changes nothing."""
 
     async def work(session: AsyncSession) -> Reply:
-        found = await _found(session, code)
+        found = await _found(session, asking, code)
         await keep_customer.add_phone(session, found.id, new.number, country=asking.settings.country, by=asking.by)
         return await _reply(session, found.id, 201)
 
@@ -216,13 +225,13 @@ async def remove_number(
     request: Request,
     code: CustomerCode,
     number_id: UUID,
-    asking: Annotated[Asking, asked("customer.edit")],
+    asking: Annotated[Asking, asked("customer.edit", bound=True)],
     key: Key = None,
 ) -> Response:
     """Take a number away from a customer."""
 
     async def work(session: AsyncSession) -> Reply:
-        found = await _found(session, code)
+        found = await _found(session, asking, code)
         if not any(phone.id == number_id for phone in await customers.phones_of(session, found.id)):
             raise Refused(404, "this customer has no such number")
         await keep_customer.remove_phone(session, found.id, number_id, by=asking.by)
@@ -236,7 +245,7 @@ async def _reply(session: AsyncSession, customer_id: UUID, status: int) -> Reply
     return Reply(await _answer(session, customer), status, {"ETag": etag(customer.version)})
 
 
-async def _found(session: AsyncSession, code: str) -> Customer:
+async def _found(session: AsyncSession, asking: Asking, code: str) -> Customer:
     """By code, else by id."""
     found = await customers.find(session, code)
     if found is None:
@@ -244,7 +253,7 @@ async def _found(session: AsyncSession, code: str) -> Customer:
             found = await customers.current(session, UUID(code))
         except ValueError:
             found = None
-    if found is None:
+    if found is None or not await sees(session, asking, found.id):
         raise Refused(404, "there is no customer of this code or id")
     return found
 

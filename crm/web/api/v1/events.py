@@ -54,7 +54,7 @@ class KindAnswer(BaseModel):
 
 @router.get("/events", responses=answers(410))
 async def list_events(
-    asking: Annotated[Asking, asked("event.read")],
+    asking: Annotated[Asking, asked("event.read", bound=True)],
     after: Annotated[
         int | None,
         Query(ge=0, le=HIGHEST, description="The number up to which you know all; none: begin at what happens now."),
@@ -66,15 +66,18 @@ async def list_events(
         newest = int(await session.scalar(select(func.coalesce(func.max(Announcement.number), 0))) or 0)
         if after is None:
             return EventsAnswer(items=[], last=newest, more=False)
-        found = await announcements.since(session, after, limit=limit + 1)
-    if after < newest and (not found or found[0].number != after + 1):
+        found = await announcements.since(session, after, limit=limit + 1, queues=asking.queues)
+        following = await session.scalar(select(func.min(Announcement.number)).where(Announcement.number > after))
+    if after < newest and following != after + 1:
         raise Refused(410, f"events after {after} were dropped: read what there is anew, then go on from {newest}")
     items = [EventAnswer.model_validate(told(each)) for each in found[:limit]]
-    return EventsAnswer(items=items, last=items[-1].number if items else after, more=len(found) > limit)
+    more = len(found) > limit
+    read = items[-1].number if items else after
+    return EventsAnswer(items=items, last=read if more else max(read, newest), more=more)
 
 
 @router.get("/events/catalogue", responses=answers())
-async def list_kinds(asking: Annotated[Asking, asked("event.read")]) -> list[KindAnswer]:
+async def list_kinds(asking: Annotated[Asking, asked("event.read", bound=True)]) -> list[KindAnswer]:
     """Every kind of event, with the JSON Schema of its data."""
     return [
         KindAnswer(

@@ -57,21 +57,29 @@ class QueueAnswer(BaseModel):
 
 
 @router.get("/agents", responses=answers())
-async def list_agents(asking: Annotated[Asking, asked("wallboard.read")]) -> list[AgentAnswer]:
-    """All agents by login."""
+async def list_agents(asking: Annotated[Asking, asked("wallboard.read", bound=True)]) -> list[AgentAnswer]:
+    """All agents by login. A token that is bound to queues is shown those who stand in one, with these alone."""
     async with asking.database.reading() as session:
-        return [AgentAnswer.model_validate(each, from_attributes=True) for each in await agents.listed(session)]
+        found = await agents.listed(session)
+    shown = [AgentAnswer.model_validate(each, from_attributes=True) for each in found]
+    if asking.queues is None:
+        return shown
+    for each in shown:
+        each.queues = [queue for queue in each.queues if queue in asking.queues]
+    return [each for each in shown if each.queues]
 
 
 @router.get("/queues", responses=answers())
-async def list_queues(asking: Annotated[Asking, asked("wallboard.read")]) -> list[QueueAnswer]:
+async def list_queues(asking: Annotated[Asking, asked("wallboard.read", bound=True)]) -> list[QueueAnswer]:
     """All queues by name."""
     async with asking.database.reading() as session:
-        return [QueueAnswer.model_validate(each, from_attributes=True) for each in await queues.listed(session)]
+        found = await queues.listed(session)
+    shown = [each for each in found if asking.queues is None or each.name in asking.queues]
+    return [QueueAnswer.model_validate(each, from_attributes=True) for each in shown]
 
 
 @router.get("/pause-reasons", responses=answers())
-async def list_pause_reasons(asking: Annotated[Asking, asked("wallboard.read")]) -> list[PauseReasonAnswer]:
+async def list_pause_reasons(asking: Annotated[Asking, asked("wallboard.read", bound=True)]) -> list[PauseReasonAnswer]:
     """What agents may pause for, in the order of their screens."""
     async with asking.database.reading() as session:
         found = await pauses.listed(session)

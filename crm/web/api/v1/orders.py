@@ -18,6 +18,7 @@ from crm.tables.orders import Order
 
 from . import replies
 from .asking import Asking, asked
+from .bounds import sees
 from .customers import CustomerCode
 from .fields import PAGE, Code, Given, Limit, Line, Number, Page
 from .problems import Refused, answers
@@ -26,6 +27,7 @@ from .replies import Key, Reply
 router = APIRouter(tags=["orders"])
 
 OrderNumber = Annotated[Code, Path(description="What the customer reads from the confirmation.")]
+UNSEEN = "customer_code: the queues of this token know no such customer, or the order is another's"
 State = Literal["received", "paid", "packed", "shipped", "delivered", "cancelled"]
 
 
@@ -62,13 +64,16 @@ async def put_order(
     request: Request,
     number: OrderNumber,
     order: OrderGiven,
-    asking: Annotated[Asking, asked("order.edit")],
+    asking: Annotated[Asking, asked("order.edit", bound=True)],
     key: Key = None,
 ) -> Response:
     """Tell an order as it is now. Told again, nothing changes."""
 
     async def work(session: AsyncSession) -> Reply:
         settings = asking.settings
+        known = await orders.find(session, number)
+        if known is not None and not await sees(session, asking, known.customer_id):
+            raise Refused(422, UNSEEN)
         given = {name: value for name, value in order.model_dump(mode="json").items() if value is not None}
         given["customer"] = given.pop("customer_code", "")
         fed = await feed_orders(
@@ -76,36 +81,36 @@ async def put_order(
         )
         if fed.faults:
             raise Refused(422, fed.faults[0].why)
-        return Reply(await _answer(session, await _found(session, number)))
+        session.expire_all()  # what was just written went past it
+        told = await orders.find(session, number)
+        if told is None or not await sees(session, asking, told.customer_id):
+            raise Refused(422, UNSEEN)
+        return Reply(await _answer(session, told))
 
     return await replies.once(request, asking, key, work)
 
 
 @router.get("/orders/{number}", response_model=OrderAnswer, responses=answers(404))
-async def get_order(number: OrderNumber, asking: Annotated[Asking, asked("order.read")]) -> OrderAnswer:
+async def get_order(number: OrderNumber, asking: Annotated[Asking, asked("order.read", bound=True)]) -> OrderAnswer:
     """One order."""
     async with asking.database.reading() as session:
-        return await _answer(session, await _found(session, number))
+        found = await orders.find(session, number)
+        if found is None or not await sees(session, asking, found.customer_id):
+            raise Refused(404, "there is no order of this number")
+        return await _answer(session, found)
 
 
 @router.get("/customers/{code}/orders", responses=answers(404))
 async def list_orders(
-    code: CustomerCode, asking: Annotated[Asking, asked("order.read")], limit: Limit = PAGE
+    code: CustomerCode, asking: Annotated[Asking, asked("order.read", bound=True)], limit: Limit = PAGE
 ) -> Page[OrderAnswer]:
     """A customer's last orders, the newest first."""
     async with asking.database.reading() as session:
         customer = await customers.find(session, code)
-        if customer is None:
+        if customer is None or not await sees(session, asking, customer.id):
             raise Refused(404, "there is no customer of this code")
         found = await orders.newest_of(session, customer.id, limit=limit)
         return Page(items=[await _answer(session, each) for each in found], next=None)
-
-
-async def _found(session: AsyncSession, number: str) -> Order:
-    found = await orders.find(session, number)
-    if found is None:
-        raise Refused(404, "there is no order of this number")
-    return found
 
 
 async def _answer(session: AsyncSession, order: Order) -> OrderAnswer:
