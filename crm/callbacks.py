@@ -214,6 +214,12 @@ async def write(session: AsyncSession, values: dict[str, Any]) -> UUID | None:
     return found
 
 
+async def count_open(session: AsyncSession, source: str) -> int:
+    """How many promises of this origin are open."""
+    rows = select(func.count()).where(Callback.state.in_(("waiting", "placed")), Callback.source == source)
+    return int(await session.scalar(rows) or 0)
+
+
 async def silenced(session: AsyncSession, number_e164: str) -> bool:
     """Whether somebody asked that this number be called no more."""
     rows = select(CustomerPhone.id).where(CustomerPhone.e164 == number_e164, CustomerPhone.do_not_call).limit(1)

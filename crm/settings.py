@@ -137,8 +137,11 @@ class Settings(BaseSettings):
     callback_places: Count = 20
     callback_slot_minutes: Annotated[int, Field(ge=15, le=240, description="whole minutes from 15 to 240")] = 30
     callback_slot_capacity: Count = 4
-    # Queues that the public page /call-me offers (none: there is no such page).
+    # Queues that the public page /call-me offers (none: there is no such page), how many promises of strangers may be
+    # open at once, and the sites that may embed the page in theirs (https://shop.example).
     callback_page_queues: Annotated[str, Field(description="queue names")] = ""
+    callback_page_open: Count = 200
+    callback_widget_origins: Annotated[str, Field(description="origins such as https://shop.example")] = ""
     # Links from a caller's card into another CRM, by their title; and the hosts that they may lead to.
     pop_url_hosts: Annotated[str, Field(description="host names")] = ""
     pop_urls: Annotated[dict[str, str], Field(description="a table of titles and addresses")] = {}
@@ -251,6 +254,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{country}: {fault}") from None
         return hours
 
+    @field_validator("callback_widget_origins")
+    @classmethod
+    def _known_origins(cls, origins: str) -> str:
+        for each in origins.replace(",", " ").split():
+            if re.fullmatch(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", each) is None:
+                raise ValueError(f"{each!r} is no origin: write scheme and host alone, such as https://shop.example")
+        return origins
+
     @field_validator("masked_fields")
     @classmethod
     def _known_masks(cls, masks: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -304,6 +315,11 @@ class Settings(BaseSettings):
     def callback_served(self) -> frozenset[str]:
         """Countries whose numbers are rung."""
         return frozenset((self.country, *self.callback_countries.replace(",", " ").split()))
+
+    @property
+    def callback_widget_sites(self) -> tuple[str, ...]:
+        """Origins of the sites that may embed the page for strangers."""
+        return tuple(self.callback_widget_origins.replace(",", " ").split())
 
     @property
     def callback_hours_said(self) -> dict[str, str]:

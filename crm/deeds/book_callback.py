@@ -1,11 +1,13 @@
 """A promise to call back: made only where it can be kept, once for each number and queue.
 
 Called by the IVR, pages, the api and the command line. Asked for twice, it is promised once: the open promise is given
-back as it is. Refusal with one sentence where nobody can be rung; `why` of it is a word for figures.
+back as it is. Refusal with one sentence where nobody can be rung; `why` of it is a word for figures. Who confirms
+first sees what would be promised (`foresee`), and is promised that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -30,7 +32,8 @@ UNKNOWN_HANDLING_S = 300.0
 
 class Wanted(Struct, frozen=True):
     """What is asked for. `number`: as typed or signalled; `joined_at`: since when the customer has waited (None: now);
-    `begin`: of a slot (None: in turn); `owner`: the login of who should call."""
+    `begin`: of a slot (None: in turn); `seen`: the window in turn that the customer was shown and agreed to; `owner`:
+    the login of who should call."""
 
     queue: str
     number: str | None
@@ -41,6 +44,7 @@ class Wanted(Struct, frozen=True):
     about: str = ""
     joined_at: datetime | None = None
     begin: datetime | None = None
+    seen: policy.Window | None = None
     zone: str | None = None
     wish: str | None = None
     owner: str | None = None
@@ -62,20 +66,44 @@ class Booked(Struct, frozen=True):
     already: bool
 
 
+class Foreseen(Struct, frozen=True):
+    """What would be promised. `standing`: what is promised already; `window`: in turn (None: `why` not, in a word);
+    `slots`: windows of other hours that are free."""
+
+    number_e164: str
+    standing: Promise | None = None
+    window: policy.Window | None = None
+    why: str | None = None
+    slots: Sequence[policy.Slot] = ()
+
+
+async def foresee(session: AsyncSession, settings: Settings, wanted: Wanted, now: datetime | None = None) -> Foreseen:
+    """What `book` would promise now; nothing is written. CannotPromise where neither a turn nor a slot is left."""
+    now = now or datetime.now(UTC)
+    number, customer = await _whom(session, settings, wanted)
+    standing = await callbacks.open_one(session, wanted.queue, number, customer.id if customer else None)
+    if standing is not None:
+        return Foreseen(number, standing=await _shown(session, standing.id))
+    callee = await callee_of(session, number, wanted.zone, wanted.wish)
+    slots = [] if callee.do_not_call else await free_slots(session, settings, wanted.queue, callee, now)
+    try:
+        window = await _window(session, settings, wanted, callee, _credit(settings, customer), now)
+    except CannotPromise as refused:
+        if not slots:
+            raise
+        return Foreseen(number, why=refused.why, slots=slots)
+    return Foreseen(number, window=window, slots=slots)
+
+
 async def book(session: AsyncSession, settings: Settings, wanted: Wanted, now: datetime | None = None) -> Booked:
     """Promise it, or give back the promise that stands."""
     now = now or datetime.now(UTC)
-    number = policy.number_of(wanted.number, settings.country, settings.callback_served)
-    if isinstance(number, Refused):
-        raise CannotPromise(number)
-    if await session.get(Queue, wanted.queue) is None:
-        raise CannotPromise(Refused("no_such_queue", f"there is no queue {wanted.queue!r}: see `kefu queue list`"))
-    customer = await _customer(session, number, wanted.customer_id)
+    number, customer = await _whom(session, settings, wanted)
     standing = await callbacks.open_one(session, wanted.queue, number, customer.id if customer else None)
     if standing is not None:
         return Booked(await _shown(session, standing.id), True)
     callee = await callee_of(session, number, wanted.zone, wanted.wish)
-    credit = waiting_credit(Standing(customer.tier if customer else None), settings.waiting_credit).seconds
+    credit = _credit(settings, customer)
     window = await _window(session, settings, wanted, callee, credit, now)
     owner = await _owner(session, wanted.owner)
     joined_at = min(wanted.joined_at or now, now)
@@ -146,7 +174,11 @@ async def _window(
     found = policy.window(now, low_s, high_s, fit)
     if isinstance(found, Refused):
         raise CannotPromise(found)
-    return found
+    if wanted.seen is None:
+        return found
+    if not policy.still_holds(wanted.seen, found):
+        raise CannotPromise(Refused("moved", "the time that was shown cannot be promised any more: look again"))
+    return wanted.seen
 
 
 async def _wait(session: AsyncSession, settings: Settings, queue: str, credit_s: int) -> tuple[float, float]:
@@ -158,6 +190,19 @@ async def _wait(session: AsyncSession, settings: Settings, queue: str, credit_s:
     if not seats:
         raise CannotPromise(Refused("nobody_works", f"nobody works in {queue} now: offer a slot instead"))
     return 0.0, UNKNOWN_HANDLING_S * (1 + foretold.position / seats)
+
+
+async def _whom(session: AsyncSession, settings: Settings, wanted: Wanted) -> tuple[str, Customer | None]:
+    number = policy.number_of(wanted.number, settings.country, settings.callback_served)
+    if isinstance(number, Refused):
+        raise CannotPromise(number)
+    if await session.get(Queue, wanted.queue) is None:
+        raise CannotPromise(Refused("no_such_queue", f"there is no queue {wanted.queue!r}: see `kefu queue list`"))
+    return number, await _customer(session, number, wanted.customer_id)
+
+
+def _credit(settings: Settings, customer: Customer | None) -> int:
+    return waiting_credit(Standing(customer.tier if customer else None), settings.waiting_credit).seconds
 
 
 async def _customer(session: AsyncSession, number: str, told: UUID | None) -> Customer | None:

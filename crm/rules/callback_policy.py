@@ -117,6 +117,13 @@ def window(now: datetime, low_s: float, high_s: float, fit: Spans) -> Window | R
     return Window(begin, end)
 
 
+def still_holds(seen: Window, found: Window) -> bool:
+    """Whether a window that was shown a moment ago may still be promised: what holds now is one step beside it at most.
+    Whoever confirms has read for a while, and a promise is what was read."""
+    step = timedelta(minutes=ROUND_MINUTES)
+    return seen.begin < seen.end and abs(found.begin - seen.begin) <= step and abs(found.end - seen.end) <= step
+
+
 def slots(fit: Spans, taken: Mapping[datetime, int], *, now: datetime, minutes: int, capacity: int) -> list[Slot]:
     """Windows of so many minutes that still take somebody, up to 30 days ahead; none begins within the next half hour.
 

@@ -33,6 +33,7 @@ from .live import Live, ended
 from .masked_answers import MaskedAnswers
 from .oidc import Provider
 from .outcome_words import OutcomeWords
+from .pages import call_me_frame
 from .pages import router as pages
 from .rendering import Pages
 from .sign_in import refuse_forgery
@@ -109,7 +110,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.by_code = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)
     app.add_middleware(MaskedAnswers)
-    app.add_middleware(Headers, secure=settings.secure_cookies)
+    app.add_middleware(Headers, secure=settings.secure_cookies, framed_by=settings.callback_widget_sites)
     app.add_middleware(Counting)
     metrics.web().streams.set_function(lambda: app.state.live.open_streams)
     answer_errors(app)
@@ -124,6 +125,7 @@ def _doors() -> list[BaseRoute]:
     """What all applications of this process share: to work out what each route depends on takes half a second."""
     together = APIRouter()
     together.include_router(health.router)
+    together.include_router(call_me_frame.router)  # no cookies, so no token of theirs: it looks at the origin itself
     for door in (pages, api):
         together.include_router(door, dependencies=[Depends(refuse_forgery, scope="function")])
     return together.routes

@@ -1,10 +1,12 @@
 """What every answer says to the browser about safety, and how much a request may weigh.
 
-A plain ASGI layer: it must not hold back streams. Added by app; knows nothing of pages.
+A plain ASGI layer: it must not hold back streams. Added by app; knows nothing of pages but the few addresses that other
+sites may use: what they embed so that visitors can ask to be called back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
@@ -12,6 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 64 * 1024
+FRAME = "/call-me/frame"
+_FOR_OTHER_SITES = frozenset({FRAME, "/call-me/widget.js", "/call-me/offer"})
 
 # No inline script or style, nothing from elsewhere, no frame around us.
 POLICY = "; ".join(
@@ -31,9 +35,10 @@ POLICY = "; ".join(
 
 
 class Headers:
-    """The layer. `secure`: the site is served by https, and browsers shall remember that."""
+    """The layer. `secure`: the site is served by https, and browsers shall remember that. `framed_by`: the origins
+    whose pages may have FRAME inside them."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool, framed_by: Sequence[str] = ()) -> None:
         self._app = app
         self._always = {
             "content-security-policy": POLICY,
@@ -44,6 +49,13 @@ class Headers:
         }
         if secure:
             self._always["strict-transport-security"] = "max-age=31536000"
+        self._for_other_sites = {**self._always, "cross-origin-resource-policy": "cross-origin"}
+        if framed_by:
+            ancestors = " ".join(("frame-ancestors 'self'", *framed_by))
+            framed = POLICY.replace("frame-ancestors 'none'", ancestors)
+            self._framed = {**self._for_other_sites, "content-security-policy": framed}
+        else:
+            self._framed = self._always
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request with the headers; refuse a body that is too large or of unknown size."""
@@ -51,10 +63,14 @@ class Headers:
             await self._app(scope, receive, send)
             return
 
+        path = scope["path"]
+        said = self._for_other_sites if path in _FOR_OTHER_SITES else self._always
+        said = self._framed if path == FRAME else said
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._always.items():
+                for name, value in said.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
             await send(message)

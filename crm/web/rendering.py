@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 WORDS_KEPT = 4096
 """The same days and amounts are on every look at a card, and each takes Babel longer than a whole part of the page."""
-ASSETS = ("page.js", "live-worker.js", "kefu.css", "kefu.svg")
+ASSETS = ("page.js", "live-worker.js", "kefu.css", "kefu.svg", "call-me.js", "call-me-frame.js", "call-me.css")
 
 
 class Pages:

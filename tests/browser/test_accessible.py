@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from desk_in_chromium import SEAT, Web
-from playwright.async_api import Page, expect
+from playwright.async_api import Frame, Page, expect
 from test_desk_state import press_access_key
 
 AXE = Path(__file__).parents[2] / "crm/web/assets/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-async def faults(page: Page) -> list[Any]:
+async def faults(page: Page | Frame) -> list[Any]:
     """What axe finds on the page as it is."""
     await page.evaluate(AXE.read_text())
     found: dict[str, Any] = await page.evaluate(

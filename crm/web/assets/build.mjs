@@ -7,7 +7,7 @@ await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 await build({
   absWorkingDir: new URL(".", import.meta.url).pathname,
-  entryPoints: ["src/page.js", "src/live-worker.js", "src/kefu.css"],
+  entryPoints: ["page.js", "live-worker.js", "kefu.css", "call-me.js", "call-me-frame.js", "call-me.css"].map((name) => `src/${name}`),
   outdir: out,
   bundle: true,
   minify: true,
