@@ -27,6 +27,7 @@ from .events import FOLLOWED, KNOWN_NAMES, SKIPPED_INSIDE
 from .framing import Framing
 from .inbox import Inbox, News
 from .journal_days import keep_days
+from .kept_seats import KeptSeats
 from .lease import Lease, take_lease
 from .listener import Listener
 from .mirror import Mirror
@@ -36,7 +37,7 @@ from .recall import Found, read_blind_windows, read_just_ended, read_open_rows, 
 from .reflexes import Reflexes
 from .seat_codes import SeatCodes
 from .sending import Account
-from .watch import Watch
+from .watch import Watch, one_after_another
 from .write import Limits, Writer
 
 STOP_DEADLINE_S = 8.0
@@ -174,8 +175,12 @@ class Bridge:
         self.watch.reactions[SeatCodeDialled] = self.codes.dialled
         self.mirror.ticked = reflexes.ticked(self.outbox.expire)
         floor, files = self.watch.floor, self._files.find
-        self.promises = Promises(self._database, settings, lease, self.actor, floor, find_files=files, say=self._say)
-        self.watch.reactions = {**self.watch.reactions, **self.promises.reactions}
+        seats = KeptSeats(floor, self.outbox.at_once, self.mirror.noted)
+        self.outbox.keep_free = seats.keeps
+        self.promises = Promises(
+            self._database, settings, lease, self.actor, floor, seats, find_files=files, say=self._say
+        )
+        self.watch.reactions = one_after_another(self.watch.reactions, self.promises.reactions)
 
     async def _left_behind(self) -> tuple[Found, list[BlindWindow], list[tuple[str, float]]]:
         """What an earlier life left open: rows of calls, and the window in which nobody looked."""

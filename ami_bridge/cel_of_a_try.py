@@ -13,6 +13,7 @@ from crm.rules.cel import CelEvent, read_record, whole_records
 
 TAIL_BYTES = 8 * 1024 * 1024
 DIALS_IN = "kefu-callback-dial"
+CHOSE_IN = "kefu-callback-chose"
 
 
 def what_cel_tells(cel: Path, attempt: str) -> tuple[str, str] | None:
@@ -22,12 +23,13 @@ def what_cel_tells(cel: Path, attempt: str) -> tuple[str, str] | None:
         return None
     own = [event for event in events if event.uniqueid == attempt]
     dialled = any(event.context == DIALS_IN for event in own)
-    # The first half meets nobody but the customer.
+    chose = "1" if any(event.context == CHOSE_IN for event in own) else None
+    # The first half meets the customer; or, dialled first, goes into the queue with the customer and meets an agent.
     talked = any(event.kind == "BRIDGE_ENTER" for event in own)
     ended = any(event.kind in ("CHAN_END", "HANGUP") for event in own)
     causes = [str(event.extra.get("hangupcause")) for event in own if event.kind == "HANGUP"]
     cause = int(causes[-1]) if causes and causes[-1].isdecimal() else 0
-    outcome = outcome_of(Facts(dialled, talked, None, "NOANSWER" if dialled and ended else "", cause))
+    outcome = outcome_of(Facts(dialled, talked, chose, "NOANSWER" if dialled and ended else "", cause))
     return outcome, "by Asterisk's own files: nobody saw it"
 
 

@@ -76,6 +76,8 @@ class Outbox:
         say: Callable[[str], None],
     ) -> None:
         self.settled = 0
+        self.keep_free: Callable[[str], bool] = lambda seat: False
+        """Whether a seat is to be reserved where it was about to become ready: for a customer who is dialled."""
         self._claims = Claims(database, lease, expiry_s, say)
         self._lease = lease
         self._actor = actor
@@ -224,6 +226,8 @@ class Outbox:
         if step is None:
             self._noted(Settlement(wish.id, wish.seat, "confirmed", time.time(), "it was so already"))
             return
+        if step == Step(False) and self.keep_free(wish.seat):
+            step = Step(True, RESERVED)
         why = self._send(wish, pause_headers(wish, step), step)
         if why is not None:
             self._refuse(wish, why)

@@ -9,7 +9,6 @@ whose try is settled already (cancelled, or the customer rang in) is hung up.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -28,9 +27,12 @@ from crm.settings import Settings
 from crm.tables.callbacks import CallbackAttempt
 
 from .backfill.filling import Files
+from .callback_originates import KNOWN_QUEUE, originate
 from .cel_of_a_try import what_cel_tells
-from .changes import CallerJoinedQueue, Change, PlaceChanged
+from .changes import CallerJoinedQueue, Change, PlaceChanged, PostureChanged
+from .customer_first import CustomerFirst
 from .floor import Floor
+from .kept_seats import KeptSeats
 from .lease import Lease
 from .listener import Listener
 from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
@@ -44,7 +46,6 @@ PATIENCE_S = 5.0
 ARRIVED_AT_MOST = 5000
 JUST_NOW_S = 30.0
 """A try of which no file tells, and that began so lately, cannot have been a talk."""
-_QUEUE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 
 
 class Promises:
@@ -57,6 +58,7 @@ class Promises:
         lease: Lease,
         actor: Listener,
         floor: Floor,
+        seats: KeptSeats,
         *,
         find_files: Callable[[], Awaitable[Files]],
         say: Callable[[str], None],
@@ -68,9 +70,12 @@ class Promises:
         self._lease = lease
         self._actor = actor
         self._floor = floor
+        self._seats = seats
+        self._first = CustomerFirst(database, settings, lease, actor, floor, seats, say=say)
         self._find_files = find_files
         self._say = say
         self._woken = asyncio.Event()
+        seats.woken = self._woken.set
         self._refused: dict[UUID, tuple[str, str]] = {}
         self._sent_at: dict[UUID, float] = {}
         self._let_go: dict[str, float] = {}
@@ -81,7 +86,11 @@ class Promises:
     @property
     def reactions(self) -> dict[type[Change], Callable[[Change, float], Iterable[Row]]]:
         """What the watch tells us at once."""
-        return {PlaceChanged: self._changed, CallerJoinedQueue: self._rang_in}
+        return {
+            PlaceChanged: self._changed,
+            CallerJoinedQueue: self._rang_in,
+            PostureChanged: self._seats.posture_changed,
+        }
 
     async def run(self) -> None:
         """Place and settle until cancelled."""
@@ -102,7 +111,7 @@ class Promises:
         assert isinstance(change, PlaceChanged)
         if change.place.ended_at is not None or change.place.dialled_at is not None:
             self._woken.set()  # to settle, or because a place is free again
-        return ()
+        return self._seats.place_changed(change, now)
 
     def _rang_in(self, change: Change, now: float) -> Iterable[Row]:
         """Somebody joined a queue: if a callback is promised to them, this call keeps it."""
@@ -127,10 +136,12 @@ class Promises:
             elif self._connected_at is None:
                 self._connected_at = now
             await self._attach()
-            await self._settle()
+            left = await self._settle()
             if self._connected_at is not None:
                 await self._take_out()
                 await self._place()
+                for place in await self._first.look(left):
+                    self._send(place)
             self._said = None
         except CrmUnavailable:
             return  # the writer says it
@@ -156,8 +167,11 @@ class Promises:
         """The row stands; from here on this try is sent at most once, and never by anybody else."""
         attempt = UUID(place.attempt_id)
         self._sent_at[attempt] = time.monotonic()
-        if not _QUEUE.fullmatch(place.queue):
+        if not KNOWN_QUEUE.fullmatch(place.queue):
             self._verdict(attempt, "refused_by_asterisk", f"the dialplan knows no queue of the name {place.queue!r}")
+            return
+        if place.seat and (why := self._first.why_not(place)) is not None:
+            self._verdict(attempt, "never_left", why)
             return
         try:
             answer = self._actor.post(originate(place))
@@ -182,28 +196,36 @@ class Promises:
     # ---- settling
 
     async def _attach(self) -> None:
+        again = []
         while self._arrived:
             caller, linkedid = self._arrived[0]
             async with self._database.transaction() as session:
-                await steer_callback.rang_in(session, self._settings, caller, linkedid)
+                done = await steer_callback.rang_in(session, self._settings, caller, linkedid)
             self._arrived.popleft()
+            if not done:
+                again.append((caller, linkedid))
+        self._arrived.extend(again)
 
-    async def _settle(self) -> None:
+    async def _settle(self) -> list[CallbackAttempt]:
+        """What has ended moves its promise on; the tries that go on."""
         async with self._database.reading() as session:
             open_ones = await callback_tries.unsettled(session, self._lease.node)
         self._forget({attempt.id for attempt in open_ones})
+        left = []
         for attempt in open_ones:
             outcome: str | None = None
             why: str | None = None
             if attempt.ended_at is None:
                 found = await self._unseen_end(attempt)
                 if found is None:
+                    left.append(attempt)
                     continue
                 outcome, why = found
             async with self._database.transaction() as session:
                 if await place_callbacks.settle(session, attempt.id, outcome, why=why) is not None:
                     self.settled += 1
             self._refused.pop(attempt.id, None)
+        return left
 
     async def _unseen_end(self, attempt: CallbackAttempt) -> tuple[str, str] | None:
         """How a try ended whose end nobody told; None while it lives, or while it is not known."""
@@ -267,23 +289,3 @@ class Promises:
                 self._actor.post({"Action": "Hangup", "Channel": standing[attempt], "Cause": "16"})
             except (NotConnected, Unsendable):
                 return
-
-
-def originate(place: Place) -> Headers:
-    """The action that makes a place: half 2 waits in the queue, half 1 dials when an agent is there. Its timeout is
-    beyond the place's own, which the dialplan keeps."""
-    owner = f",LAST_AGENT={place.owner}" if place.owner else ""
-    named = f'"{place.name}" <{place.number_e164}>' if place.name else place.number_e164
-    return {
-        "Action": "Originate",
-        "ActionID": place.attempt_id,
-        "ChannelId": place.attempt_id,
-        "Channel": f"Local/{place.queue}-{place.limit_s}@kefu-callback/n",
-        "Context": "kefu-callback-dial",
-        "Exten": f"{place.language}-{place.number_e164.lstrip('+')}",
-        "Priority": "1",
-        "Async": "true",
-        "Timeout": str((place.limit_s + 60) * 1000),
-        "CallerID": named,
-        "Variable": f"JOINED={place.joined_at},CREDIT={place.credit_s}{owner}",
-    }

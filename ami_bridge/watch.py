@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import get_args, get_type_hints
 
 from crm.ledger.conversations import Conversation
@@ -41,6 +41,18 @@ _LOG = logging.getLogger(__name__)
 
 Reaction = Callable[[Change, float], Iterable[Row]]
 """What to do about a change at once; yields the rows this made dirty."""
+
+
+def one_after_another(
+    first: Mapping[type[Change], Reaction], then: Mapping[type[Change], Reaction]
+) -> dict[type[Change], Reaction]:
+    """Two that react to the same changes."""
+
+    def both(one: Reaction, other: Reaction) -> Reaction:
+        return lambda change, now: [*one(change, now), *other(change, now)]
+
+    both_do = {kind: both(first[kind], then[kind]) for kind in first.keys() & then.keys()}
+    return {**first, **then, **both_do}
 
 
 def _row_fields(kind: type[Change]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Called by the deeds of callbacks alone; the bridge asks through those.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -13,27 +13,80 @@ from msgspec import Struct, json
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from .tables.callbacks import Callback, CallbackAttempt
+from .tables.callbacks import DIALS_CUSTOMER, Callback, CallbackAttempt
 
+_IS_DUE = """c.node = :node AND c.state = 'waiting' AND c.due_at <= clock_timestamp()
+   AND NOT EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', c.queue))
+   AND EXISTS (SELECT FROM node n WHERE n.name = :node AND n.fence = :fence)"""
+# Whose agent sits at a seat is promised to that agent, who is rung first whatever the queue does.
+_CUSTOMER_FIRST = """EXISTS (SELECT FROM queue q WHERE q.name = c.queue AND q.callback_dialling = 'customer_first')
+   AND NOT EXISTS (SELECT FROM seat_session s
+                    WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL)"""
 # In the order of their places. Where all places of a queue are taken, only who comes before the last of them.
 _DUE = text(
-    """
+    f"""
 SELECT c.id FROM callback c
- WHERE c.node = :node AND c.state = 'waiting' AND c.due_at <= clock_timestamp()
+ WHERE {_IS_DUE}
    AND NOT EXISTS (SELECT FROM jsonb_each_text(CAST(:full AS jsonb)) f
                     WHERE f.key = c.queue AND c.place_at >= CAST(f.value AS timestamptz))
-   AND NOT EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', c.queue))
-   AND EXISTS (SELECT FROM node n WHERE n.name = :node AND n.fence = :fence)
+   AND NOT ({_CUSTOMER_FIRST})
  ORDER BY c.place_at, c.id LIMIT :limit FOR UPDATE SKIP LOCKED
-"""
+"""  # noqa: S608 - constants
+)
+_TRY = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+# Those whose customer is dialled first, of each queue the first few, and none behind somebody who waits in it now: the
+# next free agent is theirs. A caller's place is the first join of the call, less the credit.
+_DUE_CUSTOMER_FIRST = text(
+    f"""
+WITH stands AS MATERIALIZED (
+  SELECT w.queue, min(coalesce(
+           (SELECT p.place_at FROM callback_attempt a JOIN callback p ON p.id = a.callback_id
+             WHERE a.id = CASE WHEN v.linkedid ~ '{_TRY}' THEN CAST(v.linkedid AS uuid) END),
+           (SELECT min(f.entered_at) FROM wait f WHERE f.conversation_id = v.id)
+           - make_interval(secs => coalesce((SELECT r.credit_s FROM routing r WHERE r.node = v.node
+               AND r.linkedid = v.linkedid ORDER BY r.decided_at DESC LIMIT 1), 0)))) AS place_at
+    FROM wait w JOIN conversation v ON v.id = w.conversation_id
+   WHERE w.node = :node AND w.left_at IS NULL GROUP BY w.queue),
+dialled AS (
+  SELECT queue, count(*) AS number FROM callback_attempt WHERE node = :node AND {DIALS_CUSTOMER} GROUP BY queue),
+due AS (
+  SELECT c.id, c.queue, row_number() OVER (PARTITION BY c.queue ORDER BY c.place_at, c.id) AS rank
+    FROM callback c
+    LEFT JOIN stands ON stands.queue = c.queue
+   WHERE {_IS_DUE} AND {_CUSTOMER_FIRST} AND c.place_at <= coalesce(stands.place_at, 'infinity'))
+SELECT due.id FROM due LEFT JOIN dialled ON dialled.queue = due.queue
+ WHERE due.rank <= :most - coalesce(dialled.number, 0)
+"""  # noqa: S608 - constants
+)
+# By Asterisk's word as it is written, and for nobody else who is being dialled.
+_KEPT_FREE = text(
+    f"""
+SELECT p.seat FROM posture p
+ WHERE p.node = :node AND p.seat = ANY(:seats) AND p.paused AND p.pause_reason = 'RESERVED'
+   AND NOT EXISTS (SELECT FROM callback_attempt a WHERE a.node = p.node AND a.seat = p.seat AND {DIALS_CUSTOMER})
+"""  # noqa: S608 - constants
+)
+_BEYOND = text(
+    f"""
+SELECT count(*) AS dials, count(*) FILTER (WHERE p.paused AND p.pause_reason = 'RESERVED') AS kept_free
+  FROM callback_attempt a LEFT JOIN posture p ON p.node = a.node AND p.seat = a.seat
+ WHERE {DIALS_CUSTOMER} AND (CAST(:queue AS text) IS NULL OR a.queue = :queue)
+"""  # noqa: S608 - constants
 )
 _TAKEN = text(
     """
 SELECT a.queue, count(*) AS taken, max(c.place_at) AS last_at
   FROM callback_attempt a JOIN callback c ON c.id = a.callback_id
- WHERE a.node = :node AND a.settled_at IS NULL AND a.dialled_at IS NULL GROUP BY a.queue
+ WHERE a.node = :node AND a.kind = 'agent_first' AND a.settled_at IS NULL AND a.dialled_at IS NULL GROUP BY a.queue
 """
 )
+
+
+class Dialling(Struct, frozen=True):
+    """Customers who are dialled first now, and for how many of them a seat is kept free: for all."""
+
+    dials: int
+    kept_free: int
 
 
 class Standing(Struct):
@@ -46,13 +99,36 @@ class Standing(Struct):
 async def claim(
     session: AsyncSession, node: str, fence: int, *, full: Mapping[str, datetime], limit: int
 ) -> list[Callback]:
-    """Promises that are due, in the order of their places, locked; none for a bridge that has lost its lease. full:
-    queues of which only who comes before that place is wanted."""
+    """Promises that are due and whose agent is rung first, in the order of their places, locked; none for a bridge that
+    has lost its lease. full: queues of which only who comes before that place is wanted."""
     told = {queue: at.isoformat() for queue, at in full.items()}
     asked = {"node": node, "fence": fence, "full": json.encode(told).decode(), "limit": limit}
     ids = (await session.execute(_DUE, asked)).scalars().all()
     rows = await session.scalars(select(Callback).where(Callback.id.in_(ids)).order_by(Callback.place_at, Callback.id))
     return list(rows)
+
+
+async def claim_customer_first(session: AsyncSession, node: str, fence: int, *, most: int) -> list[Callback]:
+    """Promises that are due, whose customer is dialled first, and before whom nobody waits, in the order of their
+    places, locked. most: dials of one queue at a time."""
+    ids = (await session.execute(_DUE_CUSTOMER_FIRST, {"node": node, "fence": fence, "most": most})).scalars().all()
+    if not ids:
+        return []
+    rows = select(Callback).where(Callback.id.in_(ids), Callback.state == "waiting")
+    locked = rows.order_by(Callback.place_at, Callback.id).with_for_update(skip_locked=True)
+    return list(await session.scalars(locked))
+
+
+async def kept_free(session: AsyncSession, node: str, seats: Collection[str]) -> set[str]:
+    """Which of these seats are paused as reserved, with no customer being dialled for them."""
+    if not seats:
+        return set()
+    return set((await session.execute(_KEPT_FREE, {"node": node, "seats": list(seats)})).scalars())
+
+
+async def dialling_now(session: AsyncSession, queue: str | None = None) -> Dialling:
+    """The live check that nobody is dialled without a seat that is kept free."""
+    return Dialling(**(await session.execute(_BEYOND, {"queue": queue})).mappings().one())
 
 
 async def places_taken(session: AsyncSession, node: str) -> dict[str, Standing]:
@@ -65,7 +141,7 @@ async def write_attempt(
 ) -> UUID:
     """The row of a try, before anything is sent. Its id will be the channel's."""
     promise.tries += 1
-    promise.state = "placed"
+    promise.state, promise.mode = "placed", kind
     attempt = CallbackAttempt(
         id=uuid4(),
         callback_id=promise.id,

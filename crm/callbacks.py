@@ -128,6 +128,7 @@ class Attempt(Struct, frozen=True):
     seen_at: datetime | None
     dialled_at: datetime | None
     chose: str | None
+    queued_at: datetime | None
     talked_at: datetime | None
     ended_at: datetime | None
     dial_status: str | None

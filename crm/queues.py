@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
 from .rules.personal_queues import is_personal
-from .tables.queues import Queue
+from .tables.queues import DIALLING, Queue
 
 NAME = re.compile(r"[\w.-]{1,80}")
 
@@ -31,7 +31,7 @@ standing AS (
 named AS (SELECT name FROM queue UNION SELECT queue FROM waiting WHERE queue NOT LIKE 'seat-%'
           UNION SELECT queue FROM standing WHERE queue NOT LIKE 'seat-%')
 SELECT named.name, coalesce(queue.title_en, named.name) AS title_en, coalesce(queue.title_zh, named.name) AS title_zh,
-       queue.service_level_s, coalesce(waiting.waiting, 0) AS waiting,
+       queue.service_level_s, queue.callback_dialling, coalesce(waiting.waiting, 0) AS waiting,
        round(extract(epoch FROM clock_timestamp() - waiting.first_at)::numeric, 1)::float8 AS longest_wait_s,
        coalesce((SELECT jsonb_object_agg(word, seats) FROM standing WHERE standing.queue = named.name), '{}') AS members
   FROM named
@@ -44,12 +44,13 @@ SELECT named.name, coalesce(queue.title_en, named.name) AS title_en, coalesce(qu
 
 class QueueListed(Struct, frozen=True):
     """One queue now. `members` counts seats by posture; `longest_wait_s` is None when nobody waits;
-    `service_level_s` is None for a queue that only Asterisk knows."""
+    `service_level_s` and `callback_dialling` are None for a queue that only Asterisk knows."""
 
     name: str
     title_en: str
     title_zh: str
     service_level_s: int | None
+    callback_dialling: str | None
     waiting: int
     longest_wait_s: float | None
     members: dict[str, int]
@@ -59,6 +60,12 @@ async def listed(session: AsyncSession, *, node: str | None = None) -> list[Queu
     """All queues by name, over all nodes or one."""
     rows = (await session.execute(_LISTED, {"node": node})).mappings()
     return [QueueListed(**row) for row in rows]
+
+
+async def dials_customers_first(session: AsyncSession, name: str) -> bool:
+    """Whether promised callbacks of this queue ring the customer before an agent."""
+    found = await session.get(Queue, name)
+    return found is not None and found.callback_dialling == "customer_first"
 
 
 async def define(
@@ -71,6 +78,7 @@ async def define(
     last_agent_s: int | None = None,
     announce_wait: bool | None = None,
     acw_limit_s: int | None = None,
+    callback_dialling: str | None = None,
 ) -> None:
     """Name a queue that asterisk-conf has, or rename it; what is not given stays, or is the name itself and 20 s.
     acw_limit_s 0: the work after its calls never ends by time."""
@@ -82,7 +90,10 @@ async def define(
         "service_level_s": service_level_s,
         "last_agent_s": last_agent_s,
         "announce_wait": announce_wait,
+        "callback_dialling": callback_dialling,
     }
+    if callback_dialling not in (None, *DIALLING):
+        raise Refusal(f"callbacks are dialled {' or '.join(DIALLING)}, not {callback_dialling!r}")
     if is_personal(name):
         raise Refusal(f"queue {name!r} belongs to one seat: choose another name for a queue of the center")
     given: dict[str, Any] = {key: value for key, value in said.items() if value is not None}

@@ -118,6 +118,12 @@ SELECT clock_timestamp() AS now,
                               AND window_end < clock_timestamp() + make_interval(mins => :risk_minutes)) AS at_risk,
            count(*) FILTER (WHERE kept AND closed_at >= :midnight) AS kept,
            count(*) FILTER (WHERE kept IS NOT NULL AND closed_at >= :midnight) AS judged,
+           (SELECT count(*) FROM callback_attempt a
+             WHERE a.queue = callback.queue AND a.dialled_at IS NOT NULL AND a.talked_at IS NULL AND a.ended_at IS NULL
+               AND a.settled_at IS NULL) AS rung,
+           (SELECT count(*) FROM callback_attempt a
+             WHERE a.queue = callback.queue AND a.kind = 'customer_first' AND a.talked_at IS NULL AND a.ended_at IS NULL
+               AND a.dialled_at IS NOT NULL AND a.settled_at IS NULL) AS rung_first,
            EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', callback.queue)) AS halted
       FROM callback WHERE state IN ('waiting', 'placed') OR asked_at >= :midnight GROUP BY queue) AS p) AS promises
 """
@@ -189,7 +195,8 @@ class CallTile(msgspec.Struct, frozen=True):
 
 class PromiseTile(msgspec.Struct, frozen=True):
     """Promised callbacks of a queue: open, of those due, and of those near the end of their window and never dialled;
-    `kept` of `judged` that were closed today."""
+    `kept` of `judged` that were closed today. `rung`: customers who are rung now or wait for an agent; `rung_first`:
+    of those, before any agent was."""
 
     queue: str
     open: int
@@ -197,6 +204,8 @@ class PromiseTile(msgspec.Struct, frozen=True):
     at_risk: int
     kept: int
     judged: int
+    rung: int
+    rung_first: int
     halted: bool
 
 
@@ -222,6 +231,8 @@ class Board(msgspec.Struct, frozen=True):
             at_risk=sum(each.at_risk for each in all_of),
             kept=sum(each.kept for each in all_of),
             judged=sum(each.judged for each in all_of),
+            rung=sum(each.rung for each in all_of),
+            rung_first=sum(each.rung_first for each in all_of),
             halted=any(each.halted for each in all_of),
         )
 

@@ -20,15 +20,16 @@ def begin(
     first = facts.channels.get(channel.linkedid, channel)
     is_place = channel.linkedid in facts.places
     direction = "outbound" if is_place else direction
+    caller = channel.caller or first.caller
     row = Conversation(
         ids.conversation_id(facts.node, channel.linkedid),
         facts.node,
         channel.linkedid,
         direction,
         min(at, first.known_at),
-        caller=channel.caller or first.caller,
+        caller=caller,
         caller_name=channel.caller_name or first.caller_name,
-        dialled=None if is_place else first.exten,
+        dialled=caller if is_place else first.exten,
         reconstructed=guessed,
     )
     call = facts.calls[channel.linkedid] = Call(row, channel.linkedid, unsaid=unsaid)

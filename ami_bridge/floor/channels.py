@@ -99,10 +99,10 @@ def dial_begin(facts: Facts, event: DialBegin, at: float) -> None:
         calls.confirm(facts, source.call)
     if event.exten is not None and event.exten not in _NO_NUMBER:
         calls.learn_dialled(facts, source, event.exten)
-    if source.call is not None and places.is_place(source):
-        if source.half == 1:
-            places.rings_customer(source.call, dest)
-        elif dest.seat is not None:
+    if places.faces_customer(source):
+        places.rings_customer(facts, source, dest, at)
+    elif source.call is not None and places.is_place(source):
+        if dest.seat is not None:
             rings.dialled(facts, source, dest, at)
     elif source.seat is not None and source.half:
         phone_behind(facts, source, dest)

@@ -10,13 +10,15 @@ from . import calls, places
 from .facts import Channel, Facts, base_of_channel, half_of
 
 SEAT_CONTEXT = "from-seat"
+_NOBODY = "OutgoingSpoolFailed"
+"""What Asterisk names the channel on which it tells the dialplan that an Originate came to nothing."""
 HUNG_UP_FOR_AGENT = 31
 """The cause by which the bridge hangs up a seat's leg when its agent asks for that on the page. Asterisk itself would
 say that the caller did; no phone gives this one (normal, unspecified) without a HangupRequest."""
 
 
 def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, context: str = "") -> Channel | None:
-    """The channel of this Uniqueid, new or known; None when it is known to be gone."""
+    """The channel of this Uniqueid, new or known; None when it is known to be gone, or is nobody's."""
     channel = facts.channels.get(uniqueid)
     if channel is not None:
         if channel.seat is None and not channel.half and context.startswith(SEAT_CONTEXT):
@@ -25,7 +27,7 @@ def learn(facts: Facts, name: str, uniqueid: str, linkedid: str, at: float, cont
             channel.linkedid = linkedid
             _belong(facts, channel)
         return channel
-    if facts.buried(uniqueid, at):
+    if facts.buried(uniqueid, at) or name.startswith(_NOBODY):
         return None
     channel = Channel(uniqueid, name, linkedid, at, base_of_channel(name), half_of(name))
     facts.channels[uniqueid] = channel

@@ -28,6 +28,11 @@ def lost(facts: Facts, at: float, now: float) -> None:
         facts.say(SightChanged(facts.sight))
 
 
+def is_live(facts: Facts) -> bool:
+    """Whether Asterisk is in sight, and was looked at since."""
+    return facts.sight.lost_at is None and facts.found_at > 0 and not facts.first_looks
+
+
 def shutdown(facts: Facts, event: Shutdown, at: float) -> None:
     """Asterisk says goodbye: its calls end with it, and nobody will say so."""
     lost(facts, at, at)

@@ -70,6 +70,7 @@ def open_stay(
     )
     stay = facts.stays[uniqueid, queue] = Stay(row, call)
     call.stays.append(stay)
+    places.queued(facts, uniqueid, at)
     return stay
 
 
@@ -90,7 +91,7 @@ def abandoned(facts: Facts, event: QueueCallerAbandon, at: float) -> None:
         facts.say(CallerJoinedQueue(call.row, stay.row))
     if stay is not None and not stay.settled:
         stay.row.left_at = stay.row.left_at or max(at, stay.row.entered_at)
-        stay.row.outcome = "abandoned" if places.of(facts, stay.call) is None else "withdrawn"
+        stay.row.outcome = "withdrawn" if places.is_shadow(facts, stay) else "abandoned"
         facts.say(CallerLeftQueue(stay.row))
         rings.caller_left(facts, stay, at)
 
@@ -136,7 +137,7 @@ def queue_hangup(facts: Facts, event: QueueHangup, at: float) -> None:
     if stay is None or stay.settled:
         return
     outcome = _STATUS_WORDS.get(event.status) or ("abandoned" if event.abandoned else None)
-    if outcome == "abandoned" and places.of(facts, stay.call) is not None:
+    if outcome == "abandoned" and places.is_shadow(facts, stay):
         outcome = "withdrawn"  # nobody was on that line
     if outcome is not None:
         _went(facts, stay, outcome, at)

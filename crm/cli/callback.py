@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crm.settings import Settings
 
 COLUMNS = (
-    *("id", "queue", "number_e164", "customer_name", "state", "window_begin", "window_end", "due_at", "dials"),
+    *("id", "queue", "number_e164", "customer_name", "state", "window_begin", "window_end", "due_at", "mode", "dials"),
     *("outcome", "not_now", "owner"),
 )
 # As crm.callbacks has them, whose import is slow.
@@ -83,7 +83,10 @@ def show(callback_id: UUID, database_url: str | None, as_json: bool) -> None:
         return
     tries = found.pop("attempts")
     print_table([{"what": name, "value": value} for name, value in found.items()], ("what", "value"), zone)
-    columns = ("number", "claimed_at", "dialled_at", "chose", "talked_at", "ended_at", "outcome", "why")
+    columns = (
+        *("number", "kind", "seat", "claimed_at", "dialled_at", "chose", "queued_at", "talked_at", "ended_at"),
+        *("outcome", "why"),
+    )
     print_table(tries, columns, zone)
 
 

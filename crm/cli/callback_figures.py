@@ -69,7 +69,8 @@ def owed(hours: int, promise: bool, by: str, database_url: str | None, as_json: 
 def promises(
     since: datetime | None, until: datetime | None, queue: str | None, database_url: str | None, as_json: bool
 ) -> None:
-    """How many were promised, kept, reached; what is due and at risk now; overtakes (there must be none)."""
+    """How many were promised, kept, reached; what is due and at risk now; overtakes, and dials beyond the seats that
+    are kept free for them (there must be none)."""
 
     async def work(database: Database, settings: Settings) -> dict[str, Any]:
         from crm.reports.callbacks import promises_kept

@@ -9,6 +9,8 @@ from .output import print_json, print_table, say
 from .queue_notices import announce, close_now, reopen
 from .routing import credit, need, rules
 
+COLUMNS = ("name", "waiting", "longest_wait_s", "callback_dialling", "members")
+
 
 @click.group()
 def queue() -> None:
@@ -35,7 +37,7 @@ def list_(node: str | None, database_url: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table([structs.asdict(each) for each in found], ("name", "waiting", "longest_wait_s", "members"))
+        print_table([structs.asdict(each) for each in found], COLUMNS)
 
 
 @queue.command("name")
@@ -50,6 +52,8 @@ def list_(node: str | None, database_url: str | None, as_json: bool) -> None:
         help="Tell callers their place and an honest range before they wait (default: yes).")  # fmt: skip
 @option("--acw-limit-s", type=click.IntRange(0, 3600),
         help="The work after a call ends by itself after so many seconds; 0: never (default).")  # fmt: skip
+@option("--callbacks", type=click.Choice(["agent-first", "customer-first"]),
+        help="Whose phone rings first for a promised callback (default: the agent's).")  # fmt: skip
 @database_option
 @json_option
 def name_(
@@ -60,6 +64,7 @@ def name_(
     last_agent_s: int | None,
     announce_wait: bool | None,
     acw_limit_s: int | None,
+    callbacks: str | None,
     database_url: str | None,
     as_json: bool,
 ) -> None:
@@ -79,6 +84,7 @@ def name_(
                 last_agent_s=last_agent_s,
                 announce_wait=announce_wait,
                 acw_limit_s=acw_limit_s,
+                callback_dialling=callbacks.replace("-", "_") if callbacks else None,
             )
 
     with_database(work, database_url=database_url)

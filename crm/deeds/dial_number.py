@@ -34,6 +34,8 @@ async def dial_number(session: AsyncSession, at: AtSeat, said: str, *, country: 
         raise Refusal("your phone is away: nothing can be dialled")
     if posture.word not in _FREE:
         raise Refusal("there is a call on your phone already")
+    if posture.paused and posture.pause_reason == RESERVED:
+        raise Refusal("your phone is kept free: a customer or another number is being dialled")
     if any(wish.kind == "dial" for wish in await wishes.open_of(session, at.node, at.seat)):
         raise Refusal("another number is about to be dialled")
     parked = _PARKED.fullmatch(said.strip())

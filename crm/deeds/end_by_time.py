@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm.hints import hint_live, hint_wishes
 from crm.rules.pause_steps import MISSED, PAUSING, RESERVED, RONA
 from crm.rules.ring_no_answer import Policy
+from crm.tables.callbacks import DIALS_CUSTOMER
 
 from .after_call import WORK_ENDS
 
@@ -32,6 +33,7 @@ WITH due AS (
                                   WHEN :missed THEN make_interval(secs => :rest_s)
                                   WHEN :reserved THEN make_interval(secs => :reserved_s)
                                   ELSE make_interval(mins => r.auto_end_min) END
+        AND NOT (p.pause_reason = :reserved AND EXISTS (/* a customer is dialled */))
      UNION ALL
      SELECT node, seat, 'end_after_call_work', NULL, conversation_id, since
        FROM (/* work ends */) AS work WHERE work.at < clock_timestamp())
@@ -46,7 +48,10 @@ SELECT gen_random_uuid(), due.node, due.kind, due.seat, due.reason, CAST(:asked_
                            OR o.asked_by = CAST(:asked_by AS text) AND o.wanted_at > due.since
                               AND o.wanted_at > clock_timestamp() - make_interval(secs => :again_s)))
 RETURNING seat
-""".replace("/* work ends */", WORK_ENDS)
+""".replace("/* work ends */", WORK_ENDS).replace(
+        "/* a customer is dialled */",
+        f"SELECT FROM callback_attempt a WHERE a.node = p.node AND a.seat = p.seat AND {DIALS_CUSTOMER}",
+    )
 )
 
 

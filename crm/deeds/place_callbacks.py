@@ -6,6 +6,7 @@ moves a promise on by what was seen of its try; done twice, it is done once. So 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -37,7 +38,8 @@ RANG = ("reached", "no_answer", "busy", "rejected", "voicemail")
 
 class Place(Struct, frozen=True):
     """What the bridge sends for one try. `joined_at`: epoch seconds; `limit_s`: after so long nobody may be rung;
-    `owner`: "1001/20", the seat that is rung first and for how many seconds."""
+    `owner`: "1001/20", the seat that is rung first and for how many seconds. `seat`: kept free while the customer is
+    dialled first."""
 
     attempt_id: str
     queue: str
@@ -48,13 +50,14 @@ class Place(Struct, frozen=True):
     credit_s: int
     limit_s: int
     owner: str = ""
+    seat: str = ""
 
 
 async def claim(
     session: AsyncSession, settings: Settings, node: str, fence: int, now: datetime | None = None
 ) -> list[Place]:
     """Open a try of each promise that is due, may be rung now and finds a place; others are put off, with
-    the reason."""
+    the reason. Those of queues that dial the customer first: dial_customers.py."""
     now = now or datetime.now(UTC)
     taken = await callback_tries.places_taken(session, node)
     most = settings.callback_places
@@ -64,32 +67,49 @@ async def claim(
         return []
     openings = await hours.read(session, hours.by_settings(settings))
     placed = []
-    idle = {queue for queue in {each.queue for each in due} if not await callbacks.standing_seats(session, node, queue)}
+    idle = await idle_queues(session, node, due)
     for promise in due:
         standing = taken.setdefault(promise.queue, Standing(0, promise.place_at))
         if standing.taken >= most and promise.place_at >= standing.last_at:
             continue
-        if promise.queue in idle:
-            promise.not_now, promise.not_now_why = "nobody_works", f"nobody is signed in to {promise.queue}"
-            promise.due_at = now + NOBODY_WORKS_AGAIN
+        callee = await fit(session, promise, idle, openings, settings, now)
+        if callee is None:
             continue
-        callee = Callee(
-            promise.number_e164,
-            await callbacks.silenced(session, promise.number_e164),
-            promise.zone,
-            promise.wish,
-        )
-        refused = why_not_now(callee, promise.queue, openings, settings, now)
-        if refused is not None:
-            _put_off(promise, callee, refused, openings, settings, now)
-            continue
-        promise.not_now = promise.not_now_why = None
         attempt_id = await callback_tries.write_attempt(session, promise, fence)
         standing.taken, standing.last_at = standing.taken + 1, max(standing.last_at, promise.place_at)
-        placed.append(await _place(session, promise, attempt_id, callee, openings, settings, now))
+        placed.append(await place_of(session, promise, attempt_id, callee, settings, now))
     queues = {promise.queue for promise in due}
     await hint_live(session, node, queues=queues)
     return placed
+
+
+async def idle_queues(session: AsyncSession, node: str, due: Sequence[Callback]) -> set[str]:
+    """Queues in which nobody stands."""
+    queues = {each.queue for each in due}
+    return {queue for queue in queues if not await callbacks.standing_seats(session, node, queue)}
+
+
+async def fit(
+    session: AsyncSession,
+    promise: Callback,
+    idle: Collection[str],
+    openings: Openings,
+    settings: Settings,
+    now: datetime,
+) -> Callee | None:
+    """Whom to ring now; None: not now, and the promise is put off with the reason."""
+    if promise.queue in idle:
+        promise.not_now, promise.not_now_why = "nobody_works", f"nobody is signed in to {promise.queue}"
+        promise.due_at = now + NOBODY_WORKS_AGAIN
+        return None
+    silenced = await callbacks.silenced(session, promise.number_e164)
+    callee = Callee(promise.number_e164, silenced, promise.zone, promise.wish)
+    refused = why_not_now(callee, promise.queue, openings, settings, now)
+    if refused is not None:
+        _put_off(promise, callee, refused, openings, settings, now)
+        return None
+    promise.not_now = promise.not_now_why = None
+    return callee
 
 
 def why_not_now(callee: Callee, queue: str, openings: Openings, settings: Settings, now: datetime) -> Refused | None:
@@ -113,7 +133,7 @@ async def settle(
     assert promise is not None
     word = outcome or policy.outcome_of(_facts(attempt))
     now = datetime.now(UTC)
-    rang_at = attempt.dialled_at or (now if word in RANG else None)
+    rang_at = _rung_since(attempt) or (now if word in RANG else None)
     promise.dials += rang_at is not None
     attempt.settled_at, attempt.outcome, attempt.why = now, word, why
     promise.outcome = word
@@ -159,14 +179,15 @@ def _put_off(
     promise.due_at = at
 
 
-async def _place(
+async def place_of(
     session: AsyncSession,
     promise: Callback,
     attempt_id: UUID,
     callee: Callee,
-    openings: Openings,
     settings: Settings,
     now: datetime,
+    *,
+    seat: str = "",
 ) -> Place:
     """For how long the place may stand: until the number may be rung no more."""
     until = now + timedelta(seconds=LONGEST_PLACE_S)
@@ -182,7 +203,8 @@ async def _place(
         int(promise.joined_at.timestamp()),
         promise.credit_s,
         max(SHORTEST_PLACE_S, int((ends - now).total_seconds())),
-        await _owner(session, promise),
+        "" if seat else await _owner(session, promise),
+        seat,
     )
 
 
@@ -199,10 +221,18 @@ async def _owner(session: AsyncSession, promise: Callback) -> str:
 
 
 def _facts(attempt: CallbackAttempt) -> policy.Facts:
+    """A customer who stands in the queue has pressed 1, whether that was heard or not; and one who is dialled first, of
+    whose end nothing was told, has not answered."""
+    first = attempt.kind == "customer_first"
     return policy.Facts(
-        attempt.dialled_at is not None,
+        _rung_since(attempt) is not None,
         attempt.talked_at is not None,
-        attempt.chose,
-        attempt.dial_status or "",
+        "1" if attempt.chose is None and attempt.queued_at is not None else attempt.chose,
+        attempt.dial_status or ("NOANSWER" if first else ""),
         attempt.cause or 0,
     )
+
+
+def _rung_since(attempt: CallbackAttempt) -> datetime | None:
+    """Who is dialled first is rung as soon as the try has a channel."""
+    return attempt.dialled_at or (attempt.seen_at if attempt.kind == "customer_first" else None)

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import audit, callback_tries, callbacks, customers, hours
-from crm.callbacks import Promise
+from crm import audit, callback_tries, callbacks, customers, hours, queues
+from crm.callbacks import Attempt, Promise
 from crm.hints import hint_live, hint_wishes
 from crm.refusals import Refusal
 from crm.rules.callback_policy import OPEN_STATES
@@ -50,14 +50,14 @@ async def attach(session: AsyncSession, callback_id: UUID, *, by: str, linkedid:
 
 
 async def rang_in(session: AsyncSession, settings: Settings, caller: str, linkedid: str) -> bool:
-    """Somebody joined a queue by themselves: the promise to them, if there is one, is kept by that call, unless their
-    phone is rung for it just now."""
+    """Somebody joined a queue by themselves: the promise to them, if there is one, is kept by that call. False: their
+    phone is rung for it just now; ask again when that is over."""
     number = to_e164(caller, settings.country)
     if number is None:
-        return False
+        return True
     found = await callbacks.open_one(session, None, number, await _alone(session, number))
     if found is None:
-        return False
+        return True
     return await attach(session, found.id, by="bridge", linkedid=linkedid) is not None
 
 
@@ -151,13 +151,14 @@ async def why_not_dialled(session: AsyncSession, settings: Settings, callback_id
     standing = (await callback_tries.places_taken(session, promise.node)).get(promise.queue)
     taken = standing.taken if standing else 0
     if promise.state == "placed":
-        attempts = await callbacks.attempts_of(session, callback_id)
-        since = attempts[-1].claimed_at if attempts else None
-        rung = bool(attempts and attempts[-1].dialled_at)
-        found.append("the customer's phone rings" if rung else f"it stands in its queue since {_at(since, settings)}")
+        found.append(_goes_on(await callbacks.attempts_of(session, callback_id), settings))
     elif promise.due_at > now:
         told = f" ({promise.not_now_why})" if promise.not_now_why else ""
         found.append(f"it is due at {_at(promise.due_at, settings)}{told}")
+    elif await queues.dials_customers_first(session, promise.queue):
+        found.append(
+            f"it is dialled when an agent of {promise.queue} is free and nobody waits there with a better place"
+        )
     elif taken >= settings.callback_places:
         found.append(f"{taken} callbacks stand in {promise.queue} already, as many as may (callback_places)")
     return found or ["nothing: it is placed with the next look, within a second"]
@@ -180,6 +181,16 @@ async def resume(session: AsyncSession, settings: Settings, queue: str, *, by: s
     return ended
 
 
+def _goes_on(attempts: list[Attempt], settings: Settings) -> str:
+    """What becomes of the last try just now."""
+    last = attempts[-1] if attempts else None
+    if last is not None and last.queued_at is not None and last.talked_at is None:
+        return "the customer has answered and waits for an agent"
+    if last is not None and (last.dialled_at is not None or last.kind == "customer_first"):
+        return "the customer's phone rings"
+    return f"it stands in its queue since {_at(last.claimed_at if last else None, settings)}"
+
+
 async def _open(session: AsyncSession, callback_id: UUID) -> Callback:
     promise = await callbacks.locked(session, callback_id)
     if promise is None:
@@ -193,7 +204,7 @@ async def _take_from_its_place(session: AsyncSession, promise: Callback, outcome
     attempt = await callback_tries.open_attempt(session, promise.id)
     if attempt is None:
         return
-    if attempt.dialled_at is not None and attempt.ended_at is None:
+    if attempt.ended_at is None and (attempt.dialled_at is not None or attempt.kind == "customer_first"):
         raise Refusal("the customer's phone rings just now: wait for the end of this call")
     attempt.settled_at, attempt.outcome, attempt.why = datetime.now(UTC), outcome, why or None
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import callbacks
+from crm import callback_tries, callbacks
 from crm.rules.phone_numbers import to_e164
 from crm.tables.callbacks import Callback
 
@@ -101,6 +101,7 @@ async def promises_kept(
     found = await callbacks.figures(session, since=since, until=until, queue=queue)
     asked = {"since": since, "until": until, "queue": queue, "slack_s": SLACK_S}
     overtakes = int(await session.scalar(_OVERTAKES, asked) or 0)
+    now = await callback_tries.dialling_now(session, queue)
     return {
         "promised": found.promised,
         "open": found.open,
@@ -118,6 +119,9 @@ async def promises_kept(
         "given_up": found.given_up,
         "wait_saved_s": round(found.wait_saved_s, 1),
         "overtakes": overtakes,
+        "customers_dialled_first": now.dials,
+        "seats_kept_free": now.kept_free,
+        "dials_beyond_seats": now.dials - now.kept_free,
     }
 
 

@@ -24,12 +24,15 @@ OUTCOMES = (
     *("not_served", "never_left", "refused_by_asterisk", "lost_sight", "attached"),
 )
 _OPEN = "state IN ('waiting', 'placed')"
+DIALS_CUSTOMER = "kind = 'customer_first' AND queued_at IS NULL AND ended_at IS NULL AND settled_at IS NULL"
+"""A customer is being dialled for whom a seat is kept free."""
 
 
 class Callback(Table):
     """A promise. `joined_at`: since when the customer has waited; `place_at`: that, less the credit: the place in the
-    order. `due_at`: not placed before; `window_begin`, `window_end`: what the customer was told. `linkedid`: the call
-    in which it was asked for. `not_now`, `not_now_why`: what kept it from being placed when it was due last."""
+    order. `mode`: who is rung first, by the last try. `due_at`: not placed before; `window_begin`, `window_end`: what
+    the customer was told. `linkedid`: the call in which it was asked for. `not_now`, `not_now_why`: what kept it from
+    being placed when it was due last."""
 
     __tablename__ = "callback"
     __table_args__ = (
@@ -86,7 +89,8 @@ class Callback(Table):
 
 class CallbackAttempt(Table):
     """One try. Facts (`seen_at` to `cause`) come from Asterisk's events, each once; `settled_at`: its promise has moved
-    on by it. `fence`: the lease under which it was sent. `chose`: the key the customer pressed, '' for none."""
+    on by it. `fence`: the lease under which it was sent. `seat`: kept free while the customer is dialled
+    first, until they stand in the queue (`queued_at`). `chose`: the key the customer pressed, '' for none."""
 
     __tablename__ = "callback_attempt"
     __table_args__ = (
@@ -101,7 +105,7 @@ class CallbackAttempt(Table):
             "node",
             "seat",
             unique=True,
-            postgresql_where=text("kind = 'customer_first' AND ended_at IS NULL AND settled_at IS NULL"),
+            postgresql_where=text(DIALS_CUSTOMER),
         ),
         Index("ix_callback_attempt_unsettled", "node", "claimed_at", postgresql_where=text("settled_at IS NULL")),
     )
@@ -118,6 +122,7 @@ class CallbackAttempt(Table):
     seen_at: Mapped[datetime | None]
     dialled_at: Mapped[datetime | None]
     chose: Mapped[str | None]
+    queued_at: Mapped[datetime | None]
     talked_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     dial_status: Mapped[str | None]

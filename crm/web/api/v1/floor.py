@@ -45,12 +45,14 @@ class PauseReasonAnswer(BaseModel):
 
 
 class QueueAnswer(BaseModel):
-    """A queue. `members`: seats by what they do; `longest_wait_s` is null when nobody waits."""
+    """A queue. `members`: seats by what they do; `longest_wait_s` is null when nobody waits; `callback_dialling`:
+    whose phone rings first for a callback, agent_first or customer_first."""
 
     name: str
     title_en: str
     title_zh: str
     service_level_s: int | None
+    callback_dialling: str | None
     waiting: int
     longest_wait_s: float | None
     members: dict[str, int]

@@ -1,0 +1,62 @@
+"""Which customers are dialled before an agent is rung, each for a seat that is kept free meanwhile.
+
+In queues whose `callback_dialling` is customer_first. The bridge keeps seats free for as many as are wanted here, and
+hands in those that Asterisk has confirmed; only for them tries are opened. Nobody is dialled while somebody with a
+better place waits in that queue: the next free agent is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from crm import callback_tries, hours
+from crm.hints import hint_live
+from crm.settings import Settings
+
+from .place_callbacks import Place, fit, idle_queues, place_of
+
+
+class Dials(Struct, frozen=True):
+    """What to send now; and by queue, for how many more a seat is wanted, the longest promised first."""
+
+    places: list[Place]
+    wanted: dict[str, int]
+
+
+async def claim_for_seats(
+    session: AsyncSession,
+    settings: Settings,
+    node: str,
+    fence: int,
+    kept: Mapping[str, str],
+    now: datetime | None = None,
+) -> Dials:
+    """Open a try for each seat that is kept free, in the order of places; promises that may not be rung now are put
+    off, with the reason. kept: by seat, the queue that it is kept free for."""
+    now = now or datetime.now(UTC)
+    due = await callback_tries.claim_customer_first(session, node, fence, most=settings.callback_places)
+    if not due:
+        return Dials([], {})
+    openings = await hours.read(session, hours.by_settings(settings))
+    idle = await idle_queues(session, node, due)
+    free = await callback_tries.kept_free(session, node, kept)
+    places: list[Place] = []
+    wanted: dict[str, int] = {}
+    for promise in due:
+        callee = await fit(session, promise, idle, openings, settings, now)
+        if callee is None:
+            continue
+        seat = next((seat for seat, queue in kept.items() if queue == promise.queue and seat in free), None)
+        if seat is None:
+            wanted[promise.queue] = wanted.get(promise.queue, 0) + 1
+            continue
+        free.discard(seat)
+        attempt_id = await callback_tries.write_attempt(session, promise, fence, kind="customer_first", seat=seat)
+        places.append(await place_of(session, promise, attempt_id, callee, settings, now, seat=seat))
+    if places:
+        await hint_live(session, node, queues={place.queue for place in places})
+    return Dials(places, wanted)
