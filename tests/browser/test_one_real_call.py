@@ -7,6 +7,7 @@ own processes, Chromium is the desk. What SIPp sent and received, by its own clo
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -17,9 +18,10 @@ from typing import Any
 import pytest
 from center import KEFU, Center
 from desk_in_chromium import PASSWORD
-from playwright.async_api import BrowserContext, Page, expect
+from foreign_site import ForeignSite, foreign_site
+from playwright.async_api import Browser, BrowserContext, Page, expect
 from postgres_server import Databases
-from sip_phones import SippCaller, SippSeat
+from sip_phones import SippCaller, SippCustomer, SippSeat
 from sqlalchemy import text
 
 from crm import agents, customers, orders, queues
@@ -35,20 +37,33 @@ LOOKS_EACH_S_S = 1.1
 
 RINGS_S = 4.0
 TALKS_S = 3.0
+ANYTIME = {"CN": "mon-sun 00:00-24:00, holiday 00:00-24:00, makeup 00:00-24:00"}
 ENGLISH_THEN_SUPPORT = [(1.5, "1"), (5.0, "2")]
 
 
 @pytest.fixture(scope="module")
+async def shop() -> AsyncIterator[ForeignSite]:
+    """A site that embeds our button."""
+    async with foreign_site() as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
 async def center(
-    databases: Databases, template_url: str, tmp_path_factory: pytest.TempPathFactory
+    databases: Databases, template_url: str, tmp_path_factory: pytest.TempPathFactory, shop: ForeignSite
 ) -> AsyncIterator[Center]:
-    """The whole center with one queue, two agents and a customer whose language is not known yet."""
+    """The whole center with two queues, three agents and a customer whose language is not known yet."""
     prompts = cache_folder() / "prompts"
     build = await asyncio.create_subprocess_exec(KEFU, "prompts", "build", "--to", prompts)
     assert await build.wait() == 0
     url = databases.create(template_url)
     await _invite(url)
-    async with Center(tmp_path_factory.mktemp("center"), url, prompts=prompts) as running:
+    settings = {
+        "CALLBACK_HOURS": json.dumps(ANYTIME),
+        "CALLBACK_PAGE_QUEUES": "reception",
+        "CALLBACK_WIDGET_ORIGINS": shop.origin,
+    }
+    async with Center(tmp_path_factory.mktemp("center"), url, prompts=prompts, settings=settings) as running:
         yield running
     databases.drop(url)
 
@@ -103,6 +118,49 @@ async def test_a_caller_who_leaves_while_it_rings_takes_the_card_away(
     assert pops == [("ring_ended", False)]
     joined = ["add_member confirmed"] * 2
     assert await _wishes(database, "PJSIP/1002") == joined, "nobody wraps up a call they never had"
+
+
+async def test_a_visitor_of_another_site_is_called_back_and_talks(
+    center: Center, database: Database, browser: Browser, context: BrowserContext, shop: ForeignSite
+) -> None:
+    """The button in a foreign page, the promise, the card before the talk, 1, the talk, the promise kept."""
+    shop.embeds(center.web, 'data-queue="reception"')
+    sandbox = center.sandbox
+    with (
+        SippSeat(sandbox, "1003", ring_s=1.5, talk_s=30) as seat,
+        SippCustomer(sandbox, ring_s=0.3, keys=[(1.0, "1")], talk_s=2.0) as customer,
+    ):
+        sandbox.cli("dialplan set global CALLBACK_BY PJSIP/trunk/sip:+")
+        sandbox.cli(f"dialplan set global CALLBACK_VIA @127.0.0.1:{customer.port}")
+        desk = await _desk(context, center, "rose", seat.interface)
+        visitor = await browser.new_page()  # another profile: nobody is signed in there
+        await visitor.goto(shop.origin)
+        await visitor.get_by_role("button", name="Call me back").click()
+        frame = visitor.frame_locator("iframe")
+        await frame.get_by_label("Your telephone number").fill(NUMBER)
+        await frame.get_by_label("What it is about").fill("two purifiers")
+        await frame.get_by_role("button", name="When can you call?").click()
+        await frame.get_by_role("button", name="Yes, call me then").click()
+        await expect(frame.get_by_role("status")).to_contain_text("We will call you between")
+        card = desk.locator("article.card")
+        await expect(card.locator("h1")).to_contain_text("王芳", timeout=20_000)
+        await expect(card).to_contain_text("two purifiers")
+        assert await _rows(database, "SELECT 1 FROM segment WHERE seat = :seat", seat=seat.interface) == []
+        await expect(card).to_have_attribute("data-phase", "talking", timeout=20_000)
+        await expect(desk.locator("#state")).to_have_attribute("data-word", "wrapping_up", timeout=20_000)
+        await visitor.close()
+    promise = "SELECT source, language, state, outcome, kept, dials FROM callback WHERE queue = 'reception'"
+    assert await _rows(database, promise) == [("web", "en", "reached", "reached", True, 1)]
+    ((chose, agent, talk_s),) = await _rows(
+        database,
+        "SELECT a.chose, agent.login, extract(epoch FROM s.ended_at - s.started_at)::float8 FROM callback_attempt a "
+        "JOIN conversation c ON c.linkedid = a.id::text JOIN segment s ON s.conversation_id = c.id "
+        "JOIN agent ON agent.id = s.agent_id",
+    )
+    assert (chose, agent) == ("1", "rose")
+    assert 1 < talk_s < 5
+    figures = await center.kefu("callback", "promises")
+    assert (figures["promise_kept"], figures["callback_reach"], figures["overtakes"]) == (100.0, 100.0, 0)
 
 
 # ---- what an agent sees
@@ -254,9 +312,14 @@ async def _invite(url: str) -> None:
     now = datetime.now(UTC)
     async with database.transaction() as session:
         await queues.define(session, "support", title_en="Support", title_zh="客户支持")
-        for login, name in (("lily", "Lily Chen"), ("max", "Max Weber")):
+        await queues.define(session, "reception", title_en="Reception", title_zh="前台")
+        for login, name, queue in (
+            ("lily", "Lily Chen", "support"),
+            ("max", "Max Weber", "support"),
+            ("rose", "Rose Li", "reception"),
+        ):
             agent = await agents.create(session, login=login, name=name, password=PASSWORD)
-            await agents.serve(session, agent.id, "support")
+            await agents.serve(session, agent.id, queue)
         customer = await customers.create(
             session,
             code="K-1",
