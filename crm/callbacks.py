@@ -52,7 +52,7 @@ _WORKING = text(
     """
 SELECT count(*) FROM membership m JOIN posture p ON p.node = m.node AND p.seat = m.seat
  WHERE m.node = :node AND m.queue = :queue AND m.left_at IS NULL
-   AND p.word IN ('ready', 'ringing', 'talking', 'wrapping_up')
+   AND (p.word IN ('ready', 'ringing', 'talking', 'wrapping_up') OR p.pause_reason = 'RESERVED')
 """
 )
 _FIGURES = text(

@@ -2,7 +2,7 @@
 
 It plays what happens to a try (nobody serves it, the customer's phone rings out, they talk, …), writes the CEL that
 Asterisk would write, answers who asks for a channel, and cuts the line at a chosen stage. `dials` counts how often each
-ChannelId was asked for.
+ChannelId was asked for. Customers who are dialled first, and seats kept free for them: forged_customers.py.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ STAGES = ("asked", "queued", "born", "joined", "dialling", "chosen", "talking", 
 
 class PlaceMaker:
     """`PlaceMaker(peer, cel)` hooks itself into the peer's Originate, Getvar and Hangup."""
+
+    ACTIONS: tuple[str, ...] = ("Originate", "Getvar")
 
     def __init__(self, peer: ForgedAsterisk, cel: Path) -> None:
         self.peer = peer
@@ -65,7 +67,7 @@ class PlaceMaker:
     async def _play(self, session: Session, action: Action) -> None:
         happens, cut_at = self.plan()
         attempt = action["ChannelId"]
-        stages = _Stages(self, session, action, cut_at)
+        stages = Stages(self, session, action, cut_at)
         await stages.reach("asked", lambda: None)
         if happens == "never":  # the bytes were lost with the line
             return
@@ -85,8 +87,13 @@ class PlaceMaker:
         await stages.reach("gone", stages.gone)
 
 
-class _Stages:
+class Stages:
     """What is told of one try; after the cut, what nobody hears but CEL."""
+
+    queue_half = 2
+    """Which half waits in the queue; the other one dials."""
+    contexts = ("kefu-callback", "kefu-callback-dial")
+    """Where half 1 is born, and where it dials or goes into the queue."""
 
     def __init__(self, maker: PlaceMaker, session: Session, action: Action, cut_at: str | None) -> None:
         self.maker, self.session, self.action, self.cut_at = maker, session, action, cut_at
@@ -104,28 +111,28 @@ class _Stages:
         self.session.answer(self.action, "Success", "Message: Originate successfully queued")
 
     def born(self) -> None:
-        for half, uniqueid in ((1, self.attempt), (2, f"{self.attempt};2")):
-            self._event("Newchannel", half, uniqueid, "ChannelState: 0")
-            self._cel("CHAN_START", half, uniqueid)
+        for half in (1, 2):
+            self._event("Newchannel", half, self.id_of(half), "ChannelState: 0")
+            self._cel("CHAN_START", half, self.id_of(half), context=self.contexts[0])
 
     def joined(self) -> None:
-        self._event("QueueCallerJoin", 2, f"{self.attempt};2", "Queue: support", "Position: 1", "Count: 1")
+        half = self.queue_half
+        self._event("QueueCallerJoin", half, self.id_of(half), "Queue: support", "Position: 1", "Count: 1")
+        self._cel("APP_START", half, self.id_of(half), context=self.contexts[2 - half])
 
     def dialling(self) -> None:
-        self._event("UserEvent", 1, self.attempt, "UserEvent: CallbackDialling", context="kefu-callback-dial")
-        self._cel("APP_START", 1, self.attempt, context="kefu-callback-dial")
+        half = 3 - self.queue_half
+        self._event("UserEvent", half, self.id_of(half), "UserEvent: CallbackDialling", context="kefu-callback-dial")
+        self._cel("APP_START", half, self.id_of(half), context="kefu-callback-dial")
 
     def chose(self, key: str) -> None:
         self._event("UserEvent", 0, f"c-{self.attempt}", "UserEvent: CallbackChoice", f"Choice: {key}")
 
-    def talks(self) -> None:
+    def talks(self, agent: str = "PJSIP/201") -> None:
         """An agent and the customer hang together through both halves."""
-        seat, customer, near, far = (
-            ("PJSIP/201-1", "s"),
-            ("PJSIP/trunk-1", "c"),
-            (f"{self.name};1", ""),
-            (self.name + ";2", ";2"),
-        )
+        halves = (f"{self.name};1", ""), (f"{self.name};2", ";2")
+        near, far = halves[2 - self.queue_half], halves[self.queue_half - 1]
+        seat, customer = (f"{agent}-1", "s"), ("PJSIP/trunk-1", "c")
         ids = {
             leg: f"{suffix}-{self.attempt}" if suffix in ("s", "c") else self.attempt + suffix
             for leg, suffix in (seat, customer, near, far)
@@ -135,7 +142,7 @@ class _Stages:
             shown = {"Channel": name, "Uniqueid": ids[name], "Linkedid": self.attempt, "Context": "x", "Exten": "s"}
             return tuple(f"{prefix}{key}: {value}" for key, value in shown.items())
 
-        member = ("Queue: support", "Interface: PJSIP/201")
+        member = ("Queue: support", f"Interface: {agent}")
         told: list[tuple[str, tuple[str, ...]]] = [
             ("AgentCalled", (*leg(far[0]), *leg(seat[0], "Dest"), *member)),
             ("AgentConnect", (*leg(far[0]), *leg(seat[0], "Dest"), *member, "RingTime: 1", "HoldTime: 1")),
@@ -156,13 +163,17 @@ class _Stages:
 
     def ended(self, status: str) -> None:
         told = ("UserEvent: CallbackEnded", f"Status: {status}", "Cause: 16")
-        self._event("UserEvent", 1, self.attempt, *told, context="kefu-callback-dial")
+        half = 3 - self.queue_half
+        self._event("UserEvent", half, self.id_of(half), *told, context="kefu-callback-dial")
 
     def gone(self) -> None:
-        for half, uniqueid in ((1, self.attempt), (2, f"{self.attempt};2")):
-            self._event("Hangup", half, uniqueid, "Cause: 16", "Cause-txt: Normal Clearing")
-            self._cel("HANGUP", half, uniqueid)
-            self._cel("CHAN_END", half, uniqueid)
+        for half in (1, 2):
+            self._event("Hangup", half, self.id_of(half), "Cause: 16", "Cause-txt: Normal Clearing")
+            self._cel("HANGUP", half, self.id_of(half))
+            self._cel("CHAN_END", half, self.id_of(half))
+
+    def id_of(self, half: int) -> str:
+        return self.attempt if half == 1 else f"{self.attempt};2"
 
     def _event(self, name: str, half: int, uniqueid: str, *lines: str, context: str = "kefu-callback") -> None:
         channel = f"{self.name};{half}" if half else f"PJSIP/trunk-{uniqueid[:6]}"
@@ -188,7 +199,7 @@ class _Stages:
 
 def _hooked(maker: PlaceMaker, whole: Callable[[Session, Action], None]) -> Callable[[Session, Action], None]:
     def react(session: Session, action: Action) -> None:
-        if action["Action"] in ("Originate", "Getvar") and session.peer is maker.peer and maker.take(session, action):
+        if action["Action"] in maker.ACTIONS and session.peer is maker.peer and maker.take(session, action):
             session.peer.actions.append(action)
             return
         whole(session, action)

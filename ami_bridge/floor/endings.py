@@ -156,7 +156,8 @@ def _outcome(facts: Facts, call: Call) -> str:
         return "lost_sight"
     if call.talked:
         return "answered"
-    if places.of(facts, call) is not None:
+    place = places.of(facts, call)
+    if place is not None and place.queued_at is None:
         return _called_back(call)
     if call.voicemail or call.next_step == "voicemail":
         return "voicemail"

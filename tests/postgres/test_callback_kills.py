@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,38 @@ MOST_POINTS = 60
 """More awaits than one promise needs from booking to its end."""
 
 
+class Watched:
+    """The database as the promises see it: a point before and after each transaction."""
+
+    def __init__(self, whole: Any, point: Callable[[], None]) -> None:
+        self._whole, self._point = whole, point
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    def transaction(self) -> Any:
+        return self._between("transaction")
+
+    def reading(self) -> Any:
+        return self._between("reading")
+
+    @contextlib.asynccontextmanager
+    async def _between(self, kind: str) -> AsyncIterator[Any]:
+        self._point()
+        async with getattr(self._whole, kind)() as session:
+            yield session
+            self._point()  # before the commit
+        self._point()  # after it
+
+
 def bridge_in_a_process(settings: dict[str, Any], url: str, kill_at: int) -> None:
     """A whole bridge that kills itself at its `kill_at`-th await in the code of callbacks (0: never)."""
-    from ami_bridge import promises
+    from ami_bridge import kept_seats, promises
     from ami_bridge.bridge import Bridge
     from crm.database import Database as Whole
 
     promises.POLL_S, promises.SILENT_S, promises.BATCH_S = 0.05, 0.3, 0.02
+    kept_seats.PATIENCE_S, kept_seats.REST_S = 1.0, 0.1
     passed = 0
 
     def point() -> None:
@@ -49,46 +74,23 @@ def bridge_in_a_process(settings: dict[str, Any], url: str, kill_at: int) -> Non
         if passed == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    class Watched:
-        """The database as the promises see it: a point before and after each transaction."""
-
-        def __init__(self, whole: Whole) -> None:
-            self._whole = whole
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._whole, name)
-
-        def _between(self, kind: str) -> Any:
-            @contextlib.asynccontextmanager
-            async def opened() -> AsyncIterator[Any]:
-                point()
-                async with getattr(self._whole, kind)() as session:
-                    yield session
-                    point()  # before the commit
-                point()  # after it
-
-            return opened()
-
-        def transaction(self) -> Any:
-            return self._between("transaction")
-
-        def reading(self) -> Any:
-            return self._between("reading")
-
     begun = promises.Promises.__init__
 
     def beginning(self: Any, database: Any, *rest: Any, **more: Any) -> None:
-        begun(self, Watched(database), *rest, **more)  # type: ignore[arg-type]
+        begun(self, Watched(database, point), *rest, **more)  # type: ignore[arg-type]
 
     promises.Promises.__init__ = beginning  # type: ignore[method-assign,assignment]
-    send = promises.Promises._send
 
-    def sending(self: Any, place: Any) -> None:
-        point()  # committed, no byte sent
-        send(self, place)
-        point()  # handed to the socket
+    def with_points(whole: Callable[..., None]) -> Callable[..., None]:
+        def done(*what: Any) -> None:
+            point()  # committed, no byte sent
+            whole(*what)
+            point()  # handed to the socket
 
-    promises.Promises._send = sending  # type: ignore[method-assign]
+        return done
+
+    promises.Promises._send = with_points(promises.Promises._send)  # type: ignore[method-assign]
+    kept_seats.KeptSeats._tell = with_points(kept_seats.KeptSeats._tell)  # type: ignore[method-assign]
 
     async def run() -> None:
         database = Whole(url, application_name="bridge")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ami_stream import T0, Leg, Room
+from forged_looks import look
 
 from ami_bridge.changes import CallHandled
 from crm.ledger.callbacks import AttemptFacts
@@ -130,3 +131,92 @@ def test_heard_twice_it_is_the_same() -> None:
     once, twice = dialling(), dialling()
     twice.says("UserEvent", NEAR, UserEvent="CallbackDialling", at=3)
     assert once.one(AttemptFacts).dialled_at == twice.one(AttemptFacts).dialled_at
+
+
+FIRST = "Local/zh-8613800138000@kefu-callback-dial-00000000"
+QUEUES = Leg(f"{FIRST};1", TRY, TRY, context="kefu-callback-dial", exten="zh-8613800138000")
+DIALS = Leg(f"{FIRST};2", f"{TRY};2", TRY, context="kefu-callback-dial", exten="zh-8613800138000")
+
+
+def dialled_first() -> Room:
+    """No agent is there yet, and the customer's phone rings."""
+    room = Room()
+    for half in (QUEUES, DIALS):
+        room.says("Newchannel", half, ChannelState=0 if half is QUEUES else 4, at=0)
+    room.says("DialBegin", None, QUEUES, at=0.01)
+    room.says("UserEvent", DIALS, UserEvent="CallbackDialling", at=0.02)
+    room.says("Newchannel", CUSTOMER, ChannelState=0, at=0.03)
+    room.says("DialBegin", DIALS, CUSTOMER, at=0.03)
+    return room
+
+
+def chose(room: Room) -> Room:
+    """The customer has pressed 1 and stands in the queue."""
+    room.says("DialEnd", DIALS, CUSTOMER, DialStatus="ANSWER", at=4)
+    room.says("UserEvent", CUSTOMER, UserEvent="CallbackChoice", Choice="1", at=6)
+    for leg in (CUSTOMER, DIALS):
+        room.says("BridgeEnter", leg, BridgeUniqueid="b2", **SIMPLE, at=6.01)
+    room.says("QueueCallerJoin", QUEUES, Queue="support", Position=1, at=6.02)
+    return room
+
+
+def over(room: Room, at: float, status: str, cause: int = 16) -> Room:
+    room.says("UserEvent", DIALS, UserEvent="CallbackEnded", Status=status, Cause=cause, at=at)
+    for leg in (CUSTOMER, DIALS, QUEUES):
+        room.says("Hangup", leg, Cause=cause, at=at)
+    nobody = Leg("OutgoingSpoolFailed", "1.9", context="kefu-callback-chose", exten="failed")
+    room.says("Newchannel", nobody, ChannelState=0, at=at)
+    room.says("Hangup", nobody, Cause=0, at=at)
+    room.wait(3)
+    return room
+
+
+def test_who_is_dialled_first_stands_in_the_queue_and_talks() -> None:
+    room = chose(dialled_first())
+    call, stay = room.one(Conversation), room.one(Wait)
+    assert (call.direction, call.linkedid, call.caller, call.dialled) == ("outbound", TRY, NUMBER, NUMBER)
+    assert (stay.queue, stay.caller_uniqueid, stay.left_at, room.of(Segment)) == ("support", TRY, None, [])
+    room.says("Newchannel", SEAT, ChannelState=0, at=7)
+    room.says("AgentCalled", QUEUES, SEAT, **MEMBER, at=7)
+    assert room.one(Pop).conversation_id == call.id
+    room.says("AgentConnect", QUEUES, SEAT, **MEMBER, RingTime=1, HoldTime=2, at=8)
+    for leg in (SEAT, QUEUES):
+        room.says("BridgeEnter", leg, BridgeUniqueid="b1", **SIMPLE, at=8.01)
+    room.says("BridgeLeave", CUSTOMER, BridgeUniqueid="b2", **SIMPLE, at=20)
+    room.says("Hangup", SEAT, Cause=16, at=20.1)
+    over(room, 20.1, "ANSWER")
+    talk, facts = room.one(Segment), room.one(AttemptFacts)
+    assert (talk.seat, talk.started_at, talk.ended_at) == ("PJSIP/1001", T0 + 8.01, T0 + 20)
+    assert (facts.dialled_at, facts.chose, facts.queued_at) == (T0 + 0.02, "1", T0 + 6.02)
+    assert (facts.talked_at, facts.ended_at) == (T0 + 8.01, T0 + 20.1)
+    assert (call.outcome, stay.outcome, len(room.of(Conversation))) == ("answered", "answered", 1)
+    assert room.floor.empty
+    assert room.floor.facts.places == {}
+
+
+def test_who_is_dialled_first_and_does_not_answer_was_in_no_queue() -> None:
+    room = dialled_first()
+    room.says("DialEnd", DIALS, CUSTOMER, DialStatus="NOANSWER", at=25)
+    over(room, 25, "NOANSWER", 19)
+    call, facts = room.one(Conversation), room.one(AttemptFacts)
+    assert (call.outcome, call.dialled, room.of(Wait)) == ("no_answer", NUMBER, [])
+    assert (facts.dial_status, facts.queued_at, facts.ended_at) == ("NOANSWER", None, T0 + 25)
+
+
+def test_who_was_dialled_first_and_hangs_up_waiting_has_abandoned() -> None:
+    room = chose(dialled_first())
+    room.says("QueueCallerAbandon", QUEUES, Queue="support", Position=1, HoldTime=5, at=11)
+    room.says("QueueCallerLeave", QUEUES, Queue="support", at=11)
+    room.says("UserEvent", QUEUES, UserEvent="QueueHangup", Queue="support", Status="", Abandoned="TRUE", at=11)
+    over(room, 11, "ANSWER")
+    assert (room.one(Wait).outcome, room.one(Conversation).outcome) == ("abandoned", "abandoned")
+
+
+def test_a_customer_who_was_dialled_first_is_found_in_the_queue_after_a_blind_moment() -> None:
+    room = Room()
+    room.finds_sight()
+    legs = [(QUEUES, "", 6), (DIALS, "b2", 6), (CUSTOMER, "b2", 6)]
+    look(room, channels=legs, entries=[(QUEUES, 4)])
+    facts = room.one(AttemptFacts)
+    assert (facts.id, facts.queued_at is not None, facts.ended_at) == (TRY, True, None)
+    assert room.one(Conversation).direction == "outbound"
