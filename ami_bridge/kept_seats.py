@@ -110,14 +110,16 @@ class KeptSeats:
 
     def need(self, wanted: Mapping[str, int]) -> None:
         """Keep so many more seats of these queues, and let go those that are kept for nobody."""
-        left = dict(wanted)
-        for seat, asked in list(self._asked.items()):
+        left, beyond = dict(wanted), []
+        for seat, asked in self._asked.items():
             if left.get(asked.queue, 0) > 0:
                 left[asked.queue] -= 1
             else:
-                del self._asked[seat]
-                self._tell("unpause", seat)
+                beyond.append(seat)
         self._wanted = left = left if time.monotonic() > self._rests_until else {}
+        for seat in beyond:
+            del self._asked[seat]
+            self._tell("unpause", seat)
         for queue in wanted:
             for seat in free_seats.free_in(self._floor.facts, queue) if left.get(queue) else ():
                 if left[queue] > 0 and not self._is_ours(seat) and self._take(seat):
