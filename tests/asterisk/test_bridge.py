@@ -172,7 +172,8 @@ async def test_asterisk_killed_in_mid_call_leaves_nothing_open(sandbox: Sandbox,
         await seen(database_url, "SELECT word FROM posture", [("talking",)])
         await asyncio.to_thread(sandbox.restart, kill=True)
         await seen(database_url, "SELECT count(*) FROM conversation WHERE ended_at IS NULL", [(0,)], 20)
-        await seen(database_url, "SELECT ended_by FROM conversation", [("unknown",)])
+        ending = "SELECT ended_by, outcome, hangup_cause FROM conversation"
+        await seen(database_url, ending, [("unknown", "lost_sight", None)])
         await seen(database_url, "SELECT count(*) FROM segment WHERE ended_at IS NULL", [(0,)])
         await seen(database_url, "SELECT lost_at IS NULL FROM node", [(True,)])
         await seen(database_url, "SELECT count(*) FROM posture WHERE word = 'talking'", [(0,)])

@@ -94,7 +94,7 @@ async def centers(tmp_path: Path, prompts: Path, database: Database) -> AsyncIte
         await asyncio.gather(*(house.enter_async_context(asterisk) for asterisk in asterisks))
         centers = []
         for asterisk in asterisks:
-            site = Site(asterisk.folder.name, "CN", ROUND_THE_CLOCK, budget_s=0.8)
+            site = Site(asterisk.folder.name, "CN", ROUND_THE_CLOCK, budget_s=5.0)
             doors = Doors(Openings(ROUND_THE_CLOCK, {}, notices=(SUPPORT_IS_CLOSED,)))
             server = AgiServer(site, database, flows, doors=doors)
             await server.listen("127.0.0.1", asterisk.agi_port)

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,21 @@ READY_WITHIN_S = 90
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A data folder that the account Postgres runs as may enter; pytest's own is closed to it."""
+    """A data folder of the test's own."""
+    with a_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lived_in() -> Iterator[Path]:
+    """A data folder that keeps what the tests before left there: only the first start makes a database."""
+    with a_folder() as made:
+        yield made
+
+
+@contextmanager
+def a_folder() -> Iterator[Path]:
+    """One that the account Postgres runs as may enter; pytest's own is closed to it."""
     made = Path(tempfile.mkdtemp(prefix="kefu-demo-"))
     made.chmod(0o711)
     yield made
@@ -40,9 +54,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(300)
-async def test_cards_pop_for_the_newcomer_and_ctrl_c_leaves_nothing(folder: Path, context: BrowserContext) -> None:
-    async with a_demo(folder) as (process, told):
-        second = await asyncio.to_thread(run_demo, folder, web_port=free_port())
+async def test_cards_pop_for_the_newcomer_and_ctrl_c_leaves_nothing(lived_in: Path, context: BrowserContext) -> None:
+    async with a_demo(lived_in) as (process, told):
+        second = await asyncio.to_thread(run_demo, lived_in, web_port=free_port())
         assert second.returncode == 1
         assert "another demo runs in" in sentence(second)
         page = await context.new_page()
@@ -66,13 +80,12 @@ async def test_cards_pop_for_the_newcomer_and_ctrl_c_leaves_nothing(folder: Path
     assert "now" not in ended["outcomes"], "no conversation is left open"
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.timeout(240)
-async def test_a_demo_that_was_killed_starts_again_in_seconds_and_ends_by_itself(folder: Path) -> None:
-    async with a_demo(folder) as (process, _):
+async def test_a_demo_that_was_killed_starts_again_in_seconds_and_ends_by_itself(lived_in: Path) -> None:
+    async with a_demo(lived_in) as (process, _):
         process.kill()
     began = time.monotonic()
-    async with a_demo(folder, "--calls", "3", "--duration", "2") as (process, _):
+    async with a_demo(lived_in, "--calls", "3", "--duration", "2") as (process, _):
         print(f"second start: ready after {time.monotonic() - began:.1f} s")
         out, _ = await asyncio.to_thread(process.communicate, None, 110)
         assert process.returncode == 0
