@@ -38,6 +38,7 @@ SCOPES: dict[str, str] = {
     "case.read": "list and read cases",
     "case.edit": "open cases, add notes to them",
     "callback.edit": "promise, list, move and cancel callbacks",
+    "agent.pause": "pause agents, and make them ready again",
     "wallboard.read": "read agents' states and queues",
     "event.read": "read announcements (the snapshot of webhooks)",
 }

@@ -17,11 +17,8 @@ from .why import explain
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from sqlalchemy.ext.asyncio import AsyncSession
-
     from crm.database import Database
     from crm.settings import Settings
-    from crm.tables.agents import SeatSession
 
 COLUMNS = ("login", "name", "role", "active", "node", "seat", "state", "reason", "next", "since", "queues")
 POLL_S = 0.2  # the net below the notification
@@ -141,30 +138,15 @@ def _ask(login: str, reason: str | None, wait: bool, database_url: str | None, a
 
 
 async def _write(database: Database, settings: Settings, login: str, reason: str | None) -> UUID | None:
-    from crm.deeds.ask_for_pause import ask_for_pause, ask_for_unpause
+    from crm.deeds.pause_agent import pause_agent, unpause_agent
 
-    expiry_s = settings.wish_expiry_seconds
+    by, expiry_s = "command line", settings.wish_expiry_seconds
     async with database.transaction() as session:
-        sitting = await _sitting(session, login)
-        node, seat, by = sitting.node, sitting.seat, "command line"
         if reason is None:
-            wish = await ask_for_unpause(session, node=node, seat=seat, asked_by=by, expiry_s=expiry_s)
+            _, wish = await unpause_agent(session, login, by=by, expiry_s=expiry_s, owes_outcome=False)
         else:
-            wish = await ask_for_pause(session, node=node, seat=seat, reason=reason, asked_by=by, expiry_s=expiry_s)
+            _, wish = await pause_agent(session, login, reason, by=by, expiry_s=expiry_s)
         return wish.id if wish else None
-
-
-async def _sitting(session: AsyncSession, login: str) -> SeatSession:
-    from crm import agents
-    from crm.refusals import Refusal
-
-    known = await agents.find(session, login)
-    if known is None:
-        raise Refusal(f"there is no agent {login!r}: see `kefu agent list`")
-    sitting = await agents.session_of(session, known.id)
-    if sitting is None:
-        raise Refusal(f"{login} sits at no seat: an agent is paused at the seat where they are signed in")
-    return sitting
 
 
 async def _settled(database: Database, wish_id: UUID) -> tuple[str, str | None]:

@@ -28,7 +28,7 @@ _JUDGING = {
 }
 _ANSWERING = {"workorder.read", "workorder.answer", "directory.read", "knowledge.read"}
 _RUNNING = {
-    *("token.edit", "webhook.edit", "event.read", "agent.edit", "audit.read", "retention.run"),
+    *("token.edit", "webhook.edit", "event.read", "agent.edit", "agent.pause", "audit.read", "retention.run"),
     *("privacy.find", "privacy.export", "privacy.erase", "privacy.hold"),
 }
 

@@ -12,10 +12,12 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from forged_floor import CALLER, ForgedFloor
+from sqlalchemy import text
 
-from crm import announcements, api_tokens
+from crm import agents, announcements, api_tokens
 from crm.api_tokens import SCOPES
 from crm.database import Database
+from crm.deeds.sign_in_to_seat import sign_in_to_seat
 from crm.refusals import Refusal
 from crm.settings import Settings
 from crm.tables.agents import Agent
@@ -220,6 +222,32 @@ async def test_calls_newest_first_page_by_page(crm: Program, database_url: str) 
 async def test_the_floor_now(crm: Program) -> None:
     assert "amy" in [each["login"] for each in (await crm.get("/agents")).json()]
     assert "support" in [each["name"] for each in (await crm.get("/queues")).json()]
+
+
+async def test_an_agent_is_paused_and_made_ready_as_by_their_own_page(crm: Program, database: Database) -> None:
+    assert "sits at no seat" in told(await crm.post("/agents/amy/pause", json={"reason": "lunch"}), 409)
+    assert "no agent 'nobody'" in told(await crm.post("/agents/nobody/pause", json={"reason": "lunch"}), 404)
+    async with database.transaction() as session:
+        amy = await agents.find(session, "amy")
+        assert amy is not None
+        await sign_in_to_seat(
+            session, agent_id=amy.id, node="asterisk1", seat="PJSIP/1001", expiry_s=5, without_phone=True
+        )
+    assert "no pause reason" in told(await crm.post("/agents/amy/pause", json={"reason": "holiday"}), 409)
+    asked = await crm.post("/agents/amy/pause", json={"reason": "lunch"}, headers={"Idempotency-Key": "p-1"})
+    again = await crm.post("/agents/amy/pause", json={"reason": "lunch"}, headers={"Idempotency-Key": "p-1"})
+    assert (asked.status_code, asked.json()["state"], again.json()) == (202, "wanted", asked.json())
+    wish = (await crm.get(asked.headers["location"].removeprefix("/api/v1"))).json()
+    assert (wish["state"], wish["seat"]) == ("wanted", "PJSIP/1001")
+    assert (await crm.post("/agents/amy/unpause")).status_code == 202
+    async with database.reading() as session:
+        rows = await session.execute(
+            text("SELECT kind, reason, asked_by FROM pbx_request WHERE kind LIKE '%pause' ORDER BY wanted_at")
+        )
+        assert [tuple(row) for row in rows] == [
+            ("pause", "lunch", "token foreign crm"),
+            ("unpause", None, "token foreign crm"),
+        ]
 
 
 async def test_a_case_is_opened_read_and_noted_at(crm: Program) -> None:

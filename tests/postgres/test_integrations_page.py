@@ -17,6 +17,7 @@ from foreign_crm import ForeignCrm
 from forged_floor import ForgedFloor
 
 from crm.database import Database
+from crm.deeds.sign_in_to_seat import sign_in_to_seat
 from crm.rules.event_catalogue import CATALOGUE
 from crm.rules.signature import encode_secret, headers
 from crm.settings import Settings
@@ -45,8 +46,13 @@ async def door(database: Database, amy: Agent) -> AsyncIterator[str]:
     await serving
 
 
-async def test_every_command_on_the_page_runs(door: str, database_url: str, tmp_path: Path) -> None:
+async def test_every_command_on_the_page_runs(
+    door: str, database: Database, amy: Agent, database_url: str, tmp_path: Path
+) -> None:
     ForgedFloor(database_url).ring("PJSIP/1001")
+    async with database.transaction() as session:  # who is to be paused sits somewhere
+        where = {"node": "asterisk1", "seat": "PJSIP/1002", "without_phone": True}
+        await sign_in_to_seat(session, agent_id=amy.id, expiry_s=5, **where)
     config = tmp_path / "kefu.toml"
     config.write_text(f'webhook_private = "127.0.0.1"\n{blocks("toml")[0]}')
     kefu = f'kefu() {{ {sys.executable} -m crm.cli --config "{config}" "$@"; }}\n'

@@ -14,12 +14,12 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from . import callbacks, cases, conversations, customers, events, floor, orders
+from . import agent_pauses, callbacks, cases, conversations, customers, events, floor, orders
 from .asking import Doorkeeper, scopes_of
 from .problems import Problem, answer_problems
 
 PREFIX = "/api/v1"
-SUBJECTS = (customers, orders, conversations, cases, callbacks, floor, events)
+SUBJECTS = (customers, orders, conversations, cases, callbacks, floor, agent_pauses, events)
 
 
 def create_door(state: Any) -> FastAPI:
