@@ -1,4 +1,4 @@
-"""A desk between two wires: an Asterisk of one seat and one queue, the bridge's own floor and outbox, an agent.
+"""Desks between two wires: an Asterisk of two seats in two queues, the bridge's own floor and outbox, two agents.
 
 Nothing arrives by itself: what Asterisk says waits on one wire, what the bridge asks of it on the other, until the test
 lets the next piece through, or cuts both. `truth` is what Asterisk does; `heard` what of it has arrived.
@@ -24,21 +24,23 @@ from crm.rules.agent_state import Asked, Seen, Shown, agent_state
 from crm.rules.pause_steps import LEAVING, split
 from crm.rules.ring_no_answer import Policy
 
-SEAT = "PJSIP/1001"
-QUEUE = "support"
+SEATS = ("PJSIP/1001", "PJSIP/1002")
+QUEUES = ("support", "sales")
 NODE = "asterisk1"
 
 
 class Line(Struct):
-    """One caller: `phase` waits, rings, talks, over; `phone`: the leg to the seat."""
+    """One caller: `phase` waits, rings, talks, over; `phone`: the leg to the seat that rings or talks."""
 
     leg: Leg
+    queue: str
+    seat: str = ""
     phase: str = "waits"
     phone: Leg | None = None
 
 
 class Truth(Struct):
-    """What is so at the seat. `reason` as Asterisk has it."""
+    """What is so at a seat. `reason` as Asterisk has it."""
 
     paused: bool = False
     reason: str = ""
@@ -67,15 +69,18 @@ class _Lease:
     node, fence = NODE, 1
 
 
-class Desk:
+Truths = dict[str, Truth]
+
+
+class Desks:
     """`asterisk` side: arrive, ring, answer, …; wires: `hear`, `carry`, `cut`, `connect`; the agent: `ask`."""
 
     def __init__(self) -> None:
         self.now = T0
-        self.truth = Truth()
-        self.heard = Truth()
+        self.truth: Truths = {seat: Truth() for seat in SEATS}
+        self.heard: Truths = {seat: Truth() for seat in SEATS}
         self.lines: list[Line] = []
-        self.said: deque[tuple[Callable[[], object], Truth]] = deque()
+        self.said: deque[tuple[Callable[[], object], Truths]] = deque()
         self.asked: deque[dict[str, str]] = deque()
         self.connected = False
         self.wishes: dict[str, Wish] = {}
@@ -86,36 +91,40 @@ class Desk:
 
     # ---- Asterisk
 
-    def arrive(self) -> None:
+    def arrive(self, queue: str) -> Line:
         number = len(self.lines) + 1
-        line = Line(caller(f"{number}.1"))
+        line = Line(caller(f"{number}.1"), queue)
         self.lines.append(line)
         self._say("Newchannel", line.leg, ChannelState=4)
-        self._say("QueueCallerJoin", line.leg, Queue=QUEUE, Position=1, Count=1)
+        self._say("QueueCallerJoin", line.leg, Queue=queue, Position=1, Count=1)
+        return line
 
-    def at(self, phase: str) -> Line | None:
-        return next((line for line in self.lines if line.phase == phase), None)
+    def all_at(self, phase: str, seat: str | None = None) -> list[Line]:
+        return [line for line in self.lines if line.phase == phase and seat in (None, line.seat)]
+
+    def at(self, phase: str, seat: str) -> Line | None:
+        return next(iter(self.all_at(phase, seat)), None)
 
     @property
-    def can_ring(self) -> bool:
-        truth = self.truth
-        return self.at("waits") is not None and not truth.paused and truth.at_phone and not truth.busy
+    def free(self) -> list[str]:
+        """Seats that a queue would ring."""
+        return [seat for seat, truth in self.truth.items() if not truth.paused and truth.at_phone and not truth.busy]
 
-    def ring(self, line: Line) -> None:
+    def ring(self, line: Line, seat: str) -> None:
         number = self.lines.index(line) + 1
-        line.phone = seat_leg("1001", f"{number}.{int(self.now * 1000) % 10_000_000}", f"{number}.1")
-        line.phase = self.truth.busy = "rings"
+        line.phone = seat_leg(seat[6:], f"{number}.{int(self.now * 1000) % 10_000_000}", f"{number}.1")
+        line.seat, line.phase, self.truth[seat].busy = seat, "rings", "rings"
         self._say("Newchannel", line.phone, ChannelState=0)
-        self._say("AgentCalled", line.leg, line.phone, **self._queue)
+        self._say("AgentCalled", line.leg, line.phone, **_queue(line))
         self._say("DialBegin", line.leg, line.phone)
-        self._device()
+        self._device(seat)
 
     def answer(self, line: Line) -> None:
-        line.phase = self.truth.busy = "talks"
+        line.phase = self.truth[line.seat].busy = "talks"
         self._say("DialEnd", line.leg, line.phone, DialStatus="ANSWER")
-        self._device()
-        self._say("QueueCallerLeave", line.leg, Queue=QUEUE, Position=1, Count=0)
-        self._say("AgentConnect", line.leg, line.phone, **self._queue, RingTime=1, HoldTime=1)
+        self._device(line.seat)
+        self._say("QueueCallerLeave", line.leg, Queue=line.queue, Position=1, Count=0)
+        self._say("AgentConnect", line.leg, line.phone, **_queue(line), RingTime=1, HoldTime=1)
         for leg in (line.phone, line.leg):
             self._say("BridgeEnter", leg, BridgeUniqueid=f"b{line.leg.uniqueid}", BridgeType="basic")
 
@@ -123,13 +132,13 @@ class Desk:
         self._say("DialEnd", line.leg, line.phone, DialStatus=status)
         self._phone_down(line, cause)
         if status != "CANCEL":
-            self._say("AgentRingNoAnswer", line.leg, line.phone, **self._queue, RingTime=1000)
-        line.phase = "waits"
+            self._say("AgentRingNoAnswer", line.leg, line.phone, **_queue(line), RingTime=1000)
+        line.phase, line.seat = "waits", ""
 
     def hang_up(self, line: Line, by_agent: bool) -> None:
         self._say("HangupRequest", line.phone if by_agent else line.leg, Cause=16)
         told = {"HoldTime": 1, "TalkTime": 1, "Reason": "agent" if by_agent else "caller"}
-        self._say("AgentComplete", line.leg, line.phone, **self._queue, **told)
+        self._say("AgentComplete", line.leg, line.phone, **_queue(line), **told)
         for leg in (line.phone, line.leg):
             self._say("BridgeLeave", leg, BridgeUniqueid=f"b{line.leg.uniqueid}", BridgeType="basic")
         self._phone_down(line, 16)
@@ -139,21 +148,21 @@ class Desk:
     def caller_leaves(self, line: Line) -> None:
         if line.phase == "rings":
             self.not_taken(line, "CANCEL", 0)
-        self._say("QueueCallerAbandon", line.leg, Queue=QUEUE, Position=1, OriginalPosition=1, HoldTime=1)
-        self._say("QueueCallerLeave", line.leg, Queue=QUEUE, Position=1, Count=0)
+        self._say("QueueCallerAbandon", line.leg, Queue=line.queue, Position=1, OriginalPosition=1, HoldTime=1)
+        self._say("QueueCallerLeave", line.leg, Queue=line.queue, Position=1, Count=0)
         self._say("Hangup", line.leg, Cause=16)
         line.phase = "over"
 
-    def phone_goes(self) -> None:
-        self.truth.at_phone = False
-        line = self.at("rings")
-        self._device()
+    def phone_goes(self, seat: str) -> None:
+        self.truth[seat].at_phone = False
+        line = self.at("rings", seat)
+        self._device(seat)
         if line is not None:
             self.not_taken(line, "CHANUNAVAIL", 20)
 
-    def phone_comes(self) -> None:
-        self.truth.at_phone = True
-        self._device()
+    def phone_comes(self, seat: str) -> None:
+        self.truth[seat].at_phone = True
+        self._device(seat)
 
     # ---- wires
 
@@ -167,9 +176,11 @@ class Desk:
         """Asterisk carries out what it was asked next."""
         for _ in range(min(pieces, len(self.asked))):
             action = self.asked.popleft()
-            self.truth.paused = action["Paused"] == "true"
-            self.truth.reason = action.get("Reason", "") if self.truth.paused else ""
-            self._say("QueueMemberPause", **self._member)
+            truth = self.truth[action["Interface"]]
+            truth.paused = action["Paused"] == "true"
+            truth.reason = action.get("Reason", "") if truth.paused else ""
+            for queue in QUEUES:
+                self._say("QueueMemberPause", **self._member(action["Interface"], queue))
 
     def cut(self) -> None:
         """Whatever is under way is lost; what was sent may or may not have arrived."""
@@ -213,8 +224,7 @@ class Desk:
         for each in list(self.outbox._open.values()):
             each.until = 0.0
         self._keep(self.outbox.expire(self.now))
-        truth = self.truth
-        member = {**self._member, "Location": SEAT}
+        members = [{**self._member(seat, queue), "Location": seat} for queue in QUEUES for seat in SEATS]
         channels: list[tuple[Leg, str, int]] = []
         for line in self.lines:
             if line.phase != "over":
@@ -222,9 +232,10 @@ class Desk:
                 channels.append((line.leg, bridge, 6))
                 if line.phone is not None and line.phase in ("rings", "talks"):
                     channels.append((line.phone, bridge, 6 if line.phase == "talks" else 5))
-        waiting = [(line.leg, 1) for line in self.lines if line.phase in ("waits", "rings")]
-        look(self.room, channels=channels, members=[member], entries=waiting, devices={SEAT: truth.device})
-        self.heard = structs.replace(truth)
+        waiting = [(line.leg, 1, line.queue) for line in self.lines if line.phase in ("waits", "rings")]
+        devices = {seat: truth.device for seat, truth in self.truth.items()}
+        look(self.room, channels=channels, members=members, entries=waiting, devices=devices)
+        self.heard = self._truths()
 
     def tick(self, seconds: float) -> None:
         self.now += seconds
@@ -233,9 +244,9 @@ class Desk:
 
     # ---- the agent
 
-    def ask(self, kind: str, reason: str | None = None) -> None:
+    def ask(self, seat: str, kind: str, reason: str | None = None) -> None:
         """A wish as pages write it."""
-        wish = Wish(f"w{len(self.wishes)}", kind, SEAT, None, reason, None, None, self.now, asked_by="amy")
+        wish = Wish(f"w{len(self.wishes)}", kind, seat, None, reason, None, None, self.now, asked_by="amy")
         self.wishes[wish.id] = wish
         self.states[wish.id] = "wanted"
         self.wanted.append(wish.id)
@@ -247,48 +258,47 @@ class Desk:
             self.states[wish_id] = "sent"
             self.outbox._step(self.wishes[wish_id])
 
-    @property
-    def under_way(self) -> list[Wish]:
-        return [wish for wish_id, wish in self.wishes.items() if self.states[wish_id] in ("wanted", "sent")]
+    def under_way(self, seat: str) -> list[Wish]:
+        open_ids = (wish_id for wish_id, state in self.states.items() if state in ("wanted", "sent"))
+        return [self.wishes[wish_id] for wish_id in open_ids if self.wishes[wish_id].seat == seat]
 
-    @property
-    def posture(self) -> Posture:
-        return next(row for row in self.room.rows.values() if isinstance(row, Posture))
+    def posture(self, seat: str) -> Posture:
+        return next(row for row in self.room.rows.values() if isinstance(row, Posture) and row.seat == seat)
 
-    @property
-    def shown(self) -> Shown:
+    def shown(self, seat: str) -> Shown:
         """What the agent's screen says."""
-        row = self.posture
+        row = self.posture(seat)
         seen = Seen(row.word, row.since, row.pause_reason, row.next_reason)  # type: ignore[arg-type]
-        return agent_state(seen, signed_in=True, open_wishes=[Asked(each.kind, each.reason) for each in self.under_way])
+        asked = [Asked(each.kind, each.reason) for each in self.under_way(seat)]
+        return agent_state(seen, signed_in=True, open_wishes=asked)
 
     # ----
 
-    @property
-    def _queue(self) -> dict[str, object]:
-        return {"Queue": QUEUE, "MemberName": "1001", "Interface": SEAT}
+    def _truths(self) -> Truths:
+        return {seat: structs.replace(truth) for seat, truth in self.truth.items()}
 
-    @property
-    def _member(self) -> dict[str, object]:
-        truth = self.truth
+    def _member(self, seat: str, queue: str) -> dict[str, object]:
+        truth = self.truth[seat]
+        named = {"Queue": queue, "MemberName": seat[6:], "Interface": seat}
         row = {"Penalty": 0, "Paused": int(truth.paused), "PausedReason": truth.reason, "LoginTime": int(T0) - 50}
-        return {**self._queue, **row, "Status": truth.status, "LastPause": int(self.now) if truth.paused else 0}
+        return {**named, **row, "Status": truth.status, "LastPause": int(self.now) if truth.paused else 0}
 
-    def _device(self) -> None:
-        self._say("DeviceStateChange", Device=SEAT, State=self.truth.device)
+    def _device(self, seat: str) -> None:
+        self._say("DeviceStateChange", Device=seat, State=self.truth[seat].device)
 
     def _phone_down(self, line: Line, cause: int) -> None:
-        self.truth.busy = ""
+        truth = self.truth[line.seat]
+        truth.busy = ""
         self._say("Hangup", line.phone, Cause=cause)
-        if self.truth.at_phone:
-            self._device()
+        if truth.at_phone:
+            self._device(line.seat)
 
     def _say(self, event: str, *legs: Leg | None, **headers: Any) -> None:
         self.now += 0.001
         at = self.now - T0
         if self.connected:
             room = self.room
-            self.said.append((lambda: room.says(event, *legs, **headers, at=at), structs.replace(self.truth)))
+            self.said.append((lambda: room.says(event, *legs, **headers, at=at), self._truths()))
 
     def _new_room(self) -> Room:
         room = Room(NODE)
@@ -334,6 +344,10 @@ class Desk:
                 self.states[row.id] = row.state
             elif isinstance(row, Settlement):
                 self.states[row.id] = row.state
+
+
+def _queue(line: Line) -> dict[str, object]:
+    return {"Queue": line.queue, "MemberName": line.seat[6:], "Interface": line.seat}
 
 
 def agents_own(reason: str | None) -> str | None:

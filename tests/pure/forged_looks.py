@@ -26,15 +26,17 @@ def look(
     *,
     channels: list[tuple[Leg, str, int]] = [],  # noqa: B006 - never changed
     members: list[dict[str, object]] = [],  # noqa: B006
-    entries: list[tuple[Leg, int]] = [],  # noqa: B006
+    entries: list[tuple[Leg, int]] | list[tuple[Leg, int, str]] = [],  # noqa: B006
     devices: dict[str, str] = {},  # noqa: B006
 ) -> None:
-    """What Asterisk lists: channels with bridge and state, members, callers with seconds waited, devices."""
-    room.hears(row("QueueParams", "queues", Queue="support", Calls=0))
+    """What Asterisk lists: channels with bridge and state, members, callers (seconds waited, where), devices."""
+    for queue in dict.fromkeys(["support", *(member["Queue"] for member in members)]):
+        room.hears(row("QueueParams", "queues", Queue=queue, Calls=0))
     for member in members:
         room.hears(row("QueueMember", "queues", **member))
-    for leg, wait_s in entries:
-        room.hears(row("QueueEntry", "queues", **leg.headers(), Queue="support", Position=1, Wait=wait_s))
+    for leg, wait_s, *where in entries:
+        queue = where[0] if where else "support"
+        room.hears(row("QueueEntry", "queues", **leg.headers(), Queue=queue, Position=1, Wait=wait_s))
     room.hears(row("QueueStatusComplete", "queues", ListItems=1))
     for leg, bridge, state in channels:
         shown = {**leg.headers(), "ChannelState": state, "BridgeId": bridge, "Duration": "00:01:00"}
