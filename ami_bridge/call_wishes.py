@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ami_bridge.changes import (
     AgentRung,
+    AskedInVain,
     CallerParked,
     CallerTransferred,
     Change,
@@ -78,6 +79,18 @@ def settled(wish: Wish, hands: Hands | None, change: Change) -> str | None:
     return "" if _came_true(wish, change) else None
 
 
+_IN_VAIN = {17: "the other side is busy", 18: "nobody answered there", 19: "nobody answered there"}
+
+
+def refused(wish: Wish, change: Change) -> str | None:
+    """Why this change says that the wish will not come true; None: it does not say so."""
+    if not isinstance(change, AskedInVain) or wish.kind != "consult":
+        return None
+    if (change.conversation_id, change.number) != (wish.conversation_id, wish.target):
+        return None
+    return _IN_VAIN.get(change.cause, "the other side cannot be reached")
+
+
 def _came_true(wish: Wish, change: Change) -> bool:
     if isinstance(change, CallerTransferred):
         row = change.transfer
@@ -100,4 +113,6 @@ def _came_true(wish: Wish, change: Change) -> bool:
     return False
 
 
-SETTLING: tuple[type[Change], ...] = (LegGone, CallerParked, CallerTransferred, AgentRung, TalkBegan, TalkEnded)
+SETTLING: tuple[type[Change], ...] = (
+    *(LegGone, CallerParked, CallerTransferred, AgentRung, TalkBegan, TalkEnded, AskedInVain),
+)

@@ -97,6 +97,15 @@ class ConsultEnded(Change, frozen=True, eq=False):
     at: float
 
 
+class AskedInVain(Change, frozen=True, eq=False):
+    """The way to whom a seat asked by keys is gone (`number`: what was typed), with Asterisk's cause."""
+
+    conversation_id: str
+    number: str
+    cause: int
+    at: float
+
+
 class CallHandled(Change, frozen=True, eq=False):
     """AgentComplete: the queue is done with this seat and caller. The after-call work pause leaves on this.
 

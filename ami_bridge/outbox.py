@@ -30,7 +30,7 @@ from .actions import (
     settles,
 )
 from .call_hands import CallHands
-from .call_wishes import ABOUT_CALLS, ANSWERED, SETTLING, settled
+from .call_wishes import ABOUT_CALLS, ANSWERED, SETTLING, refused, settled
 from .changes import CallHandled, Change, LegGone, MemberSeen, MembershipChanged, Originated, PauseSeen
 from .claims import POLL_S, Claims
 from .dialling import RING_S, Dialling
@@ -156,7 +156,11 @@ class Outbox:
             self._dialling.release(change.seat, change.uniqueid, now)
         about = [each for each in self._open.values() if each.wish.kind in ABOUT_CALLS]
         said = [(each.wish, settled(each.wish, each.hands, change)) for each in about]
-        return [self._close(wish, "confirmed", now, more or None) for wish, more in said if more is not None]
+        in_vain = [(each.wish, refused(each.wish, change)) for each in about]
+        return [
+            *(self._close(wish, "confirmed", now, more or None) for wish, more in said if more is not None),
+            *(self._close(wish, "refused", now, why) for wish, why in in_vain if why is not None),
+        ]
 
     def expire(self, now: float) -> Iterable[Row]:
         """Each second: sent wishes of which Asterisk said nothing in time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ami_bridge.changes import CallerParked, LegGone, Originated
+from ami_bridge.changes import AskedInVain, CallerParked, LegGone, Originated
 from ami_bridge.events.bridges import BridgeEnter, BridgeLeave
 from ami_bridge.events.channels import DialBegin, DialEnd, Hangup, HangupRequest, Newchannel, Pickup
 from ami_bridge.events.system import OriginateResponse
@@ -13,6 +13,7 @@ from .facts import Bridge, Channel, Facts, newer
 from .legs import HUNG_UP_FOR_AGENT, learn, sit
 
 TRUNK_CONTEXT = "from-trunk"
+CONSULT = "@kefu-consult"
 _RING_IN = 4
 _NO_NUMBER = ("s", "h", "i", "t")
 
@@ -71,6 +72,9 @@ def gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     del facts.channels[channel.uniqueid]
     touched = talks.affected(channel)
     _out_of_bridge(facts, channel)
+    if channel.half == 2 and channel.call is not None and channel.base.endswith(CONSULT):
+        number = channel.base.removeprefix("Local/").removesuffix(CONSULT)
+        facts.say(AskedInVain(channel.call.row.id, number, cause, at))
     if channel.half:
         # A restarted Asterisk gives the same names again: they may stand for others by now.
         if facts.halves.get(channel.name) is channel:

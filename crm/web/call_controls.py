@@ -17,6 +17,8 @@ from .desk_picture import Desk
 from .sign_in import Me
 
 ASKED_SHOWN = 3
+NOT_TAKEN_TOLD_S = 30.0
+"""How long a desk says that whom it asked did not take the question."""
 
 _CONTROLS_ASKED = """
 SELECT (SELECT coalesce(json_agg(w ORDER BY w.wanted_at DESC), '[]') FROM (
@@ -42,6 +44,12 @@ SELECT (SELECT coalesce(json_agg(w ORDER BY w.wanted_at DESC), '[]') FROM (
              WHERE s.node = :node AND s.seat <> :seat AND s.signed_out_at IS NULL LIMIT 200) AS c) AS colleagues,
        (SELECT coalesce(json_agg(json_build_object('name', name, 'en', title_en, 'zh', title_zh) ORDER BY name), '[]')
           FROM queue WHERE name NOT LIKE 'seat-%') AS queues,
+       (SELECT CASE WHEN o.outcome IN ('busy', 'rejected', 'no_answer', 'device_gone')
+                     AND o.ended_at > clock_timestamp() - make_interval(secs => :told_s)
+                    THEN json_build_object('who', coalesce(agent.name, o.seat), 'outcome', o.outcome) END
+          FROM offer o LEFT JOIN agent ON agent.id = o.agent_id
+         WHERE o.conversation_id = CAST(:call AS uuid) AND o.node = :node AND o.seat <> :seat AND o.wait_id IS NULL
+         ORDER BY o.started_at DESC LIMIT 1) AS not_taken,
        (SELECT body FROM handover_note WHERE conversation_id = CAST(:call AS uuid) AND agent_id = :agent_id) AS note,
        (SELECT about FROM raised_hand WHERE agent_id = :agent_id AND lowered_at IS NULL) AS hand
 """
@@ -112,6 +120,13 @@ class Colleague(msgspec.Struct, frozen=True):
     word: str
 
 
+class NotTaken(msgspec.Struct, frozen=True):
+    """Who was asked and did not answer, and how that ended."""
+
+    who: str
+    outcome: str
+
+
 class Controls(msgspec.Struct, frozen=True):
     """`away`: the caller hears music, somebody else is being asked; `asks`: whose seat; `hand`: what for it is up."""
 
@@ -121,6 +136,7 @@ class Controls(msgspec.Struct, frozen=True):
     asks: str | None
     colleagues: list[Colleague]
     queues: list[dict[str, str]]
+    not_taken: NotTaken | None
     note: str | None
     hand: str | None
 
@@ -161,7 +177,7 @@ async def in_hand(where: Where, me: Me, desk: Desk) -> dict[str, Any]:
     talking = desk.state.shown.word == "talking" and me.may("call.control")
     call = next((card.conversation_id for card in desk.cards if talking and card.phase == "talking"), None)
     if call is not None:
-        asked.append(_CONTROLS.with_(**mine, call=call, shown=ASKED_SHOWN))
+        asked.append(_CONTROLS.with_(**mine, call=call, shown=ASKED_SHOWN, told_s=NOT_TAKEN_TOLD_S))
     found, *control = await ask(where, *asked)
     before: dict[UUID, list[Before]] = {}
     for each in found:

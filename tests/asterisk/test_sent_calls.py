@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from desk_phone import DeskPhone
 from floor_watch import Watch, member
 from sip_phones import SippCaller, SippSeat
 
 from crm.pbx.sandbox import Sandbox
-
-sys.path.append(str(Path(__file__).parent.parent / "traces"))
-
-from desk_phone import DeskPhone
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from crm import follow_ups
 from crm.deeds.tell_desks import tell_desks
 from crm.settings import Settings
 
+Picture = Callable[[Page, str], Awaitable[None]]
 STEPS = (
     *((96, "talking"), (90, "wrapping_up"), (89, "ready"), (75, "talking"), (74, "wrapping_up"), (73, "ready")),
     *((52, "talking"), (49, "wrapping_up"), (47, "ready"), (26, "talking"), (22, "wrapping_up"), (20, "ready")),
@@ -55,7 +57,16 @@ async def furnish_day(web: Web, lily: UUID, wang: str) -> None:
         )
 
 
-async def keys_of(page: Page) -> None:
-    """Open the map of keys."""
+async def take_keys_and_dock(page: Page, language: str, picture: Picture) -> None:
+    """The map of keys over the desk, then the desk in a dock beside another program."""
+    whole = page.viewport_size
+    assert whole is not None
+    await expect(page.locator("article.card")).to_be_visible()
+    await page.evaluate("document.activeElement.blur()")  # in a field a question mark is text
     await page.keyboard.press("?")
     await expect(page.locator("#keys")).to_be_visible()
+    await picture(page, f"desk-keys-{language}")
+    await page.keyboard.press("Escape")
+    await page.set_viewport_size({"width": 380, "height": 900})
+    await picture(page, f"desk-dock-{language}")
+    await page.set_viewport_size(whole)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from case_pictures import take_cases
-from day_pictures import furnish_day, keys_of
+from day_pictures import furnish_day, take_keys_and_dock
 from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, agent_id, serving, sign_in
 from forged_floor import CALLER, ForgedFloor, Ring
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -205,15 +205,10 @@ async def take(web: Web, browser: Browser) -> None:
     )
     await page.set_viewport_size({"width": SIZE["width"], "height": 1130})
     await picture(page, "desk-after-call-en")
-    await keys_of(page)
-    await picture(page, "desk-keys-en")
-    await page.keyboard.press("Escape")
-    await page.set_viewport_size({"width": 380, "height": 900})
+    await take_keys_and_dock(page, "en", picture)
     await page.get_by_role("button", name="中文").click()
-    await expect(page.locator("article.card")).to_be_visible()
-    await picture(page, "desk-dock-zh")
+    await take_keys_and_dock(page, "zh", picture)
     await page.get_by_role("button", name="English").click()
-    await page.set_viewport_size(SIZE)
     await page.goto(f"{web.url}/conversations")
     await picture(page, "conversations-en")
     await take_cases(web, page, customer_ids["wang"], picture)

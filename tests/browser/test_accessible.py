@@ -37,6 +37,16 @@ async def test_desk_through_a_call(web: Web, signed_in_page: Page, theme: str, l
     assert await faults(page) == []
     web.floor.answer(ring)
     await expect(card).to_have_attribute("data-phase", "talking")
+    await page.locator("#hand button").click()
+    for state, why in (("confirmed", None), ("refused", "Asterisk refused it: No such channel"), ("", None)):
+        await page.locator("form[id^=mute] button").click()
+        await expect(page.locator(".asked li").first).to_have_attribute("data-state", "wanted")
+        if state:
+            web.floor.settle(SEAT, state, why)
+            await expect(page.locator(".asked li").first).to_have_attribute("data-state", state)
+    assert await faults(page) == []
+    web.floor.consults(ring, "PJSIP/1002")
+    await expect(page.locator("#asking")).to_be_visible()
     assert await faults(page) == []
     web.floor.hang_up(ring)
     web.floor.lose_sight()

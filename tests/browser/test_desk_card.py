@@ -10,7 +10,7 @@ from uuid import UUID
 
 from desk_in_chromium import SEAT, Web, agent_id
 from forged_floor import CALLER
-from playwright.async_api import BrowserContext, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from crm import customers, orders
 
@@ -210,20 +210,6 @@ async def test_a_refresh_changes_nothing(web: Web, signed_in_page: Page) -> None
     assert await card_of(page).get_attribute("id") == first
     assert web.floor.rows("SELECT count(*) FROM pbx_request") == before
     assert web.floor.rows("SELECT count(*) FROM pop_shown") == [(1,)]
-
-
-async def test_two_tabs_show_one_card_each_with_one_stream_and_one_acknowledgement(
-    web: Web, signed_in_page: Page, context: BrowserContext
-) -> None:
-    second = await context.new_page()
-    await second.goto(f"{web.url}/desk")
-    await expect(second.locator("#state")).to_have_attribute("data-word", "ready")
-    ring = web.floor.ring(SEAT)
-    for page in (signed_in_page, second):
-        await expect(card_of(page)).to_have_count(1)
-    await acknowledged(web, ring.pop_id)
-    health = await second.request.get(f"{web.url}/healthz")
-    assert await health.json() == {"ok": True, "streams": 1}
 
 
 async def test_another_seats_call_shows_nothing_here(web: Web, signed_in_page: Page) -> None:

@@ -7,12 +7,14 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
-from forged_floor import ForgedFloor, Ring
+from forged_floor import CALLER, ForgedFloor, Ring
 from web_caller import PASSWORD, WebCaller, calling
 
-from crm import agents, handovers, queues
+from crm import agents, customers, handovers, organisations, queues
 from crm.database import Database
+from crm.deeds.open_case import open_case
 from crm.settings import Settings
+from crm.tables.agents import Agent
 from crm.web.app import create_app
 
 SEAT, OTHER = "PJSIP/1001", "PJSIP/1002"
@@ -148,6 +150,33 @@ async def test_a_number_is_dialled_from_where_it_stands(
     assert 'id="dialled" data-state="wanted"' in again.text
     floor.settle(SEAT, "refused", "your phone rang and was not answered")
     assert "your phone rang and was not answered" in (await lily.page("/desk")).text
+
+
+async def test_every_page_on_which_a_number_stands_dials_it(
+    lily: WebCaller, floor: ForgedFloor, database: Database
+) -> None:
+    ring = await talking(floor, database)
+    voicemail = (
+        "INSERT INTO voicemail (id, conversation_id, node, linkedid, box, file, left_at)"
+        " VALUES (gen_random_uuid(), %(c)s, %(node)s, %(linkedid)s, 'support', 'a.wav', now())"
+    )
+    floor.do((voicemail, {"c": ring.conversation_id, "linkedid": ring.linkedid}))
+    async with database.transaction() as session:
+        owner = await session.get_one(Agent, await id_of(database, "lily"))
+        await agents.serve(session, owner.id, "support")
+        known = await customers.create(session, code="C-1", name="Wang", phones=["13800138001"], country="CN")
+        subject = {"category": "complaint", "subject": "It leaks", "customer_id": known.id}
+        case = await open_case(session, Settings(), owner=owner, by="lily", **subject)
+        house = await organisations.create(session, name="Shop", kind="company", country="CN", phones=["13800138002"])
+    for page, number in (
+        ("/voicemail", CALLER),
+        (f"/cases/{case.number}", "+8613800138001"),
+        (f"/organisations/{house.id}", "+8613800138002"),
+        ("/customers?q=C-1", "+8613800138001"),
+        ("/conversations", CALLER),
+    ):
+        shown = (await lily.page(page)).text
+        assert f'name="number" value="{number}"' in shown, page
 
 
 async def test_a_raised_hand_is_seen_by_supervisors_until_one_comes(

@@ -8,8 +8,8 @@ import pytest
 from ami_stream import Room, recorded
 
 from ami_bridge.actions import headers_of
-from ami_bridge.call_wishes import ABOUT_CALLS, CONSULT_KEYS, asked, settled
-from ami_bridge.changes import CallerParked, CallerTransferred, Change, LegGone, TalkBegan
+from ami_bridge.call_wishes import ABOUT_CALLS, CONSULT_KEYS, asked, refused, settled
+from ami_bridge.changes import AskedInVain, CallerParked, CallerTransferred, Change, LegGone, TalkBegan
 from ami_bridge.floor.hands import Hands
 from crm.ledger.conversations import Conversation, Segment, Transfer
 from crm.ledger.requests import Wish
@@ -121,6 +121,23 @@ def test_a_recorded_transfer_settles_both_halves_of_its_wish(version: str) -> No
         for each in (begun, ended)
     ]
     assert said == [["AgentRung", "TalkEnded"], ["CallerTransferred"]]
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (17, "the other side is busy"),
+        (19, "nobody answered there"),
+        (20, "the other side cannot be reached"),
+        (0, "the other side cannot be reached"),
+    ],
+)
+def test_who_is_asked_in_vain_is_said_with_asterisks_cause(cause: int, said: str) -> None:
+    vain = AskedInVain(CALL, "1002", cause, 1.0)
+    assert refused(wish("consult", "1002"), vain) == said
+    assert refused(wish("consult", "1003"), vain) is None
+    assert refused(wish("transfer", "1002"), vain) is None
+    assert settled(wish("consult", "1002"), HANDS, vain) is None
 
 
 def test_no_wish_about_a_call_is_taken_for_a_pause() -> None:

@@ -56,6 +56,12 @@ class Line:
             self.phone.reply(self.invite, "200 OK", self, _voice("sendrecv"))
             self.up.set()
 
+    def reject(self) -> None:
+        """The agent's own key: busy."""
+        assert self.invite is not None
+        self.over.set()
+        self.phone.reply(self.invite, "486 Busy Here", self)
+
     def hold(self) -> None:
         self._invite_again("sendonly")
 
@@ -144,13 +150,17 @@ class DeskPhone:
         self._listening.start()
         if self._far:
             return self
-        self._proven("REGISTER", f"sip:{self.server}", self._line(self.uri), "", "Expires: 3600")
+        self.register()
         return self
 
     def __exit__(self, *what: object) -> None:
         self._closed.set()
         self._listening.join()
         self._socket.close()
+
+    def register(self, expires_s: int = 3600) -> None:
+        """Say where it stands; with 0 seconds, that it stands nowhere any more."""
+        self._proven("REGISTER", f"sip:{self.server}", self._line(self.uri), "", f"Expires: {expires_s}")
 
     def rung(self) -> Line:
         """The next call that comes in."""

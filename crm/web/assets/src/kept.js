@@ -35,6 +35,15 @@ function giveBack(form) {
   }
 }
 
+// What was typed here goes along to the tab that shows the card from now on.
+export const typed = () => Object.fromEntries(Object.entries(sessionStorage).filter(([name]) => /^(kept|draft) /.test(name)));
+
+export function take(values, screen) {
+  for (const [name, value] of Object.entries(values)) sessionStorage.setItem(name, value);
+  for (const form of screen ? screen.querySelectorAll("form[data-keep]") : []) given.delete(form);
+  if (screen) restore(screen);
+}
+
 export function restore(screen) {
   for (const note of screen.querySelectorAll("[data-draft]")) {
     note.value ||= sessionStorage.getItem(`draft ${note.dataset.draft}`) ?? "";

@@ -1,9 +1,11 @@
 // What a live page does by itself: look again when told, count the seconds, say what it painted, keep what is typed.
 // The server owns every state; this file holds none that a refresh would lose.
 import htmx from "htmx.org";
-import { answered, keep, restore, sendLate, sending } from "./kept.js";
+import { answered, keep, restore, sendLate, sending, take, typed } from "./kept.js";
 import { listen } from "./keys.js";
+import { contend, follows, inBack, inFront, leads, takeOver } from "./lead.js";
 
+const STALE_MS = 20_000; // a stream that lives brings a look more often than this
 const { stream, worker, picture, seat, csrf } = document.body.dataset;
 const screen = document.getElementById("live");
 const banner = document.getElementById("lost");
@@ -12,8 +14,8 @@ const shown = new Set(); // pops this tab has already acknowledged
 let hintAt = null; // when the oldest hint not yet followed by a fetch arrived
 let ahead = 0; // server's clock minus this machine's, in ms
 let last = { live: null, since: 0 }; // the stream's own word on itself
-let lead = false; // this tab speaks for all tabs of the seat
-let leave = null;
+let paintedAt = Date.now();
+let aside = false; // another tab shows the cards, and this page has none
 let dayAt = Date.now();
 let tickedAt = Date.now();
 
@@ -41,7 +43,7 @@ function failed() {
 
 function tick() {
   // A machine that slept hears of nothing that went by meanwhile: its clock tells.
-  if (Date.now() - tickedAt > 5_000 && !document.hidden) look();
+  if (Date.now() - tickedAt > 5_000 && !document.hidden) wake();
   tickedAt = Date.now();
   for (const clock of document.querySelectorAll("time[data-since]")) {
     const s = Math.max(0, Math.floor((Date.now() + ahead - clock.dataset.since) / 1000));
@@ -56,7 +58,8 @@ function acknowledge(hint) {
   const fresh = [...screen.querySelectorAll("[data-pop]")].filter((card) => !shown.has(card.dataset.pop));
   if (!fresh.length) return;
   // A task queued before a frame is painted runs after it.
-  requestAnimationFrame(() => afterPaint(() => lead && fresh.forEach((card) => say(card.dataset.pop, hint))));
+  const seen = (card) => leads() && !document.hidden && card.isConnected;
+  requestAnimationFrame(() => afterPaint(() => fresh.filter(seen).forEach((card) => say(card.dataset.pop, hint))));
 }
 
 function afterPaint(then) {
@@ -79,13 +82,34 @@ async function say(pop, hint) {
 
 function painted(hint) {
   const facts = screen.firstElementChild.dataset;
-  ahead = facts.now - Date.now();
+  paintedAt = Date.now();
+  ahead = facts.now - paintedAt;
+  aside = false;
   if (facts.title) document.title = facts.title;
   restore(screen);
+  if (follows()) stepAside();
   sight(last.live, last.since);
   tick();
   acknowledge(hint);
   followDay();
+}
+
+// Another tab of this seat shows the cards; here stands where they are.
+function stepAside() {
+  aside = true;
+  const { calm } = screen.firstElementChild.dataset;
+  if (calm) document.title = calm;
+  for (const part of screen.querySelectorAll("article.card, #said")) part.remove();
+  const elsewhere = document.getElementById("elsewhere");
+  if (!elsewhere) return;
+  elsewhere.hidden = false;
+  elsewhere.querySelector("button").accessKey = "e"; // while it is hidden, this key is the card's
+}
+
+// What rang when this page was last told anything may have ended long ago.
+function dropGhosts() {
+  if (Date.now() - paintedAt < STALE_MS) return;
+  for (const card of screen.querySelectorAll("article.card.ringing")) card.remove();
 }
 
 // The own day of an idle desk follows the hints, too, at its leisure; it begins by itself.
@@ -96,24 +120,17 @@ function followDay() {
   htmx.trigger(day, "look");
 }
 
-// Only a tab that is seen may speak for what was painted: the lock is held while the tab is in front.
-function stand() {
-  leave?.();
-  if (document.hidden) return;
-  const waiting = new AbortController();
-  leave = () => waiting.abort();
-  const hold = () =>
-    new Promise((release) => {
-      lead = true;
-      leave = () => ((lead = false), release());
-      acknowledge(null);
-    });
-  navigator.locks.request(`kefu shown ${seat}`, { signal: waiting.signal }, hold).catch(() => null);
+function wake() {
+  if (document.hidden) return inBack();
+  dropGhosts();
+  inFront();
+  look();
 }
 
-function wake() {
-  stand();
-  if (!document.hidden) look();
+function became(lead) {
+  if (!lead) stepAside();
+  else if (aside) look();
+  else acknowledge(null);
 }
 
 if (screen) {
@@ -132,7 +149,9 @@ if (screen) {
   for (const event of ["visibilitychange", "resume"]) document.addEventListener(event, wake);
   for (const event of ["pageshow", "online"]) window.addEventListener(event, wake);
   setInterval(tick, 1000);
+  screen.addEventListener("click", ({ target }) => target.closest("#take-over") && takeOver());
   painted(null);
+  if (seat.includes("/")) contend({ became, typed, take: (what) => take(what, leads() ? screen : null) });
   sendLate(csrf).then((sent) => sent.length && look());
   if (window.SharedWorker) {
     const name = `${stream} ${seat}`;

@@ -1,0 +1,156 @@
+"""A desk on a real center for tests: Asterisk 22, `kefu bridge` and `kefu web` as processes, Chromium, and a phone that
+is answered and rejected by hand. Callers come straight into reception (no menu answers); the line to AMI can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from ami_cable import AmiCable
+from center import NODE, Center
+from desk_in_chromium import PASSWORD
+from desk_phone import DeskPhone, Line
+from playwright.async_api import Browser, Locator, Page, expect
+
+from crm import agents, customers, queues
+from crm.database import Database
+from crm.pbx.sandbox_calls import CallFile
+
+SEAT, OTHER_SEAT = "PJSIP/1001", "PJSIP/1002"
+CUSTOMER = "+8613800138000"
+SETTINGS = {
+    "MISSED_CALL_REST_SECONDS": "0.5",
+    "MISSED_CALLS": "2",
+    "MISSED_CALLS_AWAY_SECONDS": "1",
+    "PHONE_BLIP_SECONDS": "0.5",
+}
+
+
+class CabledCenter(Center):
+    """Its bridge reaches Asterisk by a cable."""
+
+    def __init__(self, folder: Path, database_url: str, cable: AmiCable) -> None:
+        super().__init__(folder, database_url, settings={**SETTINGS, "AMI_PORT": str(cable.port)})
+        self.cable = cable
+
+    def _prepare(self) -> None:
+        self.cable._far = self.sandbox.ami_port
+        super()._prepare()
+        del self.services["ivr"]  # the dialplan's safe ending: to reception at once
+
+
+class RealDesk:
+    """Lily's desk at 1001, and what stands behind it."""
+
+    def __init__(self, center: CabledCenter, page: Page, phone: DeskPhone) -> None:
+        self.center, self.page, self.phone = center, page, phone
+        self.sandbox = center.sandbox
+
+    @property
+    def card(self) -> Locator:
+        return self.page.locator("article.card")
+
+    async def shows(self, word: str, *, timeout_s: float = 10.0) -> None:
+        """The state on the page."""
+        await expect(self.page.locator("#state")).to_have_attribute("data-word", word, timeout=timeout_s * 1000)
+
+    async def phase(self, word: str) -> None:
+        """Of the only card."""
+        await expect(self.card).to_have_attribute("data-phase", word)
+
+    def calls(self, number: str, stay_s: float = 60.0) -> None:
+        """Somebody rings in from outside."""
+        self.sandbox.originate_local(CallFile(number=number, stay_s=stay_s))
+
+    async def rung(self) -> Line:
+        """The phone rings."""
+        return await asyncio.to_thread(self.phone.rung)
+
+    async def talk(self, number: str) -> Line:
+        """Somebody calls, and Lily answers."""
+        self.calls(number)
+        line = await self.rung()
+        line.answer()
+        await self.phase("talking")
+        return line
+
+    async def press(self, name: str) -> None:
+        """The button of this name."""
+        await self.page.get_by_role("button", name=name).first.click()
+
+    async def finish(self) -> None:
+        """The call is over; what follows needs no outcome here."""
+        await self.shows("wrapping_up")
+        await self.press("Finish without an outcome")
+        await self.shows("ready")
+
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.center.database_url, autocommit=True) as connection:
+            return connection.execute(query, {"node": NODE, "seat": SEAT, **values}).fetchall()
+
+    async def holds(self, query: str, expected: list[tuple[Any, ...]], **values: Any) -> None:
+        """Until the rows are so."""
+        until = time.monotonic() + 10
+        while (found := self.rows(query, **values)) != expected:
+            assert time.monotonic() < until, (query, found)
+            await asyncio.sleep(0.05)
+
+    async def nothing_is_stuck(self) -> None:
+        """No call, ring, talk, card or wish is left open; the page says the same as the rows."""
+        self.sandbox.cli("channel request hangup all")
+        await self.holds(
+            "SELECT (SELECT count(*) FROM conversation WHERE ended_at IS NULL),"
+            " (SELECT count(*) FROM offer WHERE ended_at IS NULL),"
+            " (SELECT count(*) FROM segment WHERE ended_at IS NULL),"
+            " (SELECT count(*) FROM pop WHERE taken_at IS NULL),"
+            " (SELECT count(*) FROM pbx_request WHERE state IN ('wanted', 'sent'))",
+            [(0, 0, 0, 0, 0)],
+        )
+        await self.shows("ready")
+        await expect(self.card).to_have_count(0)
+        await self.holds("SELECT word, paused FROM posture WHERE seat = %(seat)s", [("ready", False)])
+
+
+async def furnish(url: str) -> None:
+    """Lily and Max serve reception; one customer is known."""
+    database = Database(url, application_name="kefu-test")
+    async with database.transaction() as session:
+        await queues.define(session, "reception", title_en="Reception", title_zh="前台")
+        for login, name in (("lily", "Lily Chen"), ("max", "Max Weber")):
+            agent = await agents.create(session, login=login, name=name, password=PASSWORD)
+            if login == "lily":
+                await agents.serve(session, agent.id, "reception")
+        await customers.create(session, code="K-1", name="王芳", tier="key", phones=[CUSTOMER], country="CN")
+    await database.close()
+
+
+async def sit_down(browser: Browser, center: Center, login: str, seat: str) -> Page:
+    """A browser of their own, signed in."""
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    await page.goto(f"{center.web}/sign-in")
+    await page.get_by_label("Login").fill(login)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.locator("input[name=typed]").fill(seat)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#state")).to_be_visible()
+    return page
+
+
+@asynccontextmanager
+async def real_desk(browser: Browser, folder: Path, url: str) -> AsyncIterator[RealDesk]:
+    """All of it, with Lily ready."""
+    await furnish(url)
+    async with AmiCable(0) as cable, CabledCenter(folder, url, cable) as center:
+        with DeskPhone(center.sandbox, "1001", ring_s=None) as phone:
+            page = await sit_down(browser, center, "lily", SEAT)
+            desk = RealDesk(center, page, phone)
+            await desk.shows("ready", timeout_s=20)
+            yield desk
+            await page.context.close()
