@@ -316,6 +316,13 @@ TRUTHS: dict[str, Truth | list[Truth]] = {
         "talks": [(SEAT_1, 1.5), (SEAT_1, 1)],
         "held": [(SEAT_1, 0.25), (SEAT_1, 0)],
     },
+    "page_asks_in_vain": {
+        "call": ("inbound", "answered", "agent"),
+        "waits": [("reception", "answered", 0.5)],
+        "offers": [("reception", SEAT_1, "answered"), (None, SEAT_2, "rejected")],
+        "talks": [(SEAT_1, 5.5), (SEAT_1, 3)],
+        "held": [(SEAT_1, 0.5), (SEAT_1, 0)],
+    },
     "transfer_into_a_queue": {
         "call": ("inbound", "answered", "agent"),
         "waits": [("reception", "answered", 0.5), ("all", "answered", 0.5)],

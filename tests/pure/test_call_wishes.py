@@ -140,6 +140,18 @@ def test_who_is_asked_in_vain_is_said_with_asterisks_cause(cause: int, said: str
     assert settled(wish("consult", "1002"), HANDS, vain) is None
 
 
+@pytest.mark.parametrize("version", ["16", "22"])
+def test_a_recorded_phone_that_is_away_and_one_that_declines_are_told(version: str) -> None:
+    room = Room().hears_all(recorded(f"page_asks_in_vain.{version}.ami"))
+    call = room.one(Conversation).id
+    said = {
+        number: [why for change in room.changes if (why := refused(asked_for, change)) is not None]
+        for number in ("1003", "1002")
+        if (asked_for := Wish("w", "consult", SEAT, None, None, None, call, 1.0, None, number))
+    }
+    assert said == {"1003": ["the other side cannot be reached"], "1002": ["the other side is busy"]}
+
+
 def test_no_wish_about_a_call_is_taken_for_a_pause() -> None:
     """`headers_of` makes pauses of what it does not know."""
     assert set(WISH_KINDS) >= ABOUT_CALLS

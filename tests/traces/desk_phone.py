@@ -162,6 +162,11 @@ class DeskPhone:
         """Say where it stands; with 0 seconds, that it stands nowhere any more."""
         self._proven("REGISTER", f"sip:{self.server}", self._line(self.uri), "", f"Expires: {expires_s}")
 
+    def forget(self) -> None:
+        """Calls that came and that nobody asked after."""
+        while not self._rung.empty():
+            self._rung.get()
+
     def rung(self) -> Line:
         """The next call that comes in."""
         return self._rung.get(timeout=PATIENCE_S)

@@ -80,3 +80,21 @@ def page_asks_and_goes_back(sandbox: Sandbox, recorder: Recorder) -> None:
             time.sleep(1)
             page(sandbox, channel, "hang_up")
             caller.wait()
+
+
+@scenario
+def page_asks_in_vain(sandbox: Sandbox, recorder: Recorder) -> None:
+    """1001 asks 1003, whose phone is away, then 1002, who declines after half a second; is back with the caller each
+    time, and hangs up on the page."""
+    with phone_in_queue(sandbox, "1001") as phone, DeskPhone(sandbox, "1002", ring_s=None) as other:
+        with SippCaller(sandbox, "13800138074") as caller:
+            channel = talking(recorder, phone)
+            page(sandbox, channel, "consult", "1003")
+            time.sleep(4)
+            page(sandbox, channel, "consult", "1002")
+            line = other.rung()
+            time.sleep(0.5)
+            line.reject()
+            time.sleep(3)
+            page(sandbox, channel, "hang_up")
+            caller.wait()
