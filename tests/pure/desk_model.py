@@ -177,10 +177,12 @@ class Desks:
         for _ in range(min(pieces, len(self.asked))):
             action = self.asked.popleft()
             truth = self.truth[action["Interface"]]
-            truth.paused = action["Paused"] == "true"
-            truth.reason = action.get("Reason", "") if truth.paused else ""
+            was, paused = truth.paused, action["Paused"] == "true"
+            truth.paused, truth.reason = paused, action.get("Reason", "") if paused else ""
             for queue in QUEUES:
                 self._say("QueueMemberPause", **self._member(action["Interface"], queue))
+                if self.connected and queue != QUEUES[-1]:  # paused is whom no queue rings: heard of all of them
+                    self.said[-1][1][action["Interface"]].paused = paused and was
 
     def cut(self) -> None:
         """Whatever is under way is lost; what was sent may or may not have arrived."""

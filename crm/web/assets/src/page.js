@@ -23,6 +23,7 @@ const look = () => htmx.ajax("GET", picture, { target: screen, source: screen, s
 
 function sight(live, since) {
   banner.hidden = live !== false;
+  if (banner.hidden) return; // to write a time in words costs more than all else here
   banner.querySelector("time").textContent = new Date(since).toLocaleTimeString(document.documentElement.lang, {
     hour: "2-digit",
     minute: "2-digit",
