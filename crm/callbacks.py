@@ -16,18 +16,21 @@ from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from .tables.callbacks import Callback, CallbackAttempt, CallbackHalt
+from .tables.callbacks import AT_RISK, Callback, CallbackAttempt, CallbackHalt
 from .tables.customers import CustomerPhone
 from .tables.postures import Membership
 
 ALL = ""
-LISTS = ("open", "due", "late", "done", "all")
+LISTS = ("open", "due", "at_risk", "late", "done", "all")
+SOON_S = 300.0
+"""A window that ends within so long, and nobody was rung: the promise is at risk."""
 
 _LIST = text(
-    """
+    f"""
 SELECT c.id, c.node, c.queue, c.number_e164, c.language, c.about, c.source, c.mode, c.booked_by, c.asked_at,
        c.joined_at, c.credit_s, c.window_begin, c.window_end, c.due_at, c.zone, c.wish, c.state, c.dials, c.tries,
-       c.outcome, c.not_now, c.not_now_why, c.kept, c.closed_at, c.closed_by, c.linkedid,
+       c.outcome, c.not_now, c.not_now_why, c.at_risk_since, c.at_risk_why, c.kept, c.closed_at, c.closed_by,
+       c.linkedid,
        customer.code AS customer_code, customer.name AS customer_name, owner.login AS owner,
        queue.title_en, queue.title_zh
   FROM callback c
@@ -41,11 +44,12 @@ SELECT c.id, c.node, c.queue, c.number_e164, c.language, c.about, c.source, c.mo
    AND CASE CAST(:list AS text)
        WHEN 'open' THEN c.state IN ('waiting', 'placed')
        WHEN 'due' THEN c.state IN ('waiting', 'placed') AND c.due_at <= clock_timestamp()
+       WHEN 'at_risk' THEN {AT_RISK}
        WHEN 'late' THEN c.state IN ('waiting', 'placed') AND c.window_end < clock_timestamp() AND c.dials = 0
        WHEN 'done' THEN c.state NOT IN ('waiting', 'placed')
        ELSE true END
  ORDER BY CASE WHEN c.closed_at IS NULL THEN 0 ELSE 1 END, c.closed_at DESC, c.place_at, c.id LIMIT :limit
-"""
+"""  # noqa: S608 - a part of our own
 )
 
 _WORKING = text(
@@ -56,12 +60,11 @@ SELECT count(*) FROM membership m JOIN posture p ON p.node = m.node AND p.seat =
 """
 )
 _FIGURES = text(
-    """
+    f"""
 SELECT count(*) AS promised,
        count(*) FILTER (WHERE state IN ('waiting', 'placed')) AS open,
        count(*) FILTER (WHERE state IN ('waiting', 'placed') AND due_at <= clock_timestamp()) AS due,
-       count(*) FILTER (WHERE state IN ('waiting', 'placed') AND dials = 0
-                          AND window_end < clock_timestamp() + make_interval(mins => :soon_minutes)) AS at_risk,
+       count(*) FILTER (WHERE {AT_RISK}) AS at_risk,
        count(*) FILTER (WHERE kept) AS kept, count(*) FILTER (WHERE kept IS NOT NULL) AS judged,
        count(*) FILTER (WHERE state = 'reached') AS reached, count(*) FILTER (WHERE dials > 0) AS dialled,
        count(*) FILTER (WHERE state = 'attached') AS attached, count(*) FILTER (WHERE state = 'given_up') AS given_up,
@@ -75,7 +78,7 @@ SELECT count(*) AS promised,
  WHERE (CAST(:since AS timestamptz) IS NULL OR c.asked_at >= :since)
    AND (CAST(:until AS timestamptz) IS NULL OR c.asked_at < :until)
    AND (CAST(:queue AS text) IS NULL OR c.queue = :queue)
-"""
+"""  # noqa: S608 - a part of our own
 )
 
 
@@ -106,6 +109,8 @@ class Promise(Struct, frozen=True):
     outcome: str | None
     not_now: str | None
     not_now_why: str | None
+    at_risk_since: datetime | None
+    at_risk_why: str | None
     kept: bool | None
     closed_at: datetime | None
     closed_by: str | None
@@ -164,17 +169,18 @@ async def listed(
     queues: Sequence[str] | None = None,
     customer_id: UUID | None = None,
     limit: int = 200,
+    soon_s: float = SOON_S,
 ) -> list[Promise]:
     """Promises: open ones in the order of their places, then closed ones, the last first."""
     asked = {"id": None, "list": which, "queue": queue, "queues": None if queues is None else list(queues)}
-    rows = await session.execute(_LIST, {**asked, "customer_id": customer_id, "limit": limit})
+    rows = await session.execute(_LIST, {**asked, "customer_id": customer_id, "limit": limit, "soon_s": soon_s})
     return [Promise(**row) for row in rows.mappings()]
 
 
 async def find(session: AsyncSession, callback_id: UUID) -> Promise | None:
     """One promise."""
     asked = {"id": callback_id, "list": "all", "queue": None, "queues": None, "customer_id": None, "limit": 1}
-    row = (await session.execute(_LIST, asked)).mappings().one_or_none()
+    row = (await session.execute(_LIST, {**asked, "soon_s": SOON_S})).mappings().one_or_none()
     return Promise(**row) if row else None
 
 
@@ -278,8 +284,8 @@ async def figures(
     since: datetime | None = None,
     until: datetime | None = None,
     queue: str | None = None,
-    soon_minutes: int = 5,
+    soon_s: float = SOON_S,
 ) -> Figures:
     """Promises asked for in a span of time, and what became of them."""
-    asked = {"since": since, "until": until, "queue": queue, "soon_minutes": soon_minutes}
+    asked = {"since": since, "until": until, "queue": queue, "soon_s": soon_s}
     return Figures(**(await session.execute(_FIGURES, asked)).mappings().one())

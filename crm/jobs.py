@@ -24,7 +24,7 @@ from psycopg_pool import PoolTimeout
 
 from . import metrics, retention
 from .database import Database
-from .deeds import erase_person, feed_files, merge_customers, rank_customers, watch_cases
+from .deeds import erase_person, feed_files, merge_customers, rank_customers, watch_callbacks, watch_cases
 from .deeds.end_waits_after_closing import end_waits_after_closing
 from .deeds.forget_announcements import forget_announcements
 from .refusals import CrmUnavailable
@@ -59,6 +59,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic("closing-time", "* * * * * */5", end_waits_after_closing),
     Periodic("feed-files", "* * * * *", feed_files.run),
     Periodic("case-clocks", "* * * * * */15", watch_cases.run),
+    Periodic("callback-risks", "* * * * * */10", watch_callbacks.run),
     Periodic("left-behind", "*/10 * * * *", merge_customers.gather_left_behind),
     Periodic("value-ranking", time(3, 30), rank_customers.run),
     Periodic("forget-announcements", time(3, 40), forget_announcements),

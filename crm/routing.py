@@ -256,11 +256,17 @@ async def foretell(where: Where, node: str, queue: str, credit_s: int) -> Predic
     return _foretold(await _FLOOR.one(where, **_floor_of(node, queue)), credit_s)
 
 
+async def foretell_places(where: Where, node: str, queue: str, places: Sequence[float]) -> list[Prediction]:
+    """The wait from now of who stands, or would stand, at these places (epoch seconds)."""
+    floor = await _FLOOR.one(where, **_floor_of(node, queue))
+    return [_foretold(floor, floor.now - place_at) for place_at in places]
+
+
 def _floor_of(node: str, queue: str) -> dict[str, object]:
     return {"node": node, "queue": queue, "hours": OBSERVED_HOURS, "at_most": OBSERVED_AT_MOST}
 
 
-def _foretold(floor: _Floor, credit_s: int) -> Prediction:
+def _foretold(floor: _Floor, credit_s: float) -> Prediction:
     position = place(floor.now - credit_s, _numbers(floor.waiting))
     if not floor.live:
         return Prediction(position, None, None, "the floor is not in sight")

@@ -137,6 +137,8 @@ class Settings(BaseSettings):
     callback_places: Count = 20
     callback_slot_minutes: Annotated[int, Field(ge=15, le=240, description="whole minutes from 15 to 240")] = 30
     callback_slot_capacity: Count = 4
+    # A promise whose window ends within so many minutes, and nobody was rung, is told to supervisors.
+    callback_risk_minutes: Minutes = 5.0
     # Queues that the public page /call-me offers (none: there is no such page), how many promises of strangers may be
     # open at once, and the sites that may embed the page in theirs (https://shop.example).
     callback_page_queues: Annotated[str, Field(description="queue names")] = ""

@@ -17,9 +17,11 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from . import sight
+from .callbacks import SOON_S
 from .database import Database
 from .rules.agent_state import Asked, Seen, agent_state
 from .sight import Drift
+from .tables.callbacks import AT_RISK
 
 KEPT_S = 0.25
 UNTOLD_S = 1.0
@@ -28,7 +30,6 @@ BLIND_AFTER_S = 3
 SHORT_ABANDON_S = 5
 CALLS_SHOWN = 30
 GAPS_SHOWN = 3
-RISK_MINUTES = 5
 DRIFT_OF = timedelta(hours=1)
 DRIFT_KEPT_S = 60.0
 """It is a sum over the journal: asked for once a minute."""
@@ -114,19 +115,18 @@ SELECT clock_timestamp() AS now,
  (SELECT coalesce(json_agg(p), '[]') FROM (
     SELECT queue, count(*) FILTER (WHERE closed_at IS NULL) AS open,
            count(*) FILTER (WHERE closed_at IS NULL AND due_at <= clock_timestamp()) AS due,
-           count(*) FILTER (WHERE closed_at IS NULL AND dials = 0
-                              AND window_end < clock_timestamp() + make_interval(mins => :risk_minutes)) AS at_risk,
+           count(*) FILTER (WHERE {AT_RISK}) AS at_risk,
            count(*) FILTER (WHERE kept AND closed_at >= :midnight) AS kept,
            count(*) FILTER (WHERE kept IS NOT NULL AND closed_at >= :midnight) AS judged,
            (SELECT count(*) FROM callback_attempt a
-             WHERE a.queue = callback.queue AND a.dialled_at IS NOT NULL AND a.talked_at IS NULL AND a.ended_at IS NULL
+             WHERE a.queue = c.queue AND a.dialled_at IS NOT NULL AND a.talked_at IS NULL AND a.ended_at IS NULL
                AND a.settled_at IS NULL) AS rung,
            (SELECT count(*) FROM callback_attempt a
-             WHERE a.queue = callback.queue AND a.kind = 'customer_first' AND a.talked_at IS NULL AND a.ended_at IS NULL
+             WHERE a.queue = c.queue AND a.kind = 'customer_first' AND a.talked_at IS NULL AND a.ended_at IS NULL
                AND a.dialled_at IS NOT NULL AND a.settled_at IS NULL) AS rung_first,
-           EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', callback.queue)) AS halted
-      FROM callback WHERE state IN ('waiting', 'placed') OR asked_at >= :midnight GROUP BY queue) AS p) AS promises
-"""
+           EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', c.queue)) AS halted
+      FROM callback c WHERE state IN ('waiting', 'placed') OR asked_at >= :midnight GROUP BY queue) AS p) AS promises
+""".replace("{AT_RISK}", AT_RISK)
 )
 
 
@@ -258,8 +258,10 @@ class Board(msgspec.Struct, frozen=True):
 class Wallboard:
     """The board of one process, read at most every quarter of a second."""
 
-    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+    def __init__(self, database: Database, zone: ZoneInfo, *, soon_s: float = SOON_S) -> None:
+        """`soon_s`: a promise whose window ends within so long, and nobody was rung, is at risk."""
         self._database = database
+        self._soon_s = soon_s
         self._zone = zone
         self._turn = asyncio.Lock()
         self._kept: Board | None = None
@@ -291,7 +293,7 @@ class Wallboard:
             "blind_s": BLIND_AFTER_S,
             "short_s": SHORT_ABANDON_S,
             "gaps_shown": GAPS_SHOWN,
-            "risk_minutes": RISK_MINUTES,
+            "soon_s": self._soon_s,
         }
         clock = asyncio.get_running_loop().time()
         async with self._database.reading() as session:

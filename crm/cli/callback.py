@@ -27,7 +27,7 @@ COLUMNS = (
     *("outcome", "not_now", "owner"),
 )
 # As crm.callbacks has them, whose import is slow.
-LISTS = ("open", "due", "late", "done", "all")
+LISTS = ("open", "due", "at_risk", "late", "done", "all")
 
 callback_argument = click.argument("callback_id", metavar="CALLBACK", type=click.UUID)
 
@@ -39,7 +39,7 @@ def callback() -> None:
 
 @callback.command("list")
 @option("--list", "which", type=click.Choice(LISTS), default="open", show_default=True,
-        help="due: now; late: past their window and never dialled; done: closed.")  # fmt: skip
+        help="at_risk: nobody was rung, the window ends soon; late: past it, never dialled; done: closed.")  # fmt: skip
 @queue_option
 @option("--limit", type=click.IntRange(1, 100_000), default=200, show_default=True, help="So many at most.")
 @database_option

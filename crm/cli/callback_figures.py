@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import database_option, json_option, option, with_database
-from .output import print_json, print_table
+from .output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +46,8 @@ def owed(hours: int, promise: bool, by: str, database_url: str | None, as_json: 
             if promise and each.queue:
                 try:
                     async with database.transaction() as session:
-                        await book(session, settings, Wanted(each.queue, each.caller, "abandoned", by))
+                        wanted = Wanted(each.queue, each.caller, "abandoned", by, each.language, linkedid=each.linkedid)
+                        await book(session, settings, wanted)
                     said = "promised"
                 except CannotPromise as refused:
                     said = str(refused)
@@ -72,7 +73,7 @@ def promises(
     """How many were promised, kept, reached; what is due and at risk now; overtakes, and dials beyond the seats that
     are kept free for them (there must be none)."""
 
-    async def work(database: Database, settings: Settings) -> dict[str, Any]:
+    async def work(database: Database, settings: Settings) -> tuple[dict[str, Any], Any]:
         from crm.reports.callbacks import promises_kept
 
         zone = settings.zone
@@ -81,13 +82,18 @@ def promises(
             "until": until.replace(tzinfo=zone) if until else None,
         }
         async with database.reading() as session:
-            return await promises_kept(session, queue=queue, **asked)
+            soon_s = settings.callback_risk_minutes * 60
+            return await promises_kept(session, queue=queue, soon_s=soon_s, **asked), zone
 
-    found = with_database(work, database_url=database_url)
+    found, zone = with_database(work, database_url=database_url)
     if as_json:
         print_json(found)
-    else:
-        print_table([{"figure": name, "value": value} for name, value in found.items()], ("figure", "value"))
+        return
+    risky = found.pop("risky")
+    print_table([{"figure": name, "value": value} for name, value in found.items()], ("figure", "value"))
+    if risky:
+        say("at risk now:")
+        print_table(risky, ("id", "queue", "window_end", "why"), zone)
 
 
 @click.command()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crm.settings import Settings
 
 # As crm.reports.customer_timeline and crm.tables.customers have them, whose imports are slow.
-KINDS = ("conversation", "voicemail", "case", "order", "note", "tier")
+KINDS = ("conversation", "voicemail", "callback", "case", "order", "note", "tier")
 TIERS = ("key", "main", "ordinary", "small")
 by_option = option("--by", default="operator", envvar="KEFU_BY", help="Who says so, for the history.")
 

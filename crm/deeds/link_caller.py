@@ -28,7 +28,7 @@ async def create_from_call(
     session: AsyncSession, *, agent: Agent, node: str, seat: str, conversation_id: UUID, name: str, country: str
 ) -> Customer:
     """A new customer with the number of this call. Asked twice (a key held down), the one made first is it."""
-    call = await _call(session, agent, node, seat, conversation_id)
+    call = await call_of(session, agent, node, seat, conversation_id)
     number = await _number(session, call, country)
     # Two agents whose phones ring for one caller, and one agent with two tabs, make one customer.
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:call, 0))"), {"call": str(call.id)})
@@ -51,7 +51,7 @@ async def link(
     session: AsyncSession, *, agent: Agent, node: str, seat: str, conversation_id: UUID, customer_id: UUID, country: str
 ) -> Customer:
     """The caller is this customer. A number that nothing yet leads from to them becomes one of theirs."""
-    call = await _call(session, agent, node, seat, conversation_id)
+    call = await call_of(session, agent, node, seat, conversation_id)
     customer = await customers.current(session, customer_id, writing=True)
     if customer is None:
         raise Refusal("there is no such customer any more: look for them anew")
@@ -63,7 +63,9 @@ async def link(
     return customer
 
 
-async def _call(session: AsyncSession, agent: Agent, node: str, seat: str, conversation_id: UUID) -> Conversation:
+async def call_of(
+    session: AsyncSession, agent: Agent, node: str | None, seat: str | None, conversation_id: UUID
+) -> Conversation:
     """The conversation, if it is at this seat now or was offered to this agent."""
     offered = exists().where(Offer.conversation_id == conversation_id, Offer.agent_id == agent.id)
     rings = exists().where(

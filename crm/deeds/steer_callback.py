@@ -83,6 +83,7 @@ async def reschedule(
     promise.joined_at = slot.begin
     promise.place_at = slot.begin - timedelta(seconds=promise.credit_s)
     promise.not_now = promise.not_now_why = None
+    promise.at_risk_since = promise.at_risk_why = None
     return await _done(session, promise, by, "callback.reschedule", f"{slot.begin:%Y-%m-%dT%H:%MZ}")
 
 
@@ -100,6 +101,7 @@ async def requeue(session: AsyncSession, settings: Settings, callback_id: UUID, 
     now = datetime.now(UTC)
     promise.state, promise.closed_at, promise.closed_by, promise.kept = "waiting", None, None, None
     promise.dials, promise.due_at, promise.outcome = 0, now, None
+    promise.at_risk_since = promise.at_risk_why = None
     promise.window_begin, promise.window_end = now, now + timedelta(minutes=30)
     promise.joined_at = now
     promise.place_at = now - timedelta(seconds=promise.credit_s)

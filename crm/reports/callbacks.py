@@ -55,7 +55,10 @@ _OWED = text(
 SELECT DISTINCT ON (c.caller) c.id, c.caller, c.caller_name, c.started_at, c.ended_at, c.outcome,
        (SELECT w.queue FROM wait w WHERE w.conversation_id = c.id ORDER BY w.entered_at DESC LIMIT 1) AS queue,
        (SELECT max(extract(epoch FROM coalesce(w.left_at, w.entered_at) - w.entered_at))::float8
-          FROM wait w WHERE w.conversation_id = c.id) AS waited_s
+          FROM wait w WHERE w.conversation_id = c.id) AS waited_s,
+       coalesce((SELECT f.language FROM caller_facts f WHERE f.node = c.node AND f.linkedid = c.linkedid),
+                (SELECT v.language FROM visit v WHERE v.node = c.node AND v.linkedid = c.linkedid
+                  ORDER BY v.started_at DESC LIMIT 1)) AS language, c.linkedid
   FROM conversation c
  WHERE c.direction = 'inbound' AND c.outcome = 'abandoned' AND c.caller IS NOT NULL
    AND c.started_at >= :since AND c.ended_at < clock_timestamp() - make_interval(mins => :minutes)
@@ -75,6 +78,8 @@ class Owed(Struct, frozen=True):
     gave_up_at: datetime
     queue: str | None
     waited_s: float | None
+    language: str | None
+    linkedid: str
 
 
 async def callers_owed(session: AsyncSession, *, since: datetime, country: str, minutes: int = 5) -> list[Owed]:
@@ -87,7 +92,7 @@ async def callers_owed(session: AsyncSession, *, since: datetime, country: str, 
     )
     known = set(await session.scalars(promised))
     found = [
-        Owed(row.id, row.caller, row.caller_name, row.ended_at, row.queue, row.waited_s)
+        Owed(row.id, row.caller, row.caller_name, row.ended_at, row.queue, row.waited_s, row.language, row.linkedid)
         for row in rows
         if spelled[row.caller] not in known
     ]
@@ -95,10 +100,17 @@ async def callers_owed(session: AsyncSession, *, since: datetime, country: str, 
 
 
 async def promises_kept(
-    session: AsyncSession, *, since: datetime | None = None, until: datetime | None = None, queue: str | None = None
+    session: AsyncSession,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    queue: str | None = None,
+    soon_s: float = callbacks.SOON_S,
 ) -> dict[str, Any]:
-    """The figures by name; shares in percent, None where there is nothing to judge."""
-    found = await callbacks.figures(session, since=since, until=until, queue=queue)
+    """The figures by name; shares in percent, None where there is nothing to judge. Beside them the promises that are
+    at risk now, the most urgent first: their window ends within `soon_s`, or the forecast has their turn later."""
+    found = await callbacks.figures(session, since=since, until=until, queue=queue, soon_s=soon_s)
+    risky = await callbacks.listed(session, "at_risk", queue=queue, soon_s=soon_s)
     asked = {"since": since, "until": until, "queue": queue, "slack_s": SLACK_S}
     overtakes = int(await session.scalar(_OVERTAKES, asked) or 0)
     now = await callback_tries.dialling_now(session, queue)
@@ -122,6 +134,10 @@ async def promises_kept(
         "customers_dialled_first": now.dials,
         "seats_kept_free": now.kept_free,
         "dials_beyond_seats": now.dials - now.kept_free,
+        "risky": [
+            {"id": each.id, "queue": each.queue, "window_end": each.window_end, "why": each.at_risk_why or "window"}
+            for each in sorted(risky, key=lambda each: each.window_end)
+        ],
     }
 
 

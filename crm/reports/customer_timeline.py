@@ -1,4 +1,5 @@
-"""Everything that happened with one customer, in one order: calls, messages, orders, cases, notes, tiers.
+"""Everything that happened with one customer, in one order: calls, messages, promises to call back, orders, cases,
+notes, tiers.
 
 Nothing is copied into a stream of its own: each kind is read from the rows it lives in, by an index, a page at a time,
 so the stream can never disagree with them. Every entry that nobody wrote by hand says why it is there. Called by the
@@ -22,7 +23,9 @@ from crm.refusals import Refusal
 from crm.rules import page_cursor
 from crm.rules.number_spellings import spellings
 
-KINDS = ("conversation", "voicemail", "case", "order", "note", "tier")
+from .told_promises import PROMISES
+
+KINDS = ("conversation", "voicemail", "callback", "case", "order", "note", "tier")
 PAGE = 30
 LARGEST_PAGE = 200
 TOLD_BY_MENU = 500
@@ -150,7 +153,8 @@ SELECT page.kind, page.id, page.at, page.why, page.about,
 
 class Entry(Struct, frozen=True):
     """One entry. `why`, how it came to be here: number (detail.caller), menu, picked, dialled (detail.dialled), source
-    (of an order), written, ranking, found, opened, closed; `about` is the login or source that it speaks of."""
+    (of an order), promised (to call back), promise (made at detail.asked_at), written, ranking, found, opened, closed;
+    `about` is the login or source that it speaks of."""
 
     kind: str
     id: UUID
@@ -171,7 +175,7 @@ class Page(Struct, frozen=True):
         is not of a queue stays."""
         if queues is None:
             return self
-        places = {"conversation": "queue", "voicemail": "box"}
+        places = {"conversation": "queue", "voicemail": "box", "callback": "queue"}
         shown = [
             each
             for each in self.entries
@@ -270,6 +274,7 @@ WITH {_CALLS}, page AS (
     (SELECT 'conversation' AS kind, id, at, why, about, NULL::jsonb AS detail FROM calls WHERE {calls}
       ORDER BY at DESC, id DESC LIMIT :limit)
     UNION ALL {_MESSAGES.format(**shown)}
+    UNION ALL {PROMISES.format(**shown)}
     UNION ALL {_OTHERS.format(**shown)}) AS all_kinds
    ORDER BY at DESC, id DESC LIMIT :limit)
 {_DETAIL}"""  # noqa: S608 - parts of our own

@@ -124,6 +124,14 @@ def still_holds(seen: Window, found: Window) -> bool:
     return seen.begin < seen.end and abs(found.begin - seen.begin) <= step and abs(found.end - seen.end) <= step
 
 
+def risk(window_end: datetime, now: datetime, soon: timedelta, expected_at: datetime | None) -> str | None:
+    """Why a promise of which nobody was rung yet will hardly be kept: its window ends `soon` ("window"), or its turn
+    comes after the end ("forecast"). expected_at: the earliest that the wait foretold allows; None: not foretold."""
+    if window_end <= now + soon:
+        return "window"
+    return "forecast" if expected_at is not None and expected_at > window_end else None
+
+
 def slots(fit: Spans, taken: Mapping[datetime, int], *, now: datetime, minutes: int, capacity: int) -> list[Slot]:
     """Windows of so many minutes that still take somebody, up to 30 days ahead; none begins within the next half hour.
 

@@ -110,6 +110,20 @@ class CaseChanged(msgspec.Struct, kw_only=True):
     customer_code: str | None = None
 
 
+class CallbackAtRisk(msgspec.Struct, kw_only=True):
+    """A promise to call back will hardly be kept: nobody was rung, and the window ends soon (`why`: window) or the wait
+    foretold misses it (forecast: not before `expected_at`). Told once a window; ask /api/v1/callbacks/{id} for more."""
+
+    id: UUID
+    queue: str
+    window_begin: datetime
+    window_end: datetime
+    why: str
+    expected_at: datetime | None = None
+    customer_code: str | None = None
+    owner: str | None = None
+
+
 class WebhookTest(msgspec.Struct, kw_only=True):
     """Sent by `kefu webhook test` alone, outside all order."""
 
@@ -143,6 +157,7 @@ _KINDS = (
     Kind("case.changed", 1, "case", CaseChanged),
     Kind("case.escalated", 1, "case", CaseChanged),
     Kind("case.closed", 1, "case", CaseChanged),
+    Kind("callback.at_risk", 1, "callback", CallbackAtRisk),
     Kind("webhook.test", 1, "test", WebhookTest),
 )
 CATALOGUE: dict[str, Kind] = {kind.name: kind for kind in _KINDS}

@@ -97,7 +97,7 @@ CALLS: dict[str, Held] = {
         own="customer_id = ANY(:customers) OR number_e164 = ANY(:spellings)", remove=True,
         scrub=("about", "not_now_why"),
         plain=("node", "queue", "number_e164", "language", "source", "mode", "booked_by", "linkedid", "zone", "wish",
-               "state", "outcome", "not_now", "closed_by")),
+               "state", "outcome", "not_now", "at_risk_why", "closed_by")),
     "callback_attempt": Held(scrub=("why",),
                              plain=("node", "queue", "kind", "seat", "chose", "dial_status", "outcome")),
     "number_list": Held(own="number = ANY(:spellings) AND NOT is_prefix", remove=True, scrub=("reason",),

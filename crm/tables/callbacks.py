@@ -26,19 +26,26 @@ OUTCOMES = (
 _OPEN = "state IN ('waiting', 'placed')"
 DIALS_CUSTOMER = "kind = 'customer_first' AND queued_at IS NULL AND ended_at IS NULL AND settled_at IS NULL"
 """A customer is being dialled for whom a seat is kept free."""
+AT_RISK = """(c.state IN ('waiting', 'placed') AND c.dials = 0
+         AND (c.at_risk_why IS NOT NULL OR c.window_end < clock_timestamp() + make_interval(secs => :soon_s))
+         AND NOT EXISTS (SELECT FROM callback_attempt a WHERE a.callback_id = c.id AND a.dialled_at IS NOT NULL))"""
+"""Of rows `c`: never dialled, and the window ends within `:soon_s`, or the wait foretold misses it."""
+RISKS = ("window", "forecast")
 
 
 class Callback(Table):
     """A promise. `joined_at`: since when the customer has waited; `place_at`: that, less the credit: the place in the
     order. `mode`: who is rung first, by the last try. `due_at`: not placed before; `window_begin`, `window_end`: what
     the customer was told. `linkedid`: the call in which it was asked for. `not_now`, `not_now_why`: what kept it from
-    being placed when it was due last."""
+    being placed when it was due last. `at_risk_since`, `at_risk_why`: it will hardly be kept, of which supervisors were
+    told once: nobody was rung and the window ends soon, or the forecast misses it."""
 
     __tablename__ = "callback"
     __table_args__ = (
         one_of("state", STATES),
         one_of("source", SOURCES),
         one_of("mode", MODES),
+        one_of("at_risk_why", RISKS),
         CheckConstraint(f"({_OPEN}) = (closed_at IS NULL)", name="closed_at"),
         CheckConstraint("window_begin < window_end", name="window"),
         Index("uq_callback_open_number", "queue", "number_e164", unique=True, postgresql_where=text(_OPEN)),
@@ -82,6 +89,8 @@ class Callback(Table):
     outcome: Mapped[str | None]
     not_now: Mapped[str | None]
     not_now_why: Mapped[str | None]
+    at_risk_since: Mapped[datetime | None]
+    at_risk_why: Mapped[str | None]
     kept: Mapped[bool | None]
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None]

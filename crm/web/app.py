@@ -87,7 +87,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.wallboard = wallboard = Wallboard(database, settings.zone)
+    app.state.wallboard = wallboard = Wallboard(database, settings.zone, soon_s=settings.callback_risk_minutes * 60)
     app.state.notices = notices = NoticeBoard(settings.zone, short_s=settings.voicemail_short_seconds)
 
     app.state.waiting_worth = worth = WaitingWorth()

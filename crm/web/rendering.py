@@ -82,6 +82,7 @@ class Pages:
             span=span,
             minutes=partial(minutes, gettext=words.gettext),
             said=partial(say, gettext=words.gettext),
+            instant=datetime.fromisoformat,
             moment=partial(moment, zone=self._zone, language=language),
             day=partial(day, zone=self._zone, language=language),
             time_of_day=partial(time_of_day, zone=self._zone),

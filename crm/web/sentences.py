@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from .call_words import CALL_REFUSALS
+from .callback_words import CALLBACK_REFUSALS
 from .case_words import SENTENCES as CASE_SENTENCES
 from .customer_words import CUSTOMER_REFUSALS
 from .words import N_
@@ -92,6 +93,7 @@ TEMPLATES = (
     *CALL_REFUSALS,
     *CASE_SENTENCES,
     *CUSTOMER_REFUSALS,
+    *CALLBACK_REFUSALS,
 )
 
 _PLACE = re.compile(r"%\((\w+)\)s")

@@ -18,17 +18,16 @@ from sqlalchemy import select
 
 from crm import callbacks
 from crm.database import Database
-from crm.deeds.book_callback import CannotPromise, Foreseen, Wanted, book, foresee
-from crm.rules.callback_policy import Window
+from crm.deeds.book_callback import CannotPromise, Wanted, book, foresee
 from crm.rules.calling_hours import Refused
 from crm.rules.phone_numbers import to_e164
 from crm.settings import Settings
 from crm.tables.queues import Queue
 
 from .pace import Pace
+from .promise_form import TIME_PASSED, shown, when_said
 
 AN_ADDRESS, A_NUMBER, ALL, LOOKS = 6, 2, 120, 12  # a minute; a look at what would be promised costs less
-SLOTS_SHOWN = 60
 TELLABLE = frozenset(
     {
         "withheld",
@@ -109,7 +108,8 @@ async def answer(request: Request, asked: Asked, queues: list[Queue], *, languag
     if wait_s:
         return Answer({**known, "why": "too_often"}, 429, wait_s)
     try:
-        wanted = Wanted(chosen, asked.number, "web", by, language, about=asked.about, **_when(asked))
+        when = when_said(asked.when, asked.begin, asked.end) if asked.sure else {}
+        wanted = Wanted(chosen, asked.number, "web", by, language, about=asked.about, **when)
         return Answer({**known, **await _promise(request, settings, wanted, sure=asked.sure)})
     except ValueError:
         return Answer({**known, "why": "not_now"}, 422)
@@ -122,7 +122,7 @@ async def _promise(request: Request, settings: Settings, wanted: Wanted, *, sure
     if not sure:
         async with database.reading() as session:
             foreseen = await foresee(session, settings, wanted)
-        return {"promise": foreseen.standing} if foreseen.standing else _shown(foreseen, settings)
+        return {"promise": foreseen.standing} if foreseen.standing else shown(foreseen, settings)
     async with database.transaction() as session:
         if await callbacks.count_open(session, "web") >= settings.callback_page_open:
             raise CannotPromise(Refused("full", "so many strangers as may (callback_page_open) wait already"))
@@ -132,7 +132,7 @@ async def _promise(request: Request, settings: Settings, wanted: Wanted, *, sure
 async def _refused(request: Request, wanted: Wanted, known: dict[str, Any], why: str) -> Answer:
     """Why not; where only the time has passed meanwhile, with what is left."""
     told = {**known, "why": why if why in TELLABLE else "not_now"}
-    if why in ("moved", "slot_taken"):
+    if why in TIME_PASSED:
         settings: Settings = request.app.state.settings
         anew = Wanted(wanted.queue, wanted.number, "web", wanted.by, wanted.language)
         try:
@@ -140,29 +140,6 @@ async def _refused(request: Request, wanted: Wanted, known: dict[str, Any], why:
         except CannotPromise:
             told["why"] = "not_now"
     return Answer(told, 409)
-
-
-def _shown(foreseen: Foreseen, settings: Settings) -> dict[str, Any]:
-    now = datetime.now(settings.zone)
-    offset = f"{now:%z}"
-    clock = f"UTC{offset[:3]}" + (f":{offset[3:]}" if offset[3:] != "00" else "")
-    return {"foreseen": foreseen, "slots": foreseen.slots[:SLOTS_SHOWN], "clock": clock}
-
-
-def _when(asked: Asked) -> dict[str, Any]:
-    """A slot, or the window in turn that was shown. ValueError: none of ours wrote it."""
-    if not asked.sure:
-        return {}
-    if asked.when:
-        return {"begin": _moment(asked.when)}
-    return {"seen": Window(_moment(asked.begin), _moment(asked.end))}
-
-
-def _moment(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("a moment without a time zone")
-    return at
 
 
 def _too_often(request: Request, number: str, *, sure: bool) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import case_words, customer_words
+from . import callback_words, case_words, customer_words
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
@@ -159,6 +159,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     "timeline": {
         "conversation": N_("call"),
         "voicemail": N_("voicemail"),
+        "callback": N_("callback"),
         "case": N_("case"),
         "order": N_("order of goods"),
         "note": N_("note"),
@@ -194,6 +195,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "department": N_("Department"),
         "admin": N_("Administrator"),
     },
+    **callback_words.LABELS,
     **case_words.LABELS,
     **customer_words.CUSTOMER_LABELS,
 }
@@ -210,6 +212,7 @@ TONES: Mapping[str, Mapping[str, str]] = {
     "voicemail": {"new": "warm", "taken": "cool", "done": "good"},
     "standing": {"active": "good", "at_risk": "warm", "lapsed": "bad"},
     "conversation": {"answered": "good", "self_served": "good", "abandoned": "bad", "failed": "bad"},
+    **callback_words.TONES,
     **case_words.TONES,
 }
 

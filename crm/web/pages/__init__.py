@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from . import (
     call_control,
     call_me,
+    callbacks,
     card_callers,
     card_case,
     card_more,
@@ -25,6 +26,7 @@ from . import (
     messages,
     organisations,
     own_day,
+    promising,
     reports,
     second_step,
     single_sign_on,
@@ -59,7 +61,7 @@ for page in (
     ),
     # Likewise what is done to customers before the page of one.
     *(card_callers, customer_acts, customers, organisations),
-    *(voicemail, reports, wallboard, knowledge, value),
+    *(promising, callbacks, voicemail, reports, wallboard, knowledge, value),
 ):
     router.include_router(page.router)
 

@@ -29,7 +29,7 @@ from .replies import Key, Reply
 
 router = APIRouter(tags=["callbacks"])
 
-Which = Literal["open", "due", "late", "done", "all"]
+Which = Literal["open", "due", "at_risk", "late", "done", "all"]
 Id = Annotated[UUID, Path(description="The callback's id.")]
 
 
