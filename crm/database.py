@@ -70,6 +70,7 @@ class Database:
         }
         options = {name: value for name, value in wanted.items() if name not in address.query}
         plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._url = plain
         self._conninfo = make_conninfo(plain, **options)
         self._engine = create_async_engine(
             address,
@@ -83,6 +84,10 @@ class Database:
         self._writing = async_sessionmaker(self._engine, expire_on_commit=False)
         self._reading = async_sessionmaker(steady, expire_on_commit=False)
         self._quick = QuickReads(self.connect_ledger, wait_s=POOL_WAIT_S)
+
+    def beside(self, application_name: str) -> Database:
+        """The same place by connections of their own, for work in a loop of its own. Whoever asks closes it."""
+        return Database(self._url, application_name=application_name, pool_size=2)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

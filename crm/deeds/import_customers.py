@@ -2,7 +2,8 @@
 
 Both are done a batch a transaction, and how far it went stands in the same transaction: an import that was cut, even by
 kill -9, goes on where it stopped when the same file is given again, and makes nobody twice. Faulty lines are told with
-their line and remedy; the good ones can be taken, and the mended ones given again later. Called by the command line.
+their line and remedy; the good ones can be taken, and the mended ones given again later. Called by the command line
+and the page of uploads.
 """
 
 from __future__ import annotations
@@ -69,6 +70,13 @@ class Wanted:
     def digest(self) -> str:
         """The same for the same file read in the same way."""
         return sha256("\n".join([self.file.digest, self.country, *sorted(self.left_out)]).encode()).hexdigest()
+
+
+async def begin(database: Database, wanted: Wanted) -> UUID:
+    """The import that `check` will read the file for: the one that was cut, or a new one. Raises Refusal where the file
+    has no columns to go by."""
+    _columns(wanted, spreadsheets.rows(wanted.file))
+    return (await _begin(database, wanted)).id
 
 
 async def check(database: Database, wanted: Wanted, told: Progress) -> UUID:

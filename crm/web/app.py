@@ -39,6 +39,7 @@ from .rendering import Pages
 from .sign_in import refuse_forgery
 from .static_files import static_files
 from .throttle import Throttle
+from .uploads import Uploads
 
 _log = structlog.get_logger(__name__)
 
@@ -104,6 +105,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.live = Live(
         database, heartbeat_s=settings.heartbeat_seconds, changed=changed, changed_beside=changed_beside
     )
+    app.state.uploads = Uploads(database)
     app.state.pages = Pages(settings.zone, outcomes)
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.oidc = Provider(settings) if settings.oidc_issuer else None

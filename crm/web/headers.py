@@ -16,6 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LARGEST_BODY = 64 * 1024
 FRAME = "/call-me/frame"
 _FOR_OTHER_SITES = frozenset({FRAME, "/call-me/widget.js", "/call-me/offer"})
+LARGEST_FILE = 20 * 1024 * 1024
+"""What a browser may send as a file of customers; larger ones are for the command line."""
+_UPLOADS = "/customers/import"
 
 # No inline script or style, nothing from elsewhere, no frame around us.
 POLICY = "; ".join(
@@ -84,8 +87,12 @@ def _too_heavy(scope: Scope) -> Response | None:
     if b"transfer-encoding" in headers:
         return _refused(scope, 411, "say the length of the body")
     length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > LARGEST_BODY:
-        return _refused(scope, 413, f"a body may have {LARGEST_BODY} bytes at most")
+    upload = scope["method"] == "POST" and scope["path"] == _UPLOADS
+    if not length.isdigit() or int(length) > (LARGEST_FILE + LARGEST_BODY if upload else LARGEST_BODY):
+        told = f"a body may have {LARGEST_BODY} bytes at most"
+        if upload:
+            told = f"a file may have {LARGEST_FILE >> 20} MB here: take larger ones in by `kefu customer import FILE`"
+        return _refused(scope, 413, told)
     return None
 
 

@@ -13,6 +13,8 @@ from .call_words import CALL_REFUSALS
 from .callback_words import CALLBACK_REFUSALS
 from .case_words import SENTENCES as CASE_SENTENCES
 from .customer_words import CUSTOMER_REFUSALS
+from .import_words import IMPORT_REFUSALS
+from .program_words import PROGRAM_REFUSALS
 from .words import N_
 
 TEMPLATES = (
@@ -94,6 +96,8 @@ TEMPLATES = (
     *CASE_SENTENCES,
     *CUSTOMER_REFUSALS,
     *CALLBACK_REFUSALS,
+    *PROGRAM_REFUSALS,
+    *IMPORT_REFUSALS,
 )
 
 _PLACE = re.compile(r"%\((\w+)\)s")

@@ -26,6 +26,7 @@ from crm.rules import rights
 from crm.settings import Settings
 from crm.tables.agents import SignIn
 
+from .headers import LARGEST_BODY
 from .language import accepted, chosen
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -178,6 +179,8 @@ async def refuse_forgery(request: Request, me: Somebody) -> None:
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise ForgeryRefused("this request came from another site: use the page itself")
     settings: Settings = request.app.state.settings
+    if me is None and int(request.headers.get("content-length", 0)) > LARGEST_BODY:
+        raise NotSignedIn("sign in first")  # before a stranger's file is read
     expected = me.csrf if me else request.cookies.get(cookie_name(settings, "kefu-gate"))
     given = request.headers.get("x-csrf-token") or await _form_token(request)
     if not expected:

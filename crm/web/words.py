@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import callback_words, case_words, customer_words
+from . import callback_words, case_words, customer_words, import_words, program_words
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
@@ -198,6 +198,8 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     **callback_words.LABELS,
     **case_words.LABELS,
     **customer_words.CUSTOMER_LABELS,
+    **import_words.IMPORT_LABELS,
+    **program_words.PROGRAM_LABELS,
 }
 
 TONES: Mapping[str, Mapping[str, str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from . import (
+    audit,
     call_control,
     call_me,
     callbacks,
@@ -17,6 +18,7 @@ from . import (
     cases,
     conversations,
     customer_acts,
+    customer_files,
     customers,
     desk,
     desk_state,
@@ -26,6 +28,7 @@ from . import (
     messages,
     organisations,
     own_day,
+    programs,
     promising,
     reports,
     second_step,
@@ -33,6 +36,7 @@ from . import (
     value,
     voicemail,
     wallboard,
+    webhooks,
     work_orders,
 )
 
@@ -60,8 +64,9 @@ for page in (
         directory,
     ),
     # Likewise what is done to customers before the page of one.
-    *(card_callers, customer_acts, customers, organisations),
+    *(card_callers, customer_files, customer_acts, customers, organisations),
     *(promising, callbacks, voicemail, reports, wallboard, knowledge, value),
+    *(programs, webhooks, audit),
 ):
     router.include_router(page.router)
 

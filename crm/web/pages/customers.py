@@ -21,6 +21,7 @@ from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.customers import LANGUAGES, TIERS, Customer
 from crm.web.errors import NotThere
+from crm.web.headers import LARGEST_FILE
 from crm.web.rights import allowed
 from crm.web.sessions import Reading
 from crm.web.sign_in import Me
@@ -194,7 +195,9 @@ async def show_record(
 async def _list(request: Request, me: Me, session: AsyncSession, typed: str, template: str) -> Response:
     country = request.app.state.settings.country
     rows = await customer_search.search(session, typed, country=country, limit=SHOWN + 1)
-    return show(request, template, me, rows=rows[:SHOWN], more=len(rows) > SHOWN, typed=typed, shown=SHOWN)
+    return show(
+        request, template, me, rows=rows[:SHOWN], more=len(rows) > SHOWN, typed=typed, shown=SHOWN, largest=LARGEST_FILE
+    )
 
 
 def _new(request: Request, me: Me, said: dict[str, Any], notice: str | None = None) -> Response:

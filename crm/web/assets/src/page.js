@@ -1,6 +1,7 @@
 // What a live page does by itself: look again when told, count the seconds, say what it painted, keep what is typed.
 // The server owns every state; this file holds none that a refresh would lose.
 import htmx from "htmx.org";
+import { takeFiles } from "./drop.js";
 import { answered, keep, restore, sendLate, sending, take, typed } from "./kept.js";
 import { listen } from "./keys.js";
 import { contend, follows, inBack, inFront, leads, takeOver } from "./lead.js";
@@ -161,3 +162,4 @@ if (screen) {
   } else setInterval(look, 5000);
 }
 listen();
+takeFiles();
