@@ -30,7 +30,7 @@ told AS (SELECT coalesce(merged_into, id) AS customer_id FROM customer WHERE id 
 own AS (SELECT customer_id FROM customer_phone WHERE e164 = CAST(:e164 AS text)),
 houses AS (
     SELECT o.id, o.name, o.kind FROM organisation_phone p JOIN organisation o ON o.id = p.organisation_id
-     WHERE p.e164 = CAST(:e164 AS text) ORDER BY o.name LIMIT 3),
+     WHERE p.e164 = CAST(:e164 AS text) AND o.merged_into IS NULL ORDER BY o.name LIMIT 3),
 of_house AS (
     SELECT DISTINCT ON (m.customer_id) m.customer_id, h.name, h.kind, m.role
       FROM houses h JOIN organisation_member m ON m.organisation_id = h.id LIMIT 100),

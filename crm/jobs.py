@@ -24,7 +24,15 @@ from psycopg_pool import PoolTimeout
 
 from . import metrics, retention
 from .database import Database
-from .deeds import erase_person, feed_files, merge_customers, rank_customers, watch_callbacks, watch_cases
+from .deeds import (
+    erase_person,
+    feed_files,
+    merge_customers,
+    merge_organisations,
+    rank_customers,
+    watch_callbacks,
+    watch_cases,
+)
 from .deeds.end_waits_after_closing import end_waits_after_closing
 from .deeds.forget_announcements import forget_announcements
 from .refusals import CrmUnavailable
@@ -61,6 +69,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic("case-clocks", "* * * * * */15", watch_cases.run),
     Periodic("callback-risks", "* * * * * */10", watch_callbacks.run),
     Periodic("left-behind", "*/10 * * * *", merge_customers.gather_left_behind),
+    Periodic("organisations-left-behind", "*/10 * * * *", merge_organisations.gather_left_behind),
     Periodic("value-ranking", time(3, 30), rank_customers.run),
     Periodic("forget-announcements", time(3, 40), forget_announcements),
     Periodic("retention", time(3, 50), retention.run),

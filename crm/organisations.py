@@ -54,7 +54,8 @@ SELECT o.id, o.code, o.name, o.kind,
        (SELECT coalesce(array_agg(coalesce(e164, raw) ORDER BY raw), '{}') FROM organisation_phone p
          WHERE p.organisation_id = o.id) AS phones
   FROM organisation o
- WHERE CAST(:typed AS text) IS NULL OR strpos(lower(o.name), lower(:typed)) > 0 OR o.code = :typed
+ WHERE o.merged_into IS NULL
+   AND (CAST(:typed AS text) IS NULL OR strpos(lower(o.name), lower(:typed)) > 0 OR o.code = :typed)
  ORDER BY lower(o.name), o.code LIMIT :limit
 """
 )
@@ -64,6 +65,14 @@ async def listed(session: AsyncSession, *, typed: str = "", limit: int = 50) -> 
     """By name, those whose name holds what is typed."""
     asked = {"typed": typed.replace("\x00", "").strip() or None, "limit": limit}
     return [Listed(**row) for row in (await session.execute(_LISTED, asked)).mappings()]
+
+
+async def find(session: AsyncSession, code: str) -> Organisation | None:
+    """The organisation with this code; of one that was merged, the one it was merged into."""
+    found: Organisation | None = await session.scalar(
+        select(Organisation).where(Organisation.code == code.replace("\x00", ""))
+    )
+    return await session.get(Organisation, found.merged_into) if found and found.merged_into else found
 
 
 async def create(
@@ -182,7 +191,7 @@ async def of_customer(session: AsyncSession, customer_id: UUID) -> list[tuple[Or
     rows = (
         select(Organisation, OrganisationMember.role)
         .join(OrganisationMember, OrganisationMember.organisation_id == Organisation.id)
-        .where(OrganisationMember.customer_id == customer_id)
+        .where(OrganisationMember.customer_id == customer_id, Organisation.merged_into.is_(None))
         .order_by(Organisation.name)
     )
     return [(row[0], row[1]) for row in (await session.execute(rows)).all()]
@@ -193,6 +202,9 @@ async def _held(session: AsyncSession, organisation_id: UUID) -> Organisation:
     made: Organisation | None = await session.scalar(wanted.execution_options(populate_existing=True))
     if made is None:
         raise Refusal("there is no such organisation any more: look for it anew")
+    if made.merged_into is not None:
+        kept = await session.get_one(Organisation, made.merged_into)
+        raise Refusal(f"{made.code} was merged into {kept.code}: change that one")
     return made
 
 

@@ -126,6 +126,10 @@ async def _beside_customers(to: Planter, me: UUID, other: UUID, call: UUID) -> N
     await to.row("organisation", id=home, code="H1", kind="household", name=f"{NAME}家", note=TOLD)
     await to.row("organisation_phone", organisation_id=home, raw="138 6666 7777", e164=SECOND, country="CN")
     await to.row("organisation_member", organisation_id=home, customer_id=me, role="father")
+    second = uuid4()
+    await to.row("organisation", id=second, code="H2", kind="household", name="家", merged_into=home)
+    filled = {"note": ["", TOLD]}
+    await to.row("organisation_merge", kept_id=home, merged_id=second, moved={}, filled=filled)
     took = uuid4()
     await to.row("customer_import", id=took, state="done", file_name=f"{NAME}.csv", counts={"valid": 1})
     line = {"import_id": took, "customer_id": me, "code": CODE, "name": NAME, "tier": "key", "note": TOLD}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .customer_files import export_, import_
+from .customer_organisations import organisation
 from .customer_value import COMMANDS
 from .options import database_option, json_option, option, with_database
 from .output import print_json, print_table, say
@@ -302,5 +303,5 @@ def _flat(found: dict[str, Any]) -> list[tuple[str, Any]]:
     return rows
 
 
-for command in (import_, export_, *COMMANDS):
+for command in (import_, export_, organisation, *COMMANDS):
     customer.add_command(command)

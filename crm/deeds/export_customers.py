@@ -32,7 +32,8 @@ SELECT c.code, c.name, coalesce(c.company, '') AS company, c.tier, coalesce(c.la
        CASE WHEN EXISTS (SELECT FROM customer_phone p WHERE p.customer_id = c.id AND p.do_not_call)
             THEN 'yes' ELSE '' END AS do_not_call,
        coalesce((SELECT o.name FROM organisation_member m JOIN organisation o ON o.id = m.organisation_id
-                  WHERE m.customer_id = c.id ORDER BY m.since, o.code LIMIT 1), '') AS organisation,
+                  WHERE m.customer_id = c.id AND o.merged_into IS NULL
+                  ORDER BY m.since, o.code LIMIT 1), '') AS organisation,
        c.note
   FROM customer c WHERE c.merged_into IS NULL ORDER BY c.code
 """

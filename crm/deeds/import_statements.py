@@ -50,7 +50,7 @@ SELECT gen_random_uuid(), 'G' || lpad(nextval('organisation_code')::text, 5, '0'
 """,  # noqa: S608 - a condition of our own
     "members": f"""
 INSERT INTO organisation_member (organisation_id, customer_id)
-SELECT (SELECT o.id FROM organisation o WHERE lower(o.name) = lower(l.organisation)
+SELECT (SELECT coalesce(o.merged_into, o.id) FROM organisation o WHERE lower(o.name) = lower(l.organisation)
          ORDER BY o.code LIMIT 1), l.customer_id
   FROM customer_import_line l JOIN customer c ON c.id = l.customer_id
  WHERE {_SPAN} AND l.organisation IS NOT NULL

@@ -7,7 +7,6 @@ over. What others did to those rows meanwhile stays done. Called by the page and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -24,10 +23,11 @@ from crm.database import Database
 from crm.refusals import Refusal
 from crm.rules.customer_fields import LONGEST
 from crm.settings import Settings
-from crm.tables import Table
 from crm.tables.customers import TIERS, Customer, CustomerMerge, CustomerPhone
 
+from . import merge_rows
 from .customer_news import tell_merged
+from .merge_rows import Reference, references_to
 
 STAYING = frozenset({"customer_merge", "customer_change"})
 """What tells of the one customer and not of the person."""
@@ -39,33 +39,10 @@ UPDATE customer_merge SET moved = jsonb_set(moved, ARRAY[CAST(:place AS text)],
 """
 
 
-class Reference(msgspec.Struct, frozen=True):
-    """A column that names a customer. `keys` find its row without that column; `alone`: the sets of columns of which
-    one customer has each value once."""
-
-    table: str
-    column: str
-    keys: list[str]
-    alone: list[list[str]]
-
-
 @cache
 def references() -> tuple[Reference, ...]:
     """All columns that name a customer and go over in a merge."""
-    return tuple(_references())
-
-
-def _references() -> Iterator[Reference]:
-    for table in Table.metadata.sorted_tables:
-        for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
-            if key.column.table.name == "customer" and table.name not in STAYING:
-                column = key.parent.name
-                keys = [each.name for each in table.primary_key.columns if each.name != column]
-                unique = [c for c in table.constraints if isinstance(c, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]
-                indexes = [index for index in table.indexes if index.unique]
-                sets = [{each.name for each in one.columns} for one in (*unique, *indexes)]
-                alone = [sorted(names - {column}) for names in sets if column in names]
-                yield Reference(table.name, column, keys, alone)
+    return tuple(references_to("customer", STAYING))
 
 
 async def merge(session: AsyncSession, *, kept_id: UUID, merged_id: UUID, by: str) -> CustomerMerge:
@@ -79,7 +56,7 @@ async def merge(session: AsyncSession, *, kept_id: UUID, merged_id: UUID, by: st
             raise Refusal(f"{one.code} was merged already: look at the list of duplicates anew")
     moved: dict[str, Any] = {}
     for each in references():
-        rows = (await session.execute(text(_move(each)), {"kept": kept.id, "gone": gone.id})).scalars().all()
+        rows = (await session.execute(text(merge_rows.move(each)), {"kept": kept.id, "gone": gone.id})).scalars().all()
         if rows:
             moved[f"{each.table}.{each.column}"] = list(rows)
     silenced = await _keep_silence(session, kept.id, gone.id)
@@ -122,7 +99,7 @@ async def unmerge(session: AsyncSession, merge_id: UUID, *, by: str) -> Customer
         rows = row.moved.get(f"{each.table}.{each.column}")
         if rows:
             asked = {"kept": kept.id, "gone": gone.id, "rows": msgspec.json.encode(rows).decode()}
-            await session.execute(text(_move_back(each)), asked)
+            await session.execute(text(merge_rows.move_back(each)), asked)
     for phone_id, since in row.moved.get("do not call", []):
         phone = await session.get(CustomerPhone, UUID(phone_id))
         if phone and phone.do_not_call_since == datetime.fromisoformat(since):
@@ -154,7 +131,7 @@ async def gather_left_behind(database: Database, settings: Settings) -> None:
     async with database.transaction() as session:
         await _take_turn(session)
         for each in references():
-            for gone, key in (await session.execute(text(_gather(each)))).all():
+            for gone, key in (await session.execute(text(merge_rows.gather(each, "customer")))).all():
                 await _note_moved(session, f"{each.table}.{each.column}", gone, key)
 
 
@@ -209,41 +186,3 @@ def _fill(kept: Customer, gone: Customer) -> dict[str, list[Any]]:
     for field, (_, value) in filled.items():
         setattr(kept, field, value)
     return filled
-
-
-def _key(each: Reference) -> str:
-    return "json_build_object(" + ", ".join(f"'{name}', t.{name}" for name in each.keys) + ")"
-
-
-def _free(each: Reference, target: str) -> str:
-    """No row of the target's is in the way."""
-    return "".join(
-        f" AND NOT EXISTS (SELECT FROM {each.table} o WHERE o.{each.column} = {target}"
-        + "".join(f" AND o.{name} = t.{name}" for name in names)
-        + ")"
-        for names in each.alone
-    )
-
-
-def _move(each: Reference) -> str:
-    return (
-        f"UPDATE {each.table} t SET {each.column} = CAST(:kept AS uuid) "  # noqa: S608 - names of our own tables
-        f"WHERE t.{each.column} = CAST(:gone AS uuid){_free(each, 'CAST(:kept AS uuid)')} RETURNING {_key(each)}"
-    )
-
-
-def _move_back(each: Reference) -> str:
-    same = "".join(f" AND t.{name} = r.{name}" for name in each.keys)
-    return (
-        f"UPDATE {each.table} t SET {each.column} = CAST(:gone AS uuid) "  # noqa: S608 - names of our own tables
-        f"FROM json_populate_recordset(NULL::{each.table}, CAST(:rows AS json)) r "
-        f"WHERE t.{each.column} = CAST(:kept AS uuid){same}{_free(each, 'CAST(:gone AS uuid)')}"
-    )
-
-
-def _gather(each: Reference) -> str:
-    return (
-        f"UPDATE {each.table} t SET {each.column} = gone.merged_into FROM customer gone "  # noqa: S608 - own names
-        f"WHERE t.{each.column} = gone.id AND gone.merged_into IS NOT NULL{_free(each, 'gone.merged_into')} "
-        f"RETURNING gone.id, {_key(each)}"
-    )

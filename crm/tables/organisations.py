@@ -4,9 +4,11 @@ web and the command line."""
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Sequence, UniqueConstraint, literal_column, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .customers import PHONE_KINDS, VALIDITIES
@@ -19,7 +21,8 @@ organisation_code = Sequence("organisation_code", metadata=Table.metadata)
 
 
 class Organisation(Table):
-    """People who belong together and may share a telephone. `version` counts the changes, as a customer's does."""
+    """People who belong together and may share a telephone. `version` counts the changes, as a customer's does;
+    `merged_into`: the one that it was found to be, and then it is out of sight."""
 
     __tablename__ = "organisation"
     __table_args__ = (
@@ -29,6 +32,7 @@ class Organisation(Table):
             literal_column("lower(name)").label("key"),
             postgresql_ops={"key": "text_pattern_ops"},
         ),
+        Index("ix_organisation_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     )
 
     id: Mapped[Id]
@@ -38,6 +42,7 @@ class Organisation(Table):
     note: Mapped[str] = mapped_column(server_default=text("''"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id", ondelete="CASCADE"))
 
 
 class OrganisationPhone(Table):
@@ -74,3 +79,23 @@ class OrganisationMember(Table):
     customer_id: Mapped[UUID] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(server_default=text("''"))
     since: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+
+
+class OrganisationMerge(Table):
+    """One organisation found to be another, and all that is needed to part them again: as CustomerMerge."""
+
+    __tablename__ = "organisation_merge"
+    __table_args__ = (
+        Index("ix_organisation_merge_kept_id", "kept_id"),
+        Index("uq_organisation_merge_standing", "merged_id", unique=True, postgresql_where=text("undone_at IS NULL")),
+    )
+
+    id: Mapped[Id]
+    kept_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id", ondelete="CASCADE"))
+    merged_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    by: Mapped[str]
+    moved: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    filled: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[str | None]

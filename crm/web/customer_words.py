@@ -52,6 +52,7 @@ CUSTOMER_LABELS: Mapping[str, Mapping[str, str]] = {
         "number_and_name": N_("one number and one name"),
         "number": N_("one number"),
         "name_and_company": N_("one name and one company"),
+        "name_and_kind": N_("one name and one kind"),
     },
 }
 
@@ -67,6 +68,8 @@ CUSTOMER_REFUSALS = (
     N_("this number is there no more: look at the customer anew"),
     N_("country %(country)s is none: write two letters, such as CN"),
     N_("this is one customer already: choose two"),
+    N_("this is one organisation already: choose two"),
+    N_("there is no such organisation any more: look at the list of duplicates anew"),
     N_("%(code)s was merged already: look at the list of duplicates anew"),
     N_("this merge was undone already, by %(login)s"),
     N_("%(code)s was itself merged since: undo that merge first"),

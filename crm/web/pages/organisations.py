@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,9 +11,10 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import customers, organisations
+from crm import customers, duplicates, organisations
 from crm.database import Database
 from crm.deeds import keep_organisation as deeds
+from crm.deeds import merge_organisations
 from crm.refusals import CrmUnavailable, Refusal
 from crm.settings import Settings
 from crm.tables.organisations import ORGANISATION_KINDS, Organisation
@@ -27,6 +29,7 @@ router = APIRouter(prefix="/organisations")
 
 Reader = Annotated[Me, allowed("customer.read")]
 Editor = Annotated[Me, allowed("customer.edit")]
+Merger = Annotated[Me, allowed("customer.merge")]
 Text = Annotated[str, Form(max_length=8000)]
 SHOWN = 100
 Deed = Callable[[AsyncSession], Awaitable[None]]
@@ -59,9 +62,19 @@ async def create(request: Request, me: Editor, name: Text = "", kind: Text = "co
     return RedirectResponse(f"/organisations/{made.id}", status_code=303)
 
 
+@router.get("/duplicates")
+async def report(request: Request, me: Merger, session: Reading) -> Response:
+    """Which may be one, the surest first."""
+    pairs = await duplicates.organisation_pairs(session, limit=SHOWN)
+    return show(request, "organisations_duplicates.html", me, pairs=pairs)
+
+
 @router.get("/{organisation_id}")
 async def record(request: Request, organisation_id: UUID, me: Reader, session: Reading) -> Response:
-    """One of them."""
+    """One of them. The address of one that was merged leads to the one it was merged into."""
+    made = await session.get(Organisation, organisation_id)
+    if made is not None and made.merged_into is not None:
+        return RedirectResponse(f"/organisations/{made.merged_into}", status_code=303)
     return await _record(request, me, session, organisation_id)
 
 
@@ -127,6 +140,28 @@ async def remove_person(request: Request, organisation_id: UUID, customer_id: UU
     return await _do(request, me, organisation_id, work)
 
 
+@router.post("/{organisation_id}/merge")
+async def merge(request: Request, organisation_id: UUID, me: Merger, merged: Annotated[UUID, Form()]) -> Response:
+    """Make another organisation a part of this one."""
+
+    async def work(session: AsyncSession) -> None:
+        await merge_organisations.merge(session, kept_id=organisation_id, merged_id=merged, by=me.login)
+
+    return await _do(request, me, organisation_id, work)
+
+
+@router.post("/{organisation_id}/unmerge")
+async def unmerge(
+    request: Request, organisation_id: UUID, me: Merger, merge_id: Annotated[UUID, Form(alias="merge")]
+) -> Response:
+    """Part them again."""
+
+    async def work(session: AsyncSession) -> None:
+        await merge_organisations.unmerge(session, merge_id, by=me.login)
+
+    return await _do(request, me, organisation_id, work)
+
+
 async def _do(
     request: Request, me: Me, organisation_id: UUID, deed: Deed, said: dict[str, str] | None = None
 ) -> Response:
@@ -158,6 +193,9 @@ async def _record(
         "said": said or {"name": made.name, "kind": made.kind, "note": made.note},
         "phones": await organisations.phones_of(session, made.id),
         "people": await organisations.people_of(session, made.id),
+        "alike": await duplicates.organisations_like(session, made.id),
+        "merges": await merge_organisations.merges_of(session, made.id),
+        "now": datetime.now(UTC),
         "kinds": ORGANISATION_KINDS,
         "home": request.app.state.settings.country,
         "notice": notice,

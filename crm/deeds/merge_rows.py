@@ -1,0 +1,79 @@
+"""Rows that go over when two of a kind are found to be one, and come back: whichever table names the kind takes part.
+
+A row that the kept one has already stays where it is. Statements alone; called by the merges of customers and of
+organisations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import msgspec
+import sqlalchemy as sa
+
+from crm.tables import Table
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """A column that names one of the kind. `keys` find its row without that column; `alone`: the sets of columns of
+    which one of the kind has each value once."""
+
+    table: str
+    column: str
+    keys: list[str]
+    alone: list[list[str]]
+
+
+def references_to(kind: str, staying: Collection[str]) -> Iterator[Reference]:
+    """All columns that name a row of table `kind`, but for the tables `staying`."""
+    for table in Table.metadata.sorted_tables:
+        for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
+            if key.column.table.name == kind and table.name not in staying:
+                column = key.parent.name
+                keys = [each.name for each in table.primary_key.columns if each.name != column]
+                unique = [c for c in table.constraints if isinstance(c, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]
+                indexes = [index for index in table.indexes if index.unique]
+                sets = [{each.name for each in one.columns} for one in (*unique, *indexes)]
+                alone = [sorted(names - {column}) for names in sets if column in names]
+                yield Reference(table.name, column, keys, alone)
+
+
+def move(each: Reference) -> str:
+    """From :gone to :kept; the keys of the rows that went."""
+    return (
+        f"UPDATE {each.table} t SET {each.column} = CAST(:kept AS uuid) "  # noqa: S608 - names of our own tables
+        f"WHERE t.{each.column} = CAST(:gone AS uuid){_free(each, 'CAST(:kept AS uuid)')} RETURNING {_key(each)}"
+    )
+
+
+def move_back(each: Reference) -> str:
+    """Those of :rows that are still with :kept go back to :gone."""
+    same = "".join(f" AND t.{name} = r.{name}" for name in each.keys)
+    return (
+        f"UPDATE {each.table} t SET {each.column} = CAST(:gone AS uuid) "  # noqa: S608 - names of our own tables
+        f"FROM json_populate_recordset(NULL::{each.table}, CAST(:rows AS json)) r "
+        f"WHERE t.{each.column} = CAST(:kept AS uuid){same}{_free(each, 'CAST(:gone AS uuid)')}"
+    )
+
+
+def gather(each: Reference, kind: str) -> str:
+    """What was written to merged ones since goes to whom they were merged into: from whom, and the row's keys."""
+    return (
+        f"UPDATE {each.table} t SET {each.column} = gone.merged_into FROM {kind} gone "  # noqa: S608 - own names
+        f"WHERE t.{each.column} = gone.id AND gone.merged_into IS NOT NULL{_free(each, 'gone.merged_into')} "
+        f"RETURNING gone.id, {_key(each)}"
+    )
+
+
+def _key(each: Reference) -> str:
+    return "json_build_object(" + ", ".join(f"'{name}', t.{name}" for name in each.keys) + ")"
+
+
+def _free(each: Reference, target: str) -> str:
+    """No row of the target's is in the way."""
+    return "".join(
+        f" AND NOT EXISTS (SELECT FROM {each.table} o WHERE o.{each.column} = {target}"
+        + "".join(f" AND o.{name} = t.{name}" for name in names)
+        + ")"
+        for names in each.alone
+    )
