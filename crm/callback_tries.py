@@ -18,10 +18,9 @@ from .tables.callbacks import DIALS_CUSTOMER, Callback, CallbackAttempt
 _IS_DUE = """c.node = :node AND c.state = 'waiting' AND c.due_at <= clock_timestamp()
    AND NOT EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', c.queue))
    AND EXISTS (SELECT FROM node n WHERE n.name = :node AND n.fence = :fence)"""
-# Whose agent sits at a seat is promised to that agent, who is rung first whatever the queue does.
-_CUSTOMER_FIRST = """EXISTS (SELECT FROM queue q WHERE q.name = c.queue AND q.callback_dialling = 'customer_first')
-   AND NOT EXISTS (SELECT FROM seat_session s
-                    WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL)"""
+# Who is promised an agent that sits at a seat is rung by that agent, whatever the queue does.
+_OWNER_SITS = """EXISTS (
+       SELECT FROM seat_session s WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL)"""
 # In the order of their places. Where all places of a queue are taken, only who comes before the last of them.
 _DUE = text(
     f"""
@@ -29,7 +28,8 @@ SELECT c.id FROM callback c
  WHERE {_IS_DUE}
    AND NOT EXISTS (SELECT FROM jsonb_each_text(CAST(:full AS jsonb)) f
                     WHERE f.key = c.queue AND c.place_at >= CAST(f.value AS timestamptz))
-   AND NOT ({_CUSTOMER_FIRST})
+   AND ({_OWNER_SITS} OR NOT EXISTS (
+        SELECT FROM queue q WHERE q.name = c.queue AND q.callback_dialling = 'customer_first'))
  ORDER BY c.place_at, c.id LIMIT :limit FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
 )
@@ -48,14 +48,15 @@ WITH stands AS MATERIALIZED (
     FROM wait w JOIN conversation v ON v.id = w.conversation_id
    WHERE w.node = :node AND w.left_at IS NULL GROUP BY w.queue),
 dialled AS (
-  SELECT queue, count(*) AS number FROM callback_attempt WHERE node = :node AND {DIALS_CUSTOMER} GROUP BY queue),
-due AS (
-  SELECT c.id, c.queue, row_number() OVER (PARTITION BY c.queue ORDER BY c.place_at, c.id) AS rank
-    FROM callback c
-    LEFT JOIN stands ON stands.queue = c.queue
-   WHERE {_IS_DUE} AND {_CUSTOMER_FIRST} AND c.place_at <= coalesce(stands.place_at, 'infinity'))
-SELECT due.id FROM due LEFT JOIN dialled ON dialled.queue = due.queue
- WHERE due.rank <= :most - coalesce(dialled.number, 0)
+  SELECT queue, count(*) AS number FROM callback_attempt WHERE node = :node AND {DIALS_CUSTOMER} GROUP BY queue)
+SELECT due.id
+  FROM queue q LEFT JOIN stands ON stands.queue = q.name LEFT JOIN dialled ON dialled.queue = q.name
+ CROSS JOIN LATERAL (
+       SELECT c.id FROM callback c
+        WHERE {_IS_DUE} AND c.queue = q.name AND c.place_at <= coalesce(stands.place_at, 'infinity')
+          AND NOT {_OWNER_SITS}
+        ORDER BY c.place_at, c.id LIMIT greatest(0, :most - coalesce(dialled.number, 0))) AS due
+ WHERE q.callback_dialling = 'customer_first'
 """  # noqa: S608 - constants
 )
 # By Asterisk's word as it is written, and for nobody else who is being dialled.

@@ -6,7 +6,7 @@ by the deeds of callbacks, pages and the command line; the bridge claims through
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -231,6 +231,12 @@ async def silenced(session: AsyncSession, number_e164: str) -> bool:
     """Whether somebody asked that this number be called no more."""
     rows = select(CustomerPhone.id).where(CustomerPhone.e164 == number_e164, CustomerPhone.do_not_call).limit(1)
     return await session.scalar(rows) is not None
+
+
+async def silenced_among(session: AsyncSession, numbers: Collection[str]) -> set[str]:
+    """Which of these numbers nobody may call any more."""
+    rows = select(CustomerPhone.e164).where(CustomerPhone.e164.in_(numbers), CustomerPhone.do_not_call)
+    return {number for number in await session.scalars(rows) if number is not None}
 
 
 async def working_seats(session: AsyncSession, node: str, queue: str) -> int:

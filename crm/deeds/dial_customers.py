@@ -17,7 +17,7 @@ from crm import callback_tries, hours
 from crm.hints import hint_live
 from crm.settings import Settings
 
-from .place_callbacks import Place, fit, idle_queues, place_of
+from .place_callbacks import Place, fit, place_of, what_keeps
 
 
 class Dials(Struct, frozen=True):
@@ -42,12 +42,14 @@ async def claim_for_seats(
     if not due:
         return Dials([], {})
     openings = await hours.read(session, hours.by_settings(settings))
-    idle = await idle_queues(session, node, due)
+    kept_from = await what_keeps(session, node, due)
     free = await callback_tries.kept_free(session, node, kept)
     places: list[Place] = []
     wanted: dict[str, int] = {}
     for promise in due:
-        callee = await fit(session, promise, idle, openings, settings, now)
+        if 0 < kept_from.seats[promise.queue] <= wanted.get(promise.queue, 0):
+            continue  # a seat more than there are is in vain
+        callee = fit(promise, kept_from, openings, settings, now)
         if callee is None:
             continue
         seat = next((seat for seat, queue in kept.items() if queue == promise.queue and seat in free), None)

@@ -6,7 +6,7 @@ moves a promise on by what was seen of its try; done twice, it is done once. So 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -53,6 +53,13 @@ class Place(Struct, frozen=True):
     seat: str = ""
 
 
+class Kept(Struct, frozen=True):
+    """How many seats stand in each queue, and which numbers asked not to be called."""
+
+    seats: dict[str, int]
+    silenced: set[str]
+
+
 async def claim(
     session: AsyncSession, settings: Settings, node: str, fence: int, now: datetime | None = None
 ) -> list[Place]:
@@ -67,12 +74,12 @@ async def claim(
         return []
     openings = await hours.read(session, hours.by_settings(settings))
     placed = []
-    idle = await idle_queues(session, node, due)
+    kept_from = await what_keeps(session, node, due)
     for promise in due:
         standing = taken.setdefault(promise.queue, Standing(0, promise.place_at))
         if standing.taken >= most and promise.place_at >= standing.last_at:
             continue
-        callee = await fit(session, promise, idle, openings, settings, now)
+        callee = fit(promise, kept_from, openings, settings, now)
         if callee is None:
             continue
         attempt_id = await callback_tries.write_attempt(session, promise, fence)
@@ -83,26 +90,20 @@ async def claim(
     return placed
 
 
-async def idle_queues(session: AsyncSession, node: str, due: Sequence[Callback]) -> set[str]:
-    """Queues in which nobody stands."""
+async def what_keeps(session: AsyncSession, node: str, due: Sequence[Callback]) -> Kept:
+    """What is asked once for all that is due."""
     queues = {each.queue for each in due}
-    return {queue for queue in queues if not await callbacks.standing_seats(session, node, queue)}
+    seats = {queue: await callbacks.standing_seats(session, node, queue) for queue in queues}
+    return Kept(seats, await callbacks.silenced_among(session, {each.number_e164 for each in due}))
 
 
-async def fit(
-    session: AsyncSession,
-    promise: Callback,
-    idle: Collection[str],
-    openings: Openings,
-    settings: Settings,
-    now: datetime,
-) -> Callee | None:
+def fit(promise: Callback, kept_from: Kept, openings: Openings, settings: Settings, now: datetime) -> Callee | None:
     """Whom to ring now; None: not now, and the promise is put off with the reason."""
-    if promise.queue in idle:
+    if not kept_from.seats[promise.queue]:
         promise.not_now, promise.not_now_why = "nobody_works", f"nobody is signed in to {promise.queue}"
         promise.due_at = now + NOBODY_WORKS_AGAIN
         return None
-    silenced = await callbacks.silenced(session, promise.number_e164)
+    silenced = promise.number_e164 in kept_from.silenced
     callee = Callee(promise.number_e164, silenced, promise.zone, promise.wish)
     refused = why_not_now(callee, promise.queue, openings, settings, now)
     if refused is not None:
