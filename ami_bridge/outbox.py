@@ -52,6 +52,8 @@ class _Open(Struct):
     """As what a wish about a pause was sent."""
     hands: Hands | None = None
     """What the seat had in its hands, for a wish about a call."""
+    cut_off: bool = False
+    """The line was cut before Asterisk answered: what became of it the next look says."""
 
 
 class Outbox:
@@ -238,7 +240,8 @@ class Outbox:
 
     def _standing(self, seat: str) -> Standing:
         """How the seat will stand when all that was sent has come true."""
-        steps = [each.step for each in self._open.values() if each.wish.seat == seat and each.step is not None]
+        under_way = [each for each in self._open.values() if each.wish.seat == seat and not each.cut_off]
+        steps = [each.step for each in under_way if each.step is not None]
         return steps[-1].leads_to if steps else self._standing_of(seat)
 
     def _send(self, wish: Wish, headers: Headers, step: Step | None = None, hands: Hands | None = None) -> str | None:
@@ -254,6 +257,8 @@ class Outbox:
     def _answered(self, wish: Wish, answer: asyncio.Future[Any]) -> None:
         """A refusal settles; a success does not: the event will say so."""
         if answer.cancelled() or isinstance(answer.exception(), AnswerLost):
+            if wish.id in self._open:
+                self._open[wish.id].cut_off = True
             return
         said = read_answer(answer.result())
         if wish.id not in self._open or (said.ok and wish.kind not in ANSWER_SETTLES | ANSWERED):
