@@ -22,7 +22,7 @@ SERVED_WITHIN_S = 12.0
 class CustomerMaker(PlaceMaker):
     """`seats`: by interface, the reason of its pause; None: ready."""
 
-    ACTIONS = (*PlaceMaker.ACTIONS, "QueuePause", "QueueStatus", "CoreShowChannels")
+    ACTIONS = (*PlaceMaker.ACTIONS, "QueuePause", "QueueStatus", "CoreShowChannels", "Hangup")
 
     def __init__(self, peer: ForgedAsterisk, cel: Path, *seats: str) -> None:
         super().__init__(peer, cel)
@@ -32,21 +32,30 @@ class CustomerMaker(PlaceMaker):
         """Tries whose customer is being dialled: not in the queue yet, nor gone."""
         self.on_line: dict[str, tuple[FirstStages, float]] = {}
         self.in_queue: dict[str, tuple[FirstStages, float]] = {}
+        self.hung_up: set[str] = set()
+        """Channels that were asked to end."""
 
     def take(self, session: Session, action: Action) -> bool:
         if action["Action"] == "QueuePause":
-            reason = action.get("Reason", "") if action["Paused"] == "true" else None
-            self.seats[action["Interface"]] = reason
             session.answer(action, "Success", "Message: done")
-            for each in list(self.peer._open):
-                if each.username:
-                    each.event("QueueMemberPause", f"Timestamp: {time.time():.6f}", *self._lines(action["Interface"]))
-            self.check(f"{action['Interface']} is {reason or 'ready'}")
+            self.pause(action["Interface"], action.get("Reason", "") if action["Paused"] == "true" else None)
+            self.check(f"{action['Interface']} is {self.seats[action['Interface']] or 'ready'}")
+            return True
+        if action["Action"] == "Hangup":
+            self.hung_up.add(action["Channel"])
+            session.answer(action, "Success", "Message: Channel Hungup")
             return True
         if action["Action"] in ("QueueStatus", "CoreShowChannels"):
             self._list()
             return False
         return super().take(session, action)
+
+    def pause(self, seat: str, reason: str | None) -> None:
+        """It is so, whoever asked for it."""
+        self.seats[seat] = reason
+        for each in list(self.peer._open):
+            if each.username:
+                each.event("QueueMemberPause", f"Timestamp: {time.time():.6f}", *self._lines(seat))
 
     def check(self, when: str) -> None:
         kept = sum(reason == "RESERVED" for reason in self.seats.values())
@@ -70,7 +79,11 @@ class CustomerMaker(PlaceMaker):
         await stages.reach("queued", stages.answer)
         await stages.reach("born", stages.born)
         await stages.reach("dialling", stages.dialling)
-        if happens in ("machine", "later"):
+        stages.rings = True
+        if happens == "rings":
+            while f"{stages.name};1" not in self.hung_up:  # noqa: ASYNC110 - until the bridge ends it
+                await asyncio.sleep(0.01)
+        elif happens in ("machine", "later"):
             await stages.reach("chosen", lambda: stages.chose("2" if happens == "later" else ""))
         elif happens in ("talk", "leaves"):
             await stages.reach("chosen", lambda: stages.chose("1"))
@@ -82,7 +95,8 @@ class CustomerMaker(PlaceMaker):
                 del self.in_queue[attempt]
                 await stages.reach("talking", lambda: stages.talks(agent))
             self.in_queue.pop(attempt, None)
-        await stages.reach("ended", lambda: stages.ended("NOANSWER" if happens == "no_answer" else "ANSWER"))
+        status = {"no_answer": "NOANSWER", "rings": "CANCEL"}.get(happens, "ANSWER")
+        await stages.reach("ended", lambda: stages.ended(status))
         self.living.discard(attempt)
         del self.on_line[attempt]
         self.open.discard(attempt)
@@ -123,6 +137,7 @@ class CustomerMaker(PlaceMaker):
 class FirstStages(Stages):
     """Half 2 dials, half 1 goes into the queue."""
 
+    rings = False
     queue_half = 1
     contexts = ("kefu-callback-dial", "kefu-callback-chose")
 

@@ -1,7 +1,7 @@
 """UserEvents of our own dialplan: what Asterisk's own events cannot tell.
 
 QueueLeft follows each Queue(); QueueHangup and VoicemailLeft come from the hangup handler; IvrLeft when a call flow has
-ended; SeatCode when a seat's phone asks for something; three tell of callbacks. Other UserEvents are not followed.
+ended; SeatCode when a seat's phone asks for something; four tell of callbacks. Other UserEvents are not followed.
 """
 
 from __future__ import annotations
@@ -62,6 +62,14 @@ class CallbackDialling(Event, frozen=True, gc=False):
     linkedid: str
 
 
+class CallbackAnswered(Event, frozen=True, gc=False):
+    """The customer who is called back has lifted the phone and is greeted. `uniqueid`: the customer's leg."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+
+
 class CallbackChoice(Event, frozen=True, gc=False):
     """The customer who is called back pressed this key (None: none). `uniqueid`: the customer's leg."""
 
@@ -98,6 +106,7 @@ _READERS = {
     "VoicemailLeft": Reader(VoicemailLeft, *LEG, _STATUS, filled("Box")),
     "SeatCode": Reader(SeatCode, *LEG, need("Code")),
     "CallbackDialling": Reader(CallbackDialling, *LEG),
+    "CallbackAnswered": Reader(CallbackAnswered, *LEG),
     "CallbackChoice": Reader(CallbackChoice, *LEG, filled("Choice")),
     "CallbackEnded": Reader(CallbackEnded, *LEG, filled("Status"), whole("Cause")),
 }

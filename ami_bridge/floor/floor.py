@@ -91,6 +91,7 @@ RULES: Mapping[type[Event], Rule] = {
     our_events.IvrLeft: stays.ivr_left,
     our_events.VoicemailLeft: stays.voicemail_left,
     our_events.CallbackDialling: places.dialling,
+    our_events.CallbackAnswered: places.answered,
     our_events.CallbackChoice: places.chose,
     our_events.CallbackEnded: places.ended,
     our_events.SeatCode: seats.code,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from ami_bridge.changes import PlaceChanged
-from ami_bridge.events.ours import CallbackChoice, CallbackDialling, CallbackEnded
+from ami_bridge.events.ours import CallbackAnswered, CallbackChoice, CallbackDialling, CallbackEnded
 from crm.ledger.callbacks import AttemptFacts
 
 from . import calls
@@ -52,6 +52,13 @@ def dialling(facts: Facts, event: CallbackDialling, at: float) -> None:
     if row is not None and row.dialled_at is None:
         row.dialled_at = at
         facts.say(PlaceChanged(row))
+
+
+def answered(facts: Facts, event: CallbackAnswered, at: float) -> None:
+    """Somebody, or a machine, is on the customer's phone. Asterisk's own word comes after the greeting."""
+    call = facts.calls.get(event.linkedid)
+    if call is not None and event.linkedid in facts.places:
+        call.dialled_out = "ANSWER"
 
 
 def chose(facts: Facts, event: CallbackChoice, at: float) -> None:

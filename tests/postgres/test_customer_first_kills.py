@@ -102,9 +102,8 @@ async def all_ready(maker: CustomerMaker, bridges: Bridges) -> bool:
 @pytest.mark.parametrize(
     ("kill_at", "plan", "stage"),
     [
-        (0, "talk", None),
         (14, "no_answer", None),
-        (0, "talk", "chosen"),
+        pytest.param(0, "talk", "chosen", marks=pytest.mark.proof),
         *(pytest.param(at, "talk", None, marks=pytest.mark.proof) for at in (9, 12, 17, 22, 26)),
         *(pytest.param(0, "talk", stage, marks=pytest.mark.proof) for stage in STAGES),
     ],
@@ -123,11 +122,29 @@ async def test_killed_or_cut_no_seat_and_no_customer_is_forgotten(
         assert rows(database_url, "SELECT state, kept, mode FROM callback") == [("reached", True, "customer_first")]
 
 
-async def test_more_promises_than_seats_are_dialled_one_a_seat(
+async def test_an_agent_goes_to_lunch_and_more_promises_than_seats_are_kept(
     bridges: Bridges, maker: CustomerMaker, database: Database, database_url: str
 ) -> None:
-    await one_run(bridges, maker, database, database_url, range(5), 0, ("talk", None))
-    assert rows(database_url, "SELECT DISTINCT state FROM callback") == [("reached",)]
+    """Whose agent has gone is rung no longer, nobody ends that lunch, and the others talk with the agent who is left."""
+    plans = iter([("rings", None)])
+    maker.plan = lambda: next(plans, ("talk", None))
+    bridges.start()
+    settings = read_settings(callback_hours=ANYTIME)
+    for number in range(3):
+        await promise(database, settings, number)
+    async with asyncio.timeout(WITHIN_S):
+        while not any(stages.rings for stages, _ in maker.on_line.values()):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+    ((lunching,),) = rows(database_url, "SELECT seat FROM callback_attempt ORDER BY claimed_at LIMIT 1")
+    maker.open.clear()  # by the agent's will, not by the bridge's
+    maker.pause(lunching, "lunch")
+    assert await until_settled(database_url, bridges, WITHIN_S)
+    outcomes = "SELECT number, outcome FROM callback_attempt ORDER BY outcome"
+    assert rows(database_url, outcomes) == [(1, "agent_left"), (1, "reached"), (1, "reached")]
+    async with asyncio.timeout(WITHIN_S):
+        while sorted(map(str, maker.seats.values())) != ["None", "lunch"]:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+    assert (maker.wrongs, len(maker.hung_up)) == ([], 1)
     assert rows(database_url, BEYOND) == [(0,)]
 
 
