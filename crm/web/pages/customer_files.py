@@ -122,5 +122,5 @@ async def _one(request: Request, session: AsyncSession, me: Me, import_id: UUID,
 async def _page(request: Request, session: AsyncSession, me: Me, notice: str | None = None) -> Response:
     rows = select(CustomerImport).order_by(CustomerImport.began_at.desc()).limit(LAST_SHOWN)
     last = list(await session.scalars(rows))
-    context = {"last": last, "notice": notice, "now": datetime.now(UTC), "largest": LARGEST_FILE}
+    context: dict[str, Any] = {"last": last, "notice": notice, "now": datetime.now(UTC), "largest": LARGEST_FILE}
     return show(request, "customers_import.html", me, **context)

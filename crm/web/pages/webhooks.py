@@ -147,7 +147,13 @@ async def _dead(request: Request, session: AsyncSession, me: Me, name: str, agai
         raise
     except Refusal as refused:
         return await _show(request, session, me, notice=str(refused))
-    context = {"name": name, "dead": found, "again": again, "shown": DEAD_SHOWN, "now": datetime.now(UTC)}
+    context: dict[str, Any] = {
+        "name": name,
+        "dead": found,
+        "again": again,
+        "shown": DEAD_SHOWN,
+        "now": datetime.now(UTC),
+    }
     return show(request, "webhooks_dead.html", me, **context)
 
 
