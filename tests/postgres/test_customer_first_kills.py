@@ -125,7 +125,7 @@ async def test_killed_or_cut_no_seat_and_no_customer_is_forgotten(
 async def test_an_agent_goes_to_lunch_and_more_promises_than_seats_are_kept(
     bridges: Bridges, maker: CustomerMaker, database: Database, database_url: str
 ) -> None:
-    """Whose agent has gone is rung no longer, nobody ends that lunch, and the others talk with the agent who is left."""
+    """Whose agent has gone is rung no longer, nobody ends that lunch, and the others talk with who is left."""
     plans = iter([("rings", None)])
     maker.plan = lambda: next(plans, ("talk", None))
     bridges.start()
