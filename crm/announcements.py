@@ -114,8 +114,9 @@ async def forget(session: AsyncSession, *, before: datetime) -> int:
 
 
 async def _seen_by(session: AsyncSession, fresh: Sequence[Any]) -> dict[int, list[str]]:
-    """By announcement, the queues that have seen what it is about: a card's and a message's own, those that an ended
-    call came to, those of a case's calls, those that a customer's calls came to. Of a call that begins, none yet."""
+    """By announcement, the queues that have seen what it is about: a card's, a message's and a promise's own, those
+    that an ended call came to, those of a case's calls, those that a customer's calls came to. Of a call that begins,
+    none yet."""
     things: dict[int, list[UUID]] = {}
     ordered = {row.data["number"]: row.id for row in fresh if row.kind == "order.changed"}
     for order in await session.execute(_WHOSE_ORDERS, {"numbers": list(ordered)}) if ordered else ():
@@ -123,7 +124,7 @@ async def _seen_by(session: AsyncSession, fresh: Sequence[Any]) -> dict[int, lis
     found: dict[int, list[str]] = {}
     for row in fresh:
         family, _, what = row.kind.partition(".")
-        if row.kind in ("pop.shown", "voicemail.left"):
+        if row.kind in ("pop.shown", "voicemail.left", "callback.at_risk"):
             found[row.id] = [queue] if (queue := row.data.get("queue") or row.data.get("box")) else []
         elif row.kind == "conversation.ended":
             things[row.id] = [UUID(row.data["conversation_id"])]

@@ -73,7 +73,6 @@ async def _tell(session: AsyncSession, promise: Callback, why: str, expected_at:
         "window_end": promise.window_end,
         "why": why,
         "expected_at": expected_at if why == "forecast" else None,
-        "customer_code": known.customer_code if known else None,
         "owner": known.owner if known else None,
     }
     once = uuid5(promise.id, promise.window_end.isoformat())

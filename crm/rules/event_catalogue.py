@@ -120,7 +120,6 @@ class CallbackAtRisk(msgspec.Struct, kw_only=True):
     window_end: datetime
     why: str
     expected_at: datetime | None = None
-    customer_code: str | None = None
     owner: str | None = None
 
 

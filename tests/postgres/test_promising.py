@@ -18,7 +18,7 @@ from forged_floor import CALLER, ForgedFloor
 from sqlalchemy import select, update
 from web_caller import PASSWORD, WebCaller, calling
 
-from crm import agents, callbacks, customers, queues
+from crm import agents, announcements, callbacks, customers, queues
 from crm.cli import main
 from crm.database import Database
 from crm.deeds import steer_callback, watch_callbacks
@@ -231,7 +231,11 @@ async def test_a_promise_at_risk_is_told_once_for_each_window(
     assert await look() == 0
     async with database.reading() as session:
         (told,) = (await session.scalars(select(Announcement).where(Announcement.kind == "callback.at_risk"))).all()
-    assert (told.data["id"], told.data["why"], told.data["customer_code"]) == (str(promise), "window", "C1")
+    assert (told.data["id"], told.data["why"], told.data["queue"]) == (str(promise), "window", "support")
+    async with database.transaction() as session:
+        await announcements.number_new(session)
+        assert [each.id for each in await announcements.since(session, 0, limit=9, queues=["support"])] == [told.id]
+        assert await announcements.since(session, 0, limit=9, queues=["sales"]) == []
     assert "the window ends soon" in (await eva.page("/callbacks?list=at_risk")).text
     assert 'href="/callbacks?list=at_risk"' in (await eva.page("/wallboard")).text
     asked = ["callback", "promises", "--json", "--database-url", database_url]
