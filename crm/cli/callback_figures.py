@@ -21,7 +21,7 @@ queue_option = option("--queue", metavar="QUEUE", help="Of one queue.")
 
 
 @click.command()
-@option("--hours", type=click.IntRange(1, 720), default=24, show_default=True, help="Of the last so many hours.")
+@option("--hours", type=click.IntRange(1, 8760), default=24, show_default=True, help="Of the last so many hours.")
 @option("--promise", is_flag=True, help="Promise each of them a callback, in the queue they waited for.")
 @by_option
 @database_option
@@ -35,7 +35,7 @@ def owed(hours: int, promise: bool, by: str, database_url: str | None, as_json: 
         from msgspec import structs
 
         from crm.deeds.book_callback import CannotPromise, Wanted, book
-        from crm.reports.callbacks import callers_owed
+        from crm.reports.callers_owed import callers_owed
 
         async with database.reading() as session:
             since = datetime.now(UTC) - timedelta(hours=hours)

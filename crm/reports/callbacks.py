@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from msgspec import Struct
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import callback_tries, callbacks
-from crm.rules.phone_numbers import to_e164
-from crm.tables.callbacks import Callback
 
 SLACK_S = 2.0
 """Asterisk's places have whole seconds, and its queues look once a second."""
@@ -47,56 +43,6 @@ SELECT count(*) FROM places served JOIN places stood
    AND coalesce(stood.left_at, 'infinity') > served.left_at + make_interval(secs => :slack_s)
 """
 )
-
-
-# Who gave up waiting, or left a menu, and has neither talked with anybody since nor been promised a call.
-_OWED = text(
-    """
-SELECT DISTINCT ON (c.caller) c.id, c.caller, c.caller_name, c.started_at, c.ended_at, c.outcome,
-       (SELECT w.queue FROM wait w WHERE w.conversation_id = c.id ORDER BY w.entered_at DESC LIMIT 1) AS queue,
-       (SELECT max(extract(epoch FROM coalesce(w.left_at, w.entered_at) - w.entered_at))::float8
-          FROM wait w WHERE w.conversation_id = c.id) AS waited_s,
-       coalesce((SELECT f.language FROM caller_facts f WHERE f.node = c.node AND f.linkedid = c.linkedid),
-                (SELECT v.language FROM visit v WHERE v.node = c.node AND v.linkedid = c.linkedid
-                  ORDER BY v.started_at DESC LIMIT 1)) AS language, c.linkedid
-  FROM conversation c
- WHERE c.direction = 'inbound' AND c.outcome = 'abandoned' AND c.caller IS NOT NULL
-   AND c.started_at >= :since AND c.ended_at < clock_timestamp() - make_interval(mins => :minutes)
-   AND NOT EXISTS (SELECT FROM conversation again WHERE again.outcome IN ('answered', 'callback_booked')
-                      AND (again.caller = c.caller OR again.dialled = c.caller) AND again.started_at > c.started_at)
- ORDER BY c.caller, c.started_at DESC
-"""
-)
-
-
-class Owed(Struct, frozen=True):
-    """A caller whom we owe a call: the last time they gave up."""
-
-    conversation_id: UUID
-    caller: str
-    caller_name: str | None
-    gave_up_at: datetime
-    queue: str | None
-    waited_s: float | None
-    language: str | None
-    linkedid: str
-
-
-async def callers_owed(session: AsyncSession, *, since: datetime, country: str, minutes: int = 5) -> list[Owed]:
-    """Callers who gave up and heard nothing of us since, the earliest first. minutes: so long ago at least: many
-    ring again at once."""
-    rows = (await session.execute(_OWED, {"since": since, "minutes": minutes})).all()
-    spelled = {row.caller: to_e164(row.caller, country) for row in rows}
-    promised = select(Callback.number_e164).where(
-        Callback.number_e164.in_([number for number in spelled.values() if number]), Callback.asked_at >= since
-    )
-    known = set(await session.scalars(promised))
-    found = [
-        Owed(row.id, row.caller, row.caller_name, row.ended_at, row.queue, row.waited_s, row.language, row.linkedid)
-        for row in rows
-        if spelled[row.caller] not in known
-    ]
-    return sorted(found, key=lambda each: each.gave_up_at)
 
 
 async def promises_kept(

@@ -20,7 +20,7 @@ from crm.deeds import place_callbacks, steer_callback
 from crm.deeds.book_callback import Booked, CannotPromise, Wanted, book, callee_of, free_slots
 from crm.questions import ask
 from crm.refusals import Refusal
-from crm.reports.callbacks import callers_owed
+from crm.reports.callers_owed import callers_owed
 from crm.settings import Settings, read_settings
 from crm.tables.callbacks import Callback, CallbackAttempt
 from crm.tables.conversations import Conversation, Wait
@@ -375,12 +375,16 @@ async def test_who_gave_up_is_owed_a_call_until_we_talked_or_promised(database: 
         ("4", "13800138003", "abandoned", 50),
         ("5", "13800138004", "answered", 50),
         ("6", "13800138005", "abandoned", 1),
+        ("7", "13800138006", "abandoned", 70),
     ]
     async with database.transaction() as session:
         for number, caller, outcome, minutes in calls:
             at = {"started_at": now - timedelta(minutes=minutes), "ended_at": now - timedelta(minutes=minutes)}
             row = {"id": uuid4(), "node": NODE, "linkedid": number, "direction": "inbound", "outcome": outcome}
             await session.execute(insert(Conversation).values(**row, caller=caller, **at))
+        back = {"id": uuid4(), "node": NODE, "linkedid": "8", "direction": "outbound", "outcome": "answered"}
+        at = now - timedelta(minutes=20)  # an agent dialled back, as the phone spells it
+        await session.execute(insert(Conversation).values(**back, dialled="+8613800138006", started_at=at, ended_at=at))
     await promise(database, settings, "13800138003")
     async with database.reading() as session:
         found = await callers_owed(session, since=now - timedelta(hours=2), country="CN")

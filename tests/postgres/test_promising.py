@@ -23,7 +23,7 @@ from crm.cli import main
 from crm.database import Database
 from crm.deeds import steer_callback, watch_callbacks
 from crm.deeds.book_callback import Wanted, book, callee_of, free_slots
-from crm.reports.callbacks import callers_owed
+from crm.reports.callers_owed import callers_owed
 from crm.reports.customer_timeline import timeline
 from crm.settings import Settings, read_settings
 from crm.tables.announcements import Announcement
@@ -99,7 +99,7 @@ async def test_an_agent_promises_the_caller_on_the_card(
     place = f"/callbacks/for/call/{ring.conversation_id}"
     card = (await lily.page("/desk")).text
     assert f'hx-get="{place}"' in card
-    assert 'accesskey="b"' in card
+    assert 'accesskey="q"' in card
     window = await lily.page(place)
     assert f"We can call {CALLER} between" in window.text
     assert await open_now(database) == []

@@ -18,7 +18,7 @@ from crm.database import Database
 from crm.deeds import steer_callback
 from crm.deeds.book_callback import Wanted, book, callee_of, free_slots
 from crm.refusals import Refusal
-from crm.reports.callbacks import Owed, callers_owed
+from crm.reports.callers_owed import Owed, callers_owed
 from crm.settings import Settings
 from crm.web.carried_out import Deed, carry_out
 from crm.web.errors import NotThere
@@ -35,10 +35,11 @@ Steering = Annotated[Me, allowed("callback.edit")]
 Seeing = Annotated[Me, allowed("conversation.read_all")]
 Which = Annotated[str, Query(alias="list", max_length=10)]
 ListForm = Annotated[str, Form(alias="list", max_length=10)]
-Days = Annotated[int, Query(ge=1, le=30)]
+Days = Annotated[int, Query(ge=1, le=365)]
 OWED = "owed"
 LISTS = ("open", "at_risk", "done")
 SHOWN = 200
+DAYS = (1, 7, 30, 90, 365)
 
 
 @router.get("")
@@ -76,7 +77,7 @@ async def promise_owed(request: Request, conversation_id: UUID, me: Seeing, days
     settings: Settings = request.app.state.settings
 
     async def deed(session: AsyncSession) -> None:
-        owed = await _owed(session, settings, me, 30)
+        owed = await _owed(session, settings, me, max(days, 30))
         each = next((each for each in owed if each.conversation_id == conversation_id), None)
         if each is None:
             raise Refusal("this caller is owed nothing any more")
@@ -166,10 +167,12 @@ async def _show(
         "which": which,
         "lists": lists,
         "days": days,
+        "spans": DAYS,
+        "screen": "owed" if which == OWED else "live",  # whom we owe a call is not asked for at every hint
         "notice": notice,
         "now": datetime.now(settings.zone),
         "asked": f"?list={which}&days={days}",
-        "owed": await _owed(session, settings, me, days) if which == OWED else (),
+        "owed": (await _owed(session, settings, me, days))[:SHOWN] if which == OWED else (),
         "promises": ()
         if which == OWED
         else await callbacks.listed(session, which, queues=me.queues, limit=SHOWN, soon_s=soon_s),
