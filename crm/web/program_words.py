@@ -20,6 +20,7 @@ PROGRAM_LABELS: Mapping[str, Mapping[str, str]] = {
         "case.read": N_("read cases"),
         "case.edit": N_("open cases and note at them"),
         "callback.edit": N_("promise, move and cancel callbacks"),
+        "agent.pause": N_("pause agents and make them ready"),
         "wallboard.read": N_("read agents' states and queues"),
         "event.read": N_("read what happened"),
     },

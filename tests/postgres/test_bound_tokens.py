@@ -161,6 +161,14 @@ async def ask(program: httpx2.AsyncClient, operation: str, of: dict[str, str], s
 LISTS = ("/agents", "/queues", "/pause-reasons", "/events", "/events/catalogue")
 
 
+REFUSED = {
+    ("POST", "/agents/{login}/pause"): "it is of all queues of the seat",
+    ("POST", "/agents/{login}/unpause"): "likewise",
+    ("GET", "/pause-wishes/{wish_id}"): "what became of those",
+}
+"""What a program that is bound to queues may not do at all, and why."""
+
+
 def test_every_operation_is_tried_here() -> None:
     there = {(method, route.path) for route in routes() for method in route.methods or ()}
     ours = {
@@ -176,7 +184,14 @@ def test_every_operation_is_tried_here() -> None:
         for here, there_ in names.items():
             path = path.replace(here, there_)
         tried.add((method, path))
-    assert tried | {("GET", path) for path in LISTS} == there
+    assert tried | {("GET", path) for path in LISTS} | set(REFUSED) == there
+
+
+async def test_what_does_not_keep_to_queues_by_itself_is_refused(bound: httpx2.AsyncClient) -> None:
+    for method, path in REFUSED:
+        answer = await bound.request(method, path.format(login="ben", wish_id=uuid4()), json={"reason": "lunch"})
+        assert answer.status_code == 403, path
+        assert "bound to queues, and this is of no queue" in answer.json()["detail"]
 
 
 async def test_of_another_queue_each_operation_shows_and_does_nothing(

@@ -17,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm import figure_targets
+from crm.api_tokens import SCOPES
 from crm.rules.agent_state import WORDS
 from crm.rules.lights import Light
 from crm.rules.number_spellings import spellings
 from crm.rules.pause_steps import KEPT
 from crm.tables import agents, conversations, customers, orders
+from crm.tables.imports import IMPORT_STATES
 from crm.web import language, rendering
 from crm.web.language import LOCALES, accepted, catalog
 from crm.web.sentences import TEMPLATES, say
@@ -73,6 +75,8 @@ def test_chinese_is_chinese(spoken: set[str]) -> None:
     [
         ("posture", WORDS),
         ("pause_reason", KEPT),
+        ("scope", tuple(SCOPES)),
+        ("import", IMPORT_STATES),
         ("tier", customers.TIERS),
         ("language", customers.LANGUAGES),
         ("order_state", orders.ORDER_STATES),
