@@ -25,7 +25,7 @@ async def test_two_keys_promise_a_callback_and_the_page_moves_it(web: Web, signe
     ring = web.floor.ring(SEAT)
     web.floor.answer(ring)
     await expect(card).to_have_attribute("data-phase", "talking")
-    await press_access_key(page, "q")
+    await press_access_key(page, "m")
     await expect(card.get_by_text("We can call +8613800138000 between")).to_be_visible()
     await expect(card.get_by_role("button", name="Promise it")).to_be_focused()
     assert await faults(page) == []
@@ -65,6 +65,26 @@ async def test_who_gave_up_is_promised_by_one_key(web: Web, signed_in_page: Page
     await page.goto(f"{web.url}/callbacks?list=owed")
     await expect(page.locator("article.message")).to_have_count(1)
     assert await faults(page) == []
-    await press_access_key(page, "q")
+    await press_access_key(page, "m")
     await expect(page.get_by_text("Nobody is owed a call.")).to_be_visible()
     assert web.floor.rows("SELECT source FROM callback") == [("abandoned",)]
+
+
+async def test_a_message_is_answered_by_a_promise_and_the_window_stays_in_sight(web: Web, signed_in_page: Page) -> None:
+    page, ring = signed_in_page, web.floor.ring(SEAT)
+    web.floor.miss(ring)
+    left = (
+        "INSERT INTO voicemail (id, conversation_id, node, linkedid, box, file, left_at) "
+        "SELECT id, id, node, linkedid, 'support', 'x.wav', now() FROM conversation"
+    )
+    web.floor.do((left, {}))
+    web.floor.posture(SEAT, "ready")
+    await page.goto(f"{web.url}/voicemail")
+    await page.get_by_role("link", name="Promise a callback").click()
+    await expect(page.get_by_role("button", name="Promise it")).to_be_focused()
+    assert await faults(page) == []
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#promised")).to_contain_text("Promised: we call between")
+    await expect(page.locator("article.message")).to_have_count(0)
+    assert await faults(page) == []
+    assert web.floor.rows("SELECT source FROM callback") == [("voicemail",)]

@@ -99,7 +99,7 @@ async def test_an_agent_promises_the_caller_on_the_card(
     place = f"/callbacks/for/call/{ring.conversation_id}"
     card = (await lily.page("/desk")).text
     assert f'hx-get="{place}"' in card
-    assert 'accesskey="q"' in card
+    assert 'accesskey="m"' in card
     window = await lily.page(place)
     assert f"We can call {CALLER} between" in window.text
     assert await open_now(database) == []
