@@ -35,7 +35,8 @@ Id = Annotated[UUID, Path(description="The callback's id.")]
 
 class CallbackAnswer(BaseModel):
     """A promise. `window_begin`, `window_end`: what the customer was told; `kept`: the phone rang in that window (null:
-    not known yet, or by the customer's own doing)."""
+    not known yet, or by the customer's own doing); `at_risk_why`: it will hardly be kept, because the window ends soon
+    ("window") or the forecast misses it ("forecast")."""
 
     id: UUID
     queue: str
@@ -53,6 +54,8 @@ class CallbackAnswer(BaseModel):
     outcome: str | None
     not_now: str | None
     not_now_why: str | None
+    at_risk_since: datetime | None
+    at_risk_why: str | None
     kept: bool | None
     closed_at: datetime | None
 
