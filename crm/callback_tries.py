@@ -55,7 +55,10 @@ SELECT due.id
        SELECT c.id FROM callback c
         WHERE {_IS_DUE} AND c.queue = q.name AND c.place_at <= coalesce(stands.place_at, 'infinity')
           AND NOT {_OWNER_SITS}
-        ORDER BY c.place_at, c.id LIMIT greatest(0, :most - coalesce(dialled.number, 0))) AS due
+        ORDER BY c.place_at, c.id LIMIT greatest(0, least(
+              :most - coalesce(dialled.number, 0),
+              coalesce(CAST(CAST(:first AS jsonb) ->> q.name AS integer), :others)))
+       ) AS due
  WHERE q.callback_dialling = 'customer_first'
 """  # noqa: S608 - constants
 )
@@ -109,10 +112,15 @@ async def claim(
     return list(rows)
 
 
-async def claim_customer_first(session: AsyncSession, node: str, fence: int, *, most: int) -> list[Callback]:
+async def claim_customer_first(
+    session: AsyncSession, node: str, fence: int, *, most: int, first: Mapping[str, int], others: int
+) -> list[Callback]:
     """Promises that are due, whose customer is dialled first, and before whom nobody waits, in the order of their
-    places, locked. most: dials of one queue at a time."""
-    ids = (await session.execute(_DUE_CUSTOMER_FIRST, {"node": node, "fence": fence, "most": most})).scalars().all()
+    places, locked. most: dials of one queue at a time; first: by queue, how many are wanted now;
+    others: of every other queue."""
+    told = json.encode(first).decode()
+    asked = {"node": node, "fence": fence, "most": most, "first": told, "others": others}
+    ids = (await session.execute(_DUE_CUSTOMER_FIRST, asked)).scalars().all()
     if not ids:
         return []
     rows = select(Callback).where(Callback.id.in_(ids), Callback.state == "waiting")

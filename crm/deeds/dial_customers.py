@@ -7,6 +7,7 @@ better place waits in that queue: the next free agent is theirs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -18,6 +19,9 @@ from crm.hints import hint_live
 from crm.settings import Settings
 
 from .place_callbacks import Place, fit, place_of, what_keeps
+
+SEATS_AHEAD = 5
+"""So many seats of a queue are asked for at a time: the next look, a second later at most, asks for more."""
 
 
 class Dials(Struct, frozen=True):
@@ -38,7 +42,10 @@ async def claim_for_seats(
     """Open a try for each seat that is kept free, in the order of places; promises that may not be rung now are put
     off, with the reason. kept: by seat, the queue that it is kept free for."""
     now = now or datetime.now(UTC)
-    due = await callback_tries.claim_customer_first(session, node, fence, most=settings.callback_places)
+    first = {queue: number + SEATS_AHEAD for queue, number in Counter(kept.values()).items()}
+    due = await callback_tries.claim_customer_first(
+        session, node, fence, most=settings.callback_places, first=first, others=SEATS_AHEAD
+    )
     if not due:
         return Dials([], {})
     openings = await hours.read(session, hours.by_settings(settings))
@@ -47,7 +54,8 @@ async def claim_for_seats(
     places: list[Place] = []
     wanted: dict[str, int] = {}
     for promise in due:
-        if 0 < kept_from.seats[promise.queue] <= wanted.get(promise.queue, 0):
+        wanted_here = wanted.get(promise.queue, 0)
+        if 0 < kept_from.seats[promise.queue] <= wanted_here or wanted_here >= SEATS_AHEAD:
             continue  # a seat more than there are is in vain
         callee = fit(promise, kept_from, openings, settings, now)
         if callee is None:

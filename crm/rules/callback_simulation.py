@@ -20,7 +20,8 @@ from .callback_policy import after
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 CLAIM_EVERY_S = 1.0
-"""The bridge looks what is due once a second at least; who became due since then has no place yet."""
+"""The bridge looks what is due once a second at least; who became due since then, or for whom a place has come free,
+has none yet."""
 SLACK_S = 1.0
 """Places have whole seconds in Asterisk."""
 CREDITS_S = (0, 0, 0, 60, 180, 600)
@@ -84,7 +85,6 @@ class _Someone(Struct):
     state: str = "waiting"
     dials: int = 0
     trying: bool = False
-    due_since: float = 0.0
 
     @property
     def place(self) -> float:
@@ -161,7 +161,6 @@ class _Play:
         self._becomes_due(who)
 
     def _becomes_due(self, who: _Someone) -> None:
-        who.due_since = self.now
         heapq.heappush(self.due, (who.place, who.number, who))
         self._look_soon()
 
@@ -245,10 +244,9 @@ class _Play:
         self.free += 1
 
     def _was_fair(self, served: _Someone) -> None:
-        """Nobody who stood there had a better place; nor did a promise that had been due for longer than a look."""
-        due = self.due[0][2] if self.due else None
-        if due is not None and self.now - due.due_since <= CLAIM_EVERY_S:
-            due = None
+        """Nobody who stood there had a better place; nor did a promise, but for one that the next look is for: who has
+        become due, or for whom a place has come free, since the last."""
+        due = self.due[0][2] if self.due and not self.claims else None
         for other in (each for each in (self._first(self.queue), due) if each is not None):
             late_s = served.place - other.place
             if late_s > SLACK_S:

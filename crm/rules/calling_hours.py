@@ -22,6 +22,8 @@ from .public_days import check_country
 from .quiet_hours import ANYWHERE, HOURS
 
 AHEAD_DAYS = 30
+# Promises are looked at again and again while they stand.
+NUMBERS_KEPT = 8192
 Spans = list[tuple[datetime, datetime]]
 
 
@@ -43,6 +45,7 @@ class Callee(Struct, frozen=True):
     wish: str | None = None
 
 
+@lru_cache(NUMBERS_KEPT)
 def zones_of(e164: str) -> tuple[str, ...]:
     """All time zones in which a phone of this number may be; none when that is not known."""
     try:
@@ -52,6 +55,7 @@ def zones_of(e164: str) -> tuple[str, ...]:
     return tuple(zone for zone in number_zones.time_zones_for_number(number) if zone != "Etc/Unknown")
 
 
+@lru_cache(NUMBERS_KEPT)
 def country_of(e164: str) -> str:
     """The country whose customs count: of the number's range, else of its country code; "" when it is of none."""
     try:

@@ -24,6 +24,7 @@ class PublicDay(Struct, frozen=True):
     name_zh: str
 
 
+@lru_cache(maxsize=4096)
 def public_day(on: date, country: str) -> PublicDay | None:
     """What this day is in a country ("CN", or with a region: "DE-BY"); None for a usual day."""
     if country == "CN":
