@@ -67,6 +67,7 @@ async def take_keys_and_dock(page: Page, language: str, picture: Picture) -> Non
     await expect(page.locator("#keys")).to_be_visible()
     await picture(page, f"desk-keys-{language}")
     await page.keyboard.press("Escape")
+    await page.evaluate("document.activeElement.blur()")
     await page.set_viewport_size({"width": 380, "height": 900})
     await picture(page, f"desk-dock-{language}")
     await page.set_viewport_size(whole)
