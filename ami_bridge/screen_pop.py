@@ -52,9 +52,11 @@ class Screens:
         return None
 
     def _put(self, offer: Offer, heard_at: float) -> Pop:
+        """While the seat talks, another ring for the same caller is the same card: who takes back the caller whom they
+        parked may be heard talking before it is said that they rang."""
         key, pop_of_offer = (offer.conversation_id, offer.seat), pop_id(offer.id)
         pop = self._shown.get(key)
-        if pop is None or pop.id != pop_of_offer:
+        if pop is None or (pop.id != pop_of_offer and pop.answered_at is None):
             pop = self._shown[key] = Pop(
                 pop_of_offer,
                 offer.node,

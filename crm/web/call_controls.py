@@ -169,18 +169,28 @@ async def in_hand(where: Where, me: Me, desk: Desk) -> dict[str, Any]:
     """What templates show of the calls on a desk besides the card: who had them before (the last one first), and what
     can be done now with the one on the phone."""
     here = {"node": str(me.node), "seat": str(me.seat)}
-    if not desk.cards:
-        dialled, parked = await ask(where, _DIALLED.with_(**here), _PARKED.with_(node=here["node"]))
-        return {"before": {}, "control": None, "last_dialled": next(iter(dialled), None), "parked": parked}
     mine = {**here, "agent_id": me.agent_id}
-    asked: list[Asked[Any]] = [_BEFORE.with_(**mine, calls=[card.conversation_id for card in desk.cards])]
     talking = desk.state.shown.word == "talking" and me.may("call.control")
     call = next((card.conversation_id for card in desk.cards if talking and card.phase == "talking"), None)
+    free = all(card.phase == "wrapping_up" for card in desk.cards)  # who is parked may be the next call
+    asked: list[Asked[Any]] = []
+    if desk.cards:
+        asked.append(_BEFORE.with_(**mine, calls=[card.conversation_id for card in desk.cards]))
     if call is not None:
         asked.append(_CONTROLS.with_(**mine, call=call, shown=ASKED_SHOWN, told_s=NOT_TAKEN_TOLD_S))
-    found, *control = await ask(where, *asked)
+    if free:
+        asked += [_DIALLED.with_(**here), _PARKED.with_(node=here["node"])]
+    answers = await ask(where, *asked)
     before: dict[UUID, list[Before]] = {}
-    for each in found:
+    for each in answers[0] if desk.cards else ():
         before.setdefault(each.conversation_id, []).append(each)
-    shown = {"before": before, "control": control[0][0] if control else None, "control_of": call}
-    return {**shown, "last_dialled": None, "parked": ()}
+    dialled, parked = answers[-2:] if free else ((), ())
+    # What was dialled and became the call that is wrapped up needs no word any more.
+    dialled = [each for each in dialled if not desk.cards or each.state != "confirmed"]
+    return {
+        "before": before,
+        "control": answers[1][0] if call is not None else None,
+        "control_of": call,
+        "last_dialled": next(iter(dialled), None),
+        "parked": parked,
+    }

@@ -102,6 +102,7 @@ class RealDesk:
 
     async def begin(self) -> None:
         """As after a test that held; one that failed leaves nothing to the next."""
+        await asyncio.to_thread(self.phone.register)
         await self.page.goto(f"{self.center.web}/desk")
         if await self.page.locator("#state").get_attribute("data-word") == "paused":
             await self.press("I am ready")

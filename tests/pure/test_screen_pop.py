@@ -74,6 +74,22 @@ def test_the_card_stays_while_the_seat_consults_until_it_lets_go() -> None:
     assert put.taken_at == 170.0
 
 
+def test_who_takes_back_a_parked_caller_has_one_card_though_the_talk_is_heard_before_the_ring() -> None:
+    screens, first, talk = Screens(), offer(), segment()
+    put = screens.pop_for(AgentRung(CALL, None, first), 110.5)
+    screens.pop_for(TalkBegan(CALL, talk, first), 115.0)
+    talk.ended_at = 150.0
+    assert screens.pop_for(TalkEnded(talk, first), 150.0) is put  # parked
+    again, second = segment(), offer("o-2")
+    back = screens.pop_for(TalkBegan(CALL, again, first), 160.0)
+    assert screens.pop_for(AgentRung(CALL, None, second), 160.1) is back
+    again.ended_at = 170.0
+    assert screens.pop_for(TalkEnded(again, second), 170.0) is back
+    assert back is not None
+    assert (back.taken_at, back.ending) == (170.0, "call_ended")
+    assert screens.pop_for(ConversationEnded(CALL), 171.0) is None
+
+
 def test_a_caller_who_leaves_in_the_instant_of_the_answer_leaves_no_card_behind() -> None:
     screens, ring = Screens(), offer()
     screens.pop_for(AgentRung(CALL, None, ring), 110.5)
