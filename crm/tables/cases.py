@@ -113,6 +113,8 @@ class CaseClock(Table):
             "due_at",
             postgresql_where=text("breached_at IS NULL AND running_since IS NOT NULL"),
         ),
+        Index("ix_case_clock_running", "due_at", postgresql_where=text("running_since IS NOT NULL")),
+        Index("ix_case_clock_breached", "case_id", postgresql_where=text("breached_at IS NOT NULL")),
         Index(
             "ix_case_clock_warn_at",
             "warn_at",

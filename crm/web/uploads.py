@@ -11,6 +11,7 @@ import asyncio
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,8 @@ from .headers import LARGEST_FILE
 
 log = structlog.get_logger(__name__)
 
+PREFIX = "kefu-upload-"
+LEFT_BEHIND_S = 24 * 3600
 FAULTS_KEPT = 100
 Work = Callable[[Database], Awaitable[object]]
 
@@ -55,7 +58,8 @@ class Uploads:
     async def check(self, file: BinaryIO, file_name: str, *, country: str, by: str) -> UUID:
         """Keep the file and begin its dry run; its import is returned at once. Raises Refusal for what is no table, or
         has no columns to go by."""
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="kefu-import-"))
+        await asyncio.to_thread(_sweep)
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=PREFIX))
         try:
             looked_at = await asyncio.to_thread(_keep, file, folder / plain_name(file_name))
             wanted = Wanted(looked_at, country, by=by)
@@ -125,6 +129,16 @@ def plain_name(given: str) -> str:
     last = given.replace("\\", "/").rsplit("/", 1)[-1]
     shown = "".join(letter for letter in last if letter.isprintable()).strip(". ")
     return shown.encode()[-120:].decode(errors="ignore") or "file"
+
+
+def _sweep() -> None:
+    """Files that a killed process left behind go: people stand in them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > LEFT_BEHIND_S:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue
 
 
 def _keep(file: BinaryIO, path: Path) -> spreadsheets.LookedAt:

@@ -383,3 +383,35 @@ async def test_what_is_done_is_announced_and_audited_with_it_and_not_without(
         noted = connection.execute("SELECT did, subject_id FROM audit ORDER BY number").fetchall()
     assert kinds == [("case.opened", number), ("case.escalated", number)]
     assert noted == [("case.opened", number), ("case.escalated", number)]
+
+
+async def test_the_list_of_overdue_cases_is_what_each_case_says_of_itself(
+    database: Database, people: People, database_url: str
+) -> None:
+    """Every mixture of two clocks and a state, listed by the clocks' indexes as case by case; also cut short."""
+    made = """
+INSERT INTO customer_case (id, number, category, tier, state, subject, owner_id, opened_by, opened_at)
+SELECT gen_random_uuid(), (1000 + n)::text, 'complaint', 'first_line',
+       (ARRAY['open', 'waiting', 'solved', 'closed'])[1 + n % 4], 'S', (SELECT id FROM agent LIMIT 1), 'x',
+       now() - make_interval(mins => n * 7 % 50) FROM generate_series(1, 400) n"""
+    clocks = """
+INSERT INTO case_clock (case_id, kind, target_s, spent_s, running_since, due_at, breached_at)
+SELECT c.id, k.kind, 60, 0, CASE WHEN k.how > 1 THEN now() END,
+       CASE WHEN k.how > 1 THEN now() + make_interval(mins => (CASE WHEN k.how = 2 THEN -1 ELSE 1 END) * (5 + k.n % 31))
+       END, CASE WHEN k.n % 3 = 0 THEN now() END
+  FROM (SELECT c.*, number::int AS n FROM customer_case c) c
+ CROSS JOIN LATERAL (VALUES ('solve', c.n / 4 % 4, c.n), ('respond', c.n / 16 % 4, c.n / 5)) k(kind, how, n)
+ WHERE k.how > 0"""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(made)
+        connection.execute(clocks)
+    far = datetime.max.replace(tzinfo=UTC)
+    async with database.reading() as session:
+        every = [each for each in await cases.listed(session, "open", limit=1000) if each.overdue]
+        every.sort(key=lambda each: (each.due_at or far, -each.opened_at.timestamp(), each.number))
+        assert 100 < len(every) < 300
+        for limit in (1, 7, 60, 90, 130, 1000):
+            found = await cases.listed(session, "overdue", limit=limit)
+            assert [each.due_at for each in found] == [each.due_at for each in every[:limit]], limit
+            if limit == 1000:
+                assert [each.number for each in found] == [each.number for each in every]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import html
 import io
+import os
 import re
+import tempfile
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -195,6 +199,20 @@ async def test_cut_at_any_point_it_goes_on_where_it_stopped(
     async with database.reading() as session:
         mine = select(func.count()).select_from(Customer).where(Customer.name.startswith("Person "))
         assert await session.scalar(mine) == 1500
+
+
+async def test_no_file_is_left_behind(dana: WebCaller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, age_s in (("old", 2 * uploads.LEFT_BEHIND_S), ("new", 60)):
+        folder = tmp_path / f"{uploads.PREFIX}{name}"
+        folder.mkdir()
+        (folder / "people.csv").write_text("name\nKilled\n")
+        os.utime(folder, (time.time() - age_s,) * 2)
+    await give(dana, b"name\nAnn Other\n")
+    async with asyncio.timeout(5):
+        while len(left := os.listdir(tmp_path)) > 1:  # noqa: ASYNC110, PTH208 - files tell nobody
+            await asyncio.sleep(0.01)
+    assert left == [f"{uploads.PREFIX}new"]
 
 
 async def test_an_old_dry_run_is_not_taken_for_today(dana: WebCaller, database: Database) -> None:
