@@ -54,26 +54,24 @@ _FROM = f"""
 
 
 # All that are overdue, without any other wish: those whose clock runs and is over come first by their clock, walked
-# along an index; only where they do not fill the list, those follow whose broken clock stands, or runs beside another.
-# Of two clocks a case, twice as many clocks are as many cases.
+# along an index (now() bounds it, clock_timestamp() would not; of two clocks a case, twice as many clocks are as many
+# cases). Only where they do not fill the list, and so are all of their kind, those follow whose broken clock stands, or
+# stopped while another still runs.
 _LATE = """
-WITH over AS MATERIALIZED (
-  SELECT k.case_id AS id, min(k.due_at) AS due_at
-    FROM (SELECT r.case_id, r.due_at FROM case_clock r JOIN customer_case c ON c.id = r.case_id AND c.state <> 'closed'
-           WHERE r.running_since IS NOT NULL AND r.due_at < clock_timestamp()
-           ORDER BY r.due_at LIMIT 2 * CAST(:limit AS bigint)) k
-   GROUP BY k.case_id)
-SELECT id FROM over
+WITH running AS MATERIALIZED (
+  SELECT r.case_id, r.due_at FROM case_clock r
+   WHERE r.running_since IS NOT NULL AND r.due_at < now()
+     AND EXISTS (SELECT FROM customer_case c WHERE c.id = r.case_id AND c.state <> 'closed')
+   ORDER BY r.due_at LIMIT 2 * CAST(:limit AS bigint)),
+over AS MATERIALIZED (SELECT case_id AS id, min(due_at) AS due_at FROM running GROUP BY case_id),
+broken AS MATERIALIZED (
+  SELECT c.id, c.opened_at, c.number FROM customer_case c
+   WHERE c.state <> 'closed' AND (SELECT count(*) FROM over) < :limit AND c.id NOT IN (SELECT id FROM over)
+     AND c.id IN (SELECT k.case_id FROM case_clock k WHERE k.breached_at IS NOT NULL))
+(SELECT id FROM over ORDER BY due_at LIMIT :limit)
  UNION ALL
-(SELECT b.id FROM (
-    SELECT c.id, c.opened_at, c.number,
-           (SELECT min(k.due_at) FROM case_clock k WHERE k.case_id = c.id AND k.running_since IS NOT NULL) AS due_at
-      FROM customer_case c
-     WHERE c.state <> 'closed' AND (SELECT count(*) FROM over) < :limit
-       AND EXISTS (SELECT FROM case_clock k WHERE k.case_id = c.id AND k.breached_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM case_clock k WHERE k.case_id = c.id AND k.running_since IS NOT NULL
-                          AND k.due_at < clock_timestamp())) b
-  ORDER BY b.due_at NULLS LAST, b.opened_at DESC, b.number LIMIT :limit)
+(SELECT b.id FROM broken b LEFT JOIN case_clock k ON k.case_id = b.id AND k.running_since IS NOT NULL
+  GROUP BY b.id, b.opened_at, b.number ORDER BY min(k.due_at) NULLS LAST, b.opened_at DESC, b.number LIMIT :limit)
 """
 
 

@@ -14,18 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import queue_sight
 from crm.tables.conversations import Conversation
-from crm.tables.customers import Customer
 
 from .asking import Asking
 from .problems import Refused
 
 
-async def in_sight(session: AsyncSession, asking: Asking, found: Sequence[Customer]) -> list[Customer]:
-    """Those of these customers whom the program is shown."""
+async def in_sight(session: AsyncSession, asking: Asking, found: Sequence[UUID]) -> list[UUID]:
+    """Those of these customers whom the program is shown, in their order."""
     if asking.queues is None:
         return list(found)
-    seen = await queue_sight.customers_of(session, {each.id for each in found}, asking.queues)
-    return [each for each in found if each.id in seen]
+    seen = await queue_sight.customers_of(session, set(found), asking.queues)
+    return [each for each in found if each in seen]
 
 
 async def sees(session: AsyncSession, asking: Asking, customer_id: UUID | None) -> bool:

@@ -109,17 +109,21 @@ async def list_customers(
         if number is not None or q is not None:
             if number is not None:
                 e164 = to_e164(number.replace("\x00", ""), country)
-                matched = await customers.find_by_number(session, e164, limit=most) if e164 else []
+                owners = await customers.find_by_number(session, e164, limit=most) if e164 else []
+                matched = [each.id for each in owners]
             else:
                 hits = await customer_search.search(session, q or "", country=country, limit=most)
-                matched = [await session.get_one(Customer, hit.id) for hit in hits]
-            seen = await in_sight(session, asking, matched)
-            return Page(items=[await _answer(session, each) for each in seen[:limit]], next=None)
+                matched = [each.id for each in hits]
+            seen = [
+                await session.get_one(Customer, each) for each in (await in_sight(session, asking, matched))[:limit]
+            ]
+            return Page(items=[await _answer(session, each) for each in seen], next=None)
         rows = select(Customer).where(Customer.merged_into.is_(None)).order_by(Customer.id).limit(limit + 1)
         if (after := _read(cursor)) is not None:
             rows = rows.where(Customer.id > after)
         found = list(await session.scalars(rows))
-        items = [await _answer(session, each) for each in await in_sight(session, asking, found[:limit])]
+        shown = set(await in_sight(session, asking, [each.id for each in found[:limit]]))
+        items = [await _answer(session, each) for each in found[:limit] if each.id in shown]
     return Page(items=items, next=_written(found[limit - 1].id) if len(found) > limit else None)
 
 
