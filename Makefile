@@ -108,7 +108,7 @@ test-asterisk: ## Tests on a private Asterisk with SIPp
 	$(PYTEST) tests/asterisk
 
 prove: test-postgres ## Every test marked `proof`; kill and freeze everything under running calls, again and again; a million broken messages; a minute without Postgres; thousands of made-up requests (make prove ROUNDS=20)
-	$(BIN)/python -m pytest -q -m proof
+	$(BIN)/python -m pytest -q -m proof -o faulthandler_timeout=3600
 	$(BIN)/python tests/asterisk/prove_survival.py --rounds $(or $(ROUNDS),5)
 	$(BIN)/python tests/traces/prove_floor.py
 	KEFU_TEST_REGIONS=all $(BIN)/python -m pytest -q tests/postgres/test_numbers_from_outside.py
