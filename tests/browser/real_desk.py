@@ -104,8 +104,11 @@ class RealDesk:
         """As after a test that held; one that failed leaves nothing to the next."""
         await asyncio.to_thread(self.phone.register)
         await self.page.goto(f"{self.center.web}/desk")
-        if await self.page.locator("#state").get_attribute("data-word") == "paused":
-            await self.press("I am ready")
+        self.sandbox.cli("channel request hangup all")
+        leads_out = {"paused": "I am ready", "wrapping_up": "Finish without an outcome"}
+        word = await self.page.locator("#state").get_attribute("data-word")
+        if word in leads_out:
+            await self.press(leads_out[word])
         await self.shows("ready")
         self.phone.forget()
 
@@ -126,14 +129,16 @@ class RealDesk:
 
 
 async def furnish(url: str) -> None:
-    """Lily and Max serve reception; one customer is known."""
+    """Lily serves reception, Max support; one customer is known."""
     database = Database(url, application_name="kefu-test")
     async with database.transaction() as session:
-        await queues.define(session, "reception", title_en="Reception", title_zh="前台")
-        for login, name in (("lily", "Lily Chen"), ("max", "Max Weber")):
+        for login, name, queue, zh in (
+            ("lily", "Lily Chen", "reception", "前台"),
+            ("max", "Max Weber", "support", "客户支持"),
+        ):
+            await queues.define(session, queue, title_en=queue.capitalize(), title_zh=zh)
             agent = await agents.create(session, login=login, name=name, password=PASSWORD)
-            if login == "lily":
-                await agents.serve(session, agent.id, "reception")
+            await agents.serve(session, agent.id, queue)
         await customers.create(session, code="K-1", name="王芳", tier="key", phones=[CUSTOMER], country="CN")
     await database.close()
 
