@@ -74,8 +74,7 @@ class KeptSeats:
             seat = self._tries.pop(place.id)
             if place.queued_at is not None:
                 self._wanted, self._rests_until = {}, time.monotonic() + REST_S
-            if not self._take(seat):
-                self._tell("unpause", seat)
+            self._free_or_take(seat)
         return ()
 
     # ---- each look
@@ -88,7 +87,7 @@ class KeptSeats:
             self._asked.pop(seat, None)
         for seat in over:
             if not self._is_ours(seat):
-                self._tell("unpause", seat)
+                self._free_or_take(seat)
 
     def confirmed(self) -> dict[str, str]:
         """By seat, the queue that it is kept free for. One that a call was quicker to is let go."""
@@ -145,6 +144,11 @@ class KeptSeats:
 
     def _is_ours(self, seat: str) -> bool:
         return seat in self._asked or seat in self._tries.values()
+
+    def _free_or_take(self, seat: str) -> None:
+        """Its dial is over: ready again, or kept for the next customer without having been free in between."""
+        if not free_seats.is_kept(self._floor.facts, seat) or not self._take(seat):
+            self._tell("unpause", seat)
 
     def _take(self, seat: str) -> bool:
         """For the first of its queues that wants one, if any does."""
