@@ -55,14 +55,14 @@ _FROM = f"""
 
 # All that are overdue, without any other wish: those whose clock runs and is over come first by their clock, walked
 # along an index (now() bounds it, clock_timestamp() would not; of two clocks a case, twice as many clocks are as many
-# cases). Only where they do not fill the list, and so are all of their kind, those follow whose broken clock stands, or
-# stopped while another still runs.
+# cases; a closed case has none that runs). Only where they do not fill the list, and so are all of their kind, those
+# follow whose broken clock stands, or stopped while another still runs.
 _LATE = """
 WITH running AS MATERIALIZED (
-  SELECT r.case_id, r.due_at FROM case_clock r
-   WHERE r.running_since IS NOT NULL AND r.due_at < now()
-     AND EXISTS (SELECT FROM customer_case c WHERE c.id = r.case_id AND c.state <> 'closed')
-   ORDER BY r.due_at LIMIT 2 * CAST(:limit AS bigint)),
+  SELECT r.case_id, r.due_at
+    FROM (SELECT case_id, due_at FROM case_clock WHERE running_since IS NOT NULL AND due_at < now()
+           ORDER BY due_at LIMIT 2 * CAST(:limit AS bigint)) r
+    JOIN customer_case c ON c.id = r.case_id AND c.state <> 'closed'),
 over AS MATERIALIZED (SELECT case_id AS id, min(due_at) AS due_at FROM running GROUP BY case_id),
 broken AS MATERIALIZED (
   SELECT c.id, c.opened_at, c.number FROM customer_case c

@@ -401,7 +401,7 @@ SELECT c.id, k.kind, 60, 0, CASE WHEN k.how > 1 THEN now() END,
        END, CASE WHEN k.n % 3 = 0 THEN now() END
   FROM (SELECT c.*, number::int AS n FROM customer_case c) c
  CROSS JOIN LATERAL (VALUES ('solve', c.n / 4 % 4, c.n), ('respond', c.n / 16 % 4, c.n / 5)) k(kind, how, n)
- WHERE k.how > 0"""
+ WHERE k.how > 0 AND (c.state <> 'closed' OR k.how = 1)"""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(made)
         connection.execute(clocks)
