@@ -38,5 +38,5 @@ def originate(place: Place) -> Headers:
         "Async": "true",
         "Timeout": str(within_s * 1000),
         "CallerID": f'"{place.name}" <{place.number_e164}>' if place.name else place.number_e164,
-        "Variable": f"JOINED={place.joined_at},CREDIT={place.credit_s}{owner}",
+        "Variable": f"JOINED={place.joined_at},CREDIT={place.credit_s},MATTER={place.source}{owner}",
     }

@@ -32,7 +32,7 @@ never guesses: a seat not heard of since the last look is unseen, not free. The 
     the first look after a blind moment shows is believed at once: a seat that rang and talks now was the one who
     answered.
 11. A promised callback stands in a queue as a place of our own dialplan. Its conversation is outbound; whoever is
-    rung for it talks with nobody until the customer is there.
+    rung for it talks with nobody until the customer is there. A customer who is dialled first stands there in person.
 12. An event that says nothing new changes nothing: a stream heard twice gives the same rows, with the same ids.
 """
 

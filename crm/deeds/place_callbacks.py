@@ -39,7 +39,7 @@ RANG = ("reached", "no_answer", "busy", "rejected", "voicemail")
 class Place(Struct, frozen=True):
     """What the bridge sends for one try. `joined_at`: epoch seconds; `limit_s`: after so long nobody may be rung;
     `owner`: "1001/20", the seat that is rung first and for how many seconds. `seat`: kept free while the customer is
-    dialled first."""
+    dialled first; `source`: where the promise came from, which is whispered to the agent."""
 
     attempt_id: str
     queue: str
@@ -51,6 +51,7 @@ class Place(Struct, frozen=True):
     limit_s: int
     owner: str = ""
     seat: str = ""
+    source: str = ""
 
 
 class Kept(Struct, frozen=True):
@@ -206,6 +207,7 @@ async def place_of(
         max(SHORTEST_PLACE_S, int((ends - now).total_seconds())),
         "" if seat else await _owner(session, promise),
         seat,
+        promise.source,
     )
 
 
