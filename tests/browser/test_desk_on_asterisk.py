@@ -1,6 +1,6 @@
 """The desk through all that happens to it, on a real Asterisk 22, looked at in Chromium: ring, answer, reject, hang-up,
-pause, ready, a phone that goes and comes, AMI cut, the bridge killed, Asterisk killed; then a call out. After each,
-nothing is stuck: rows and page are as before.
+pause, ready, a phone that goes and comes, AMI cut, the bridge killed, Asterisk killed; then a call out and
+parking. After each, nothing is stuck: rows and page are as before.
 """
 
 from __future__ import annotations
@@ -163,3 +163,17 @@ async def test_a_number_is_dialled_from_a_page_talked_with_and_closed_with_an_ou
         " ON w.conversation_id = c.id WHERE c.direction = 'outbound'"
     )
     assert desk.rows(said) == [("outbound", CUSTOMER, "answered", "solved")]
+
+
+async def test_a_caller_is_parked_and_taken_back_with_one_card(desk: RealDesk) -> None:
+    """Pain 6: no second card for the same call."""
+    await desk.talk("13800138008")
+    await desk.press("Park")
+    await expect(desk.page.locator("form.notice")).to_contain_text("Parked on 701")
+    await desk.shows("wrapping_up")
+    await desk.press("Take back")
+    line = await desk.rung()
+    line.answer()
+    await desk.phase("talking")
+    line.hang_up()
+    await desk.finish()
