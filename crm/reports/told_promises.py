@@ -10,7 +10,7 @@ from __future__ import annotations
 PROMISES = """
     (SELECT 'callback', p.id, p.at, p.why, p.about, p.detail || jsonb_build_object('number', p.number_e164,
             'queue', p.queue, 'title_en', queue.title_en, 'title_zh', queue.title_zh,
-            'window_begin', p.window_begin, 'window_end', p.window_end, 'matter', nullif(p.matter, ''))
+            'window_begin', p.window_begin, 'window_end', p.window_end, 'about', nullif(p.matter, ''))
        FROM (
          SELECT theirs.*, told.id, told.at, told.why, told.about, told.detail FROM (
            SELECT c.id AS promise_id, c.number_e164, c.queue, c.window_begin, c.window_end, c.about AS matter,

@@ -28,6 +28,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 from center import KEFU, Center
 from desk_clients import DeskClient
 from desk_in_chromium import QUIET
+from desk_in_chromium import chromium as find_chromium
 from playwright.async_api import Browser, Page, async_playwright, expect
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -86,7 +87,7 @@ async def _measure(center: Center, rate: float, seconds: float, seats: int, wind
     try:
         callers = await _invite(database, seats)
         async with center, async_playwright() as playwright:
-            chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+            chromium = await playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
             desks = [await _desk(chromium, center, number) for number in range(windows)]
             clients = [_client(center, number) for number in range(windows, seats)]
             await asyncio.gather(*(client.sit_down() for client in clients))

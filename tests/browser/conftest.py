@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 from argon2 import PasswordHasher
-from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, serving, sign_in
+from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, chromium, serving, sign_in
 from forged_floor import ForgedFloor
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
@@ -40,11 +39,9 @@ async def web(
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium; its absence is a failure, not a skip."""
-    path = shutil.which("chromium")
-    assert path, "chromium is missing: apt-get install chromium"
+    """One for all tests of the session."""
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=path, args=QUIET)
+        running = await playwright.chromium.launch(executable_path=chromium(), args=QUIET)
         yield running
         await running.close()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from case_pictures import take_cases
 from day_pictures import furnish_day, take_keys_and_dock
-from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, agent_id, serving, sign_in
+from desk_in_chromium import PASSWORD, QUIET, SEAT, Web, agent_id, chromium, serving, sign_in
 from forged_floor import CALLER, ForgedFloor, Ring
 from playwright.async_api import Browser, Page, async_playwright, expect
 
@@ -216,13 +216,10 @@ async def take(web: Web, browser: Browser) -> None:
 
 async def main(database_url: str) -> None:
     """Serve, look, close."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        raise SystemExit("chromium is missing: apt-get install chromium")
     database = Database(database_url)
     settings = Settings(database_url=database_url)
     async with serving(database, settings) as (server, url), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=QUIET)
         await take(Web(url, ForgedFloor(database_url), database, server), browser)
         await browser.close()
     await database.close()

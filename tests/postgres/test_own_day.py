@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -69,13 +70,17 @@ async def lily(app: FastAPI) -> AsyncIterator[WebCaller]:
         yield browser
 
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")  # where the center is by its own settings
+
+
 class Morning:
     """A made-up day of lily's, told in seconds after it began."""
 
     def __init__(self, floor: ForgedFloor) -> None:
         self.floor = floor
         ((self.lily,),) = floor.rows("SELECT id FROM agent WHERE login = 'lily'")
-        self.began = datetime.now(UTC) - timedelta(hours=3)
+        now = datetime.now(SHANGHAI)
+        self.began = max(now - timedelta(hours=3), now.replace(hour=0, minute=0, second=0)).astimezone(UTC)
         floor.do(
             ("UPDATE seat_session SET signed_in_at = %(at)s WHERE agent_id = %(a)s", {"at": self.at(0), "a": self.lily})
         )
