@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # Programs that come from the system's packages: program → Debian package.
 DEMO_PACKAGES := python3-venv mmdebstrap uidmap espeak-ng sox
-SYSTEM_PACKAGES := $(DEMO_PACKAGES) sip-tester curl chromium-headless-shell fonts-noto-cjk libatomic1 postgresql
+SYSTEM_PACKAGES := $(DEMO_PACKAGES) sip-tester curl procps chromium-headless-shell fonts-noto-cjk libatomic1 postgresql
 # An ordinary user is told of all packages at once; root gets first what the rest can go on beside.
 FIRST_PACKAGES := $(if $(filter 0,$(shell id -u)),$(DEMO_PACKAGES),$(SYSTEM_PACKAGES))
 TOGETHER := @$(MAKE) --no-print-directory -j4 --output-sync
