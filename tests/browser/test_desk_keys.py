@@ -79,6 +79,7 @@ async def test_a_question_mark_shows_every_key_of_the_page(
         await press_access_key(page, "l")
         await expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     await talked(web, page)
+    await expect(page.locator("[accesskey=k]").first).to_be_visible()  # what follows the card has a key, too
     await page.keyboard.press("?")
     await expect(keys).to_be_visible()
     told = dict([row.split("\t") for row in (await keys.locator("tbody").inner_text()).split("\n")])

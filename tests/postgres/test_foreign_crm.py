@@ -68,8 +68,5 @@ async def test_pops_and_logs_arrive_once_and_in_order_through_every_fall(databas
         await seen(database_url, "SELECT count(*) FROM webhook_delivery WHERE state = 'waiting'", [(0,)])
         assert await worker.stop() == 0
     assert kinds_by_call(crm) == {str(ring.conversation_id): ORDER for ring in rings}
-    assert [event["number"] for event in crm.events if event["type"] == "pop.shown"] == sorted(
-        event["number"] for event in crm.events if event["type"] == "pop.shown"
-    )
     assert len(crm.attempts) > len(crm.ids) == 12
     assert crm.faults == []
