@@ -64,11 +64,7 @@ async def merge(session: AsyncSession, *, kept_id: UUID, merged_id: UUID, by: st
     for one in (kept, gone):
         if one.merged_into is not None:
             raise Refusal(f"{one.code} was merged already: look at the list of duplicates anew")
-    moved: dict[str, Any] = {}
-    for each in references():
-        rows = (await session.execute(text(merge_rows.move(each)), {"kept": kept.id, "gone": gone.id})).scalars().all()
-        if rows:
-            moved[f"{each.table}.{each.column}"] = list(rows)
+    moved: dict[str, Any] = {**await merge_rows.move_all(session, references(), kept=kept.id, gone=gone.id)}
     silenced = list(await session.scalars(text(_SILENCE), {"kept": kept.id, "gone": gone.id}))
     if silenced:
         moved["do not call"] = silenced

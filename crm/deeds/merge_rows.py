@@ -1,15 +1,18 @@
 """Rows that go over when two of a kind are found to be one, and come back: whichever table names the kind takes part.
 
-A row that the kept one has already stays where it is. Statements alone; called by the merges of customers and of
+A row that the kept one has already stays where it is. Called by the merges of customers and of
 organisations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.tables import Table
 
@@ -44,6 +47,18 @@ def move(each: Reference) -> str:
         f"UPDATE {each.table} t SET {each.column} = CAST(:kept AS uuid) "  # noqa: S608 - names of our own tables
         f"WHERE t.{each.column} = CAST(:gone AS uuid){_free(each, 'CAST(:kept AS uuid)')} RETURNING {_key(each)}"
     )
+
+
+async def move_all(
+    session: AsyncSession, references: Iterable[Reference], *, kept: UUID, gone: UUID
+) -> dict[str, list[Any]]:
+    """All rows that go over; by "table.column", the keys of those that went."""
+    moved = {}
+    for each in references:
+        rows = (await session.execute(sa.text(move(each)), {"kept": kept, "gone": gone})).scalars().all()
+        if rows:
+            moved[f"{each.table}.{each.column}"] = list(rows)
+    return moved
 
 
 def move_back(each: Reference) -> str:
