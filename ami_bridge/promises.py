@@ -44,6 +44,8 @@ BATCH_S = 0.15
 """Time for the batch in which a fact rides."""
 PATIENCE_S = 5.0
 ARRIVED_AT_MOST = 5000
+WRITTEN_WITHIN_S = 60.0
+"""The end of a try that was seen is in its row by then, or something is wrong with that row."""
 JUST_NOW_S = 30.0
 """A try of which no file tells, and that began so lately, cannot have been a talk."""
 
@@ -78,6 +80,7 @@ class Promises:
         seats.woken = self._woken.set
         self._refused: dict[UUID, tuple[str, str]] = {}
         self._sent_at: dict[UUID, float] = {}
+        self._ended: dict[UUID, float] = {}
         self._let_go: dict[str, float] = {}
         self._arrived: deque[tuple[str, str]] = deque(maxlen=ARRIVED_AT_MOST)
         self._connected_at: float | None = None
@@ -109,6 +112,8 @@ class Promises:
 
     def _changed(self, change: Change, now: float) -> Iterable[Row]:
         assert isinstance(change, PlaceChanged)
+        if change.place.ended_at is not None:
+            self._ended[UUID(change.place.id)] = time.monotonic()
         if change.place.ended_at is not None or change.place.dialled_at is not None:
             self._woken.set()  # to settle, or because a place is free again
         return self._seats.place_changed(change, now)
@@ -234,6 +239,8 @@ class Promises:
         place = self._floor.facts.places.get(str(attempt.id))
         if place is not None and place.id in self._floor.facts.channels:
             return None
+        if time.monotonic() - self._ended.get(attempt.id, -WRITTEN_WITHIN_S) < WRITTEN_WITHIN_S:
+            return None  # its end was seen, and is being written: that says more than files do
         since = max(self._sent_at.setdefault(attempt.id, time.monotonic()), self._connected_at or float("inf"))
         if time.monotonic() - since < SILENT_S or await self._lives(attempt.id):
             return None
@@ -261,10 +268,9 @@ class Promises:
         return "lost_sight", "how it ended nobody saw: look into the call before ringing again"
 
     def _forget(self, open_ones: set[UUID]) -> None:
-        for attempt in self._sent_at.keys() - open_ones:
-            del self._sent_at[attempt]
-        for attempt in self._refused.keys() - open_ones:
-            del self._refused[attempt]
+        for known in (self._sent_at, self._refused, self._ended):
+            for attempt in known.keys() - open_ones:
+                del known[attempt]
 
     # ---- taking out
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from msgspec import Struct, json
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, Boolean, ColumnClause, DateTime, Integer, Text, column, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .tables.callbacks import DIALS_CUSTOMER, Callback, CallbackAttempt
@@ -21,55 +22,81 @@ _IS_DUE = """c.node = :node AND c.state = 'waiting' AND c.due_at <= clock_timest
 # Who is promised an agent that sits at a seat is rung by that agent, whatever the queue does.
 _OWNER_SITS = """EXISTS (
        SELECT FROM seat_session s WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL)"""
-# In the order of their places. Where all places of a queue are taken, only who comes before the last of them.
-_DUE = text(
-    f"""
-SELECT c.id FROM callback c
- WHERE {_IS_DUE}
-   AND NOT EXISTS (SELECT FROM jsonb_each_text(CAST(:full AS jsonb)) f
-                    WHERE f.key = c.queue AND c.place_at >= CAST(f.value AS timestamptz))
-   AND ({_OWNER_SITS} OR NOT EXISTS (
-        SELECT FROM queue q WHERE q.name = c.queue AND q.callback_dialling = 'customer_first'))
- ORDER BY c.place_at, c.id LIMIT :limit FOR UPDATE SKIP LOCKED
+# What decides about each that is due, in the same look; locked, in the order of places.
+_TOLD = """
+SELECT c.*, coalesce(standing.seats, 0) AS seats, u.tier, u.name AS customer_name,
+       EXISTS (SELECT FROM customer_phone f WHERE f.e164 = c.number_e164 AND f.do_not_call) AS silenced,
+       (SELECT s.seat FROM seat_session s
+         WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL LIMIT 1) AS owner_seat"""
+_FROM = """
+  FROM callback c LEFT JOIN customer u ON u.id = c.customer_id
+  LEFT JOIN (SELECT m.queue, count(*) AS seats FROM membership m
+              WHERE m.node = :node AND m.left_at IS NULL GROUP BY m.queue) AS standing ON standing.queue = c.queue"""
+_LOCKED = "AND c.state = 'waiting' ORDER BY c.place_at, c.id FOR UPDATE OF c SKIP LOCKED"
+_PLACES = """
+SELECT a.queue, count(*) AS number, max(p.place_at) AS last_at
+  FROM callback_attempt a JOIN callback p ON p.id = a.callback_id
+ WHERE a.node = :node AND a.kind = 'agent_first' AND a.settled_at IS NULL AND a.dialled_at IS NULL GROUP BY a.queue"""
+_TAKEN = text(_PLACES)
+_BEFORE = "CASE WHEN coalesce(taken.number, 0) < :most THEN 'infinity' ELSE taken.last_at END"
+# Of each queue the first few. Where all its places are taken, only who comes before the last of them.
+_DUE = f"""
+WITH taken AS MATERIALIZED ({_PLACES}),
+due AS (
+  SELECT first.id, first.place_at
+    FROM queue q LEFT JOIN taken ON taken.queue = q.name
+   CROSS JOIN LATERAL (
+         SELECT c.id, c.place_at FROM callback c
+          WHERE {_IS_DUE} AND c.queue = q.name
+            AND c.place_at < {_BEFORE}
+          ORDER BY c.place_at, c.id LIMIT :limit) AS first
+   WHERE q.callback_dialling <> 'customer_first'
+   UNION ALL
+  SELECT c.id, c.place_at
+    FROM callback c JOIN queue q ON q.name = c.queue LEFT JOIN taken ON taken.queue = c.queue
+   WHERE {_IS_DUE} AND c.owner_id IS NOT NULL AND {_OWNER_SITS} AND q.callback_dialling = 'customer_first'
+     AND c.place_at < {_BEFORE})
+{_TOLD}, coalesce(taken.number, 0) AS places, coalesce(taken.last_at, c.place_at) AS last_at
+{_FROM} LEFT JOIN taken ON taken.queue = c.queue
+ WHERE c.id = ANY(ARRAY(SELECT due.id FROM due ORDER BY due.place_at, due.id LIMIT :limit)) {_LOCKED}
 """  # noqa: S608 - constants
-)
-_TRY = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 # Those whose customer is dialled first, of each queue the first few, and none behind somebody who waits in it now: the
-# next free agent is theirs. A caller's place is the first join of the call, less the credit.
-_DUE_CUSTOMER_FIRST = text(
-    f"""
-WITH stands AS MATERIALIZED (
+# next free agent is theirs. A caller's place is the first join of the call, less the credit. Free are seats that are
+# kept by Asterisk's word as it is written, and for nobody else who is being dialled.
+_DUE_CUSTOMER_FIRST = f"""
+WITH ours AS MATERIALIZED (
+  SELECT CAST(a.id AS text) AS linkedid, p.place_at
+    FROM callback_attempt a JOIN callback p ON p.id = a.callback_id WHERE a.node = :node AND a.settled_at IS NULL),
+stands AS MATERIALIZED (
   SELECT w.queue, min(coalesce(
-           (SELECT p.place_at FROM callback_attempt a JOIN callback p ON p.id = a.callback_id
-             WHERE a.id = CASE WHEN v.linkedid ~ '{_TRY}' THEN CAST(v.linkedid AS uuid) END),
+           ours.place_at,
            (SELECT min(f.entered_at) FROM wait f WHERE f.conversation_id = v.id)
            - make_interval(secs => coalesce((SELECT r.credit_s FROM routing r WHERE r.node = v.node
                AND r.linkedid = v.linkedid ORDER BY r.decided_at DESC LIMIT 1), 0)))) AS place_at
-    FROM wait w JOIN conversation v ON v.id = w.conversation_id
+    FROM wait w JOIN queue q ON q.name = w.queue AND q.callback_dialling = 'customer_first'
+    JOIN conversation v ON v.id = w.conversation_id LEFT JOIN ours ON ours.linkedid = v.linkedid
    WHERE w.node = :node AND w.left_at IS NULL GROUP BY w.queue),
 dialled AS (
-  SELECT queue, count(*) AS number FROM callback_attempt WHERE node = :node AND {DIALS_CUSTOMER} GROUP BY queue)
-SELECT due.id
-  FROM queue q LEFT JOIN stands ON stands.queue = q.name LEFT JOIN dialled ON dialled.queue = q.name
- CROSS JOIN LATERAL (
-       SELECT c.id FROM callback c
-        WHERE {_IS_DUE} AND c.queue = q.name AND c.place_at <= coalesce(stands.place_at, 'infinity')
-          AND NOT {_OWNER_SITS}
-        ORDER BY c.place_at, c.id LIMIT greatest(0, least(
-              :most - coalesce(dialled.number, 0),
-              coalesce(CAST(CAST(:first AS jsonb) ->> q.name AS integer), :others)))
-       ) AS due
- WHERE q.callback_dialling = 'customer_first'
+  SELECT queue, count(*) AS number FROM callback_attempt WHERE node = :node AND {DIALS_CUSTOMER} GROUP BY queue),
+due AS (
+  SELECT first.id
+    FROM queue q LEFT JOIN stands ON stands.queue = q.name LEFT JOIN dialled ON dialled.queue = q.name
+   CROSS JOIN LATERAL (
+         SELECT c.id FROM callback c
+          WHERE {_IS_DUE} AND c.queue = q.name AND c.place_at <= coalesce(stands.place_at, 'infinity')
+            AND NOT {_OWNER_SITS}
+          ORDER BY c.place_at, c.id LIMIT greatest(0, least(
+                :most - coalesce(dialled.number, 0),
+                coalesce(CAST(CAST(:first AS jsonb) ->> q.name AS integer), :others)))) AS first
+   WHERE q.callback_dialling = 'customer_first')
+{_TOLD}, ARRAY(
+         SELECT p.seat FROM posture p
+          WHERE p.node = :node AND p.seat = ANY(CAST(:seats AS text[])) AND p.paused AND p.pause_reason = 'RESERVED'
+            AND NOT EXISTS (SELECT FROM callback_attempt a
+                             WHERE a.node = p.node AND a.seat = p.seat AND {DIALS_CUSTOMER})) AS free
+{_FROM}
+ WHERE c.id = ANY(ARRAY(SELECT due.id FROM due)) {_LOCKED}
 """  # noqa: S608 - constants
-)
-# By Asterisk's word as it is written, and for nobody else who is being dialled.
-_KEPT_FREE = text(
-    f"""
-SELECT p.seat FROM posture p
- WHERE p.node = :node AND p.seat = ANY(:seats) AND p.paused AND p.pause_reason = 'RESERVED'
-   AND NOT EXISTS (SELECT FROM callback_attempt a WHERE a.node = p.node AND a.seat = p.seat AND {DIALS_CUSTOMER})
-"""  # noqa: S608 - constants
-)
 _BEYOND = text(
     f"""
 SELECT count(*) AS dials, count(*) FILTER (WHERE p.paused AND p.pause_reason = 'RESERVED') AS kept_free
@@ -77,13 +104,21 @@ SELECT count(*) AS dials, count(*) FILTER (WHERE p.paused AND p.pause_reason = '
  WHERE {DIALS_CUSTOMER} AND (CAST(:queue AS text) IS NULL OR a.queue = :queue)
 """  # noqa: S608 - constants
 )
-_TAKEN = text(
-    """
-SELECT a.queue, count(*) AS taken, max(c.place_at) AS last_at
-  FROM callback_attempt a JOIN callback c ON c.id = a.callback_id
- WHERE a.node = :node AND a.kind = 'agent_first' AND a.settled_at IS NULL AND a.dialled_at IS NULL GROUP BY a.queue
-"""
-)
+_DECIDES = (
+    column("seats", Integer), column("tier", Text), column("customer_name", Text), column("silenced", Boolean),
+    column("owner_seat", Text),
+)  # fmt: skip
+_OF_PLACES = (column("places", Integer), column("last_at", DateTime(timezone=True)))
+_FREE = column("free", ARRAY(Text))
+
+
+def _asked(statement: str, *more: ColumnClause[Any]) -> Any:
+    known = text(statement).columns(*Callback.__table__.columns, *_DECIDES, *more)
+    return select(Callback, *_DECIDES, *more).from_statement(known)
+
+
+_ASK_DUE = _asked(_DUE, *_OF_PLACES)
+_ASK_CUSTOMER_FIRST = _asked(_DUE_CUSTOMER_FIRST, _FREE)
 
 
 class Dialling(Struct, frozen=True):
@@ -94,45 +129,61 @@ class Dialling(Struct, frozen=True):
 
 
 class Standing(Struct):
-    """The places of one queue that stand in it now: how many, and the last of them in the order."""
+    """The places of one queue that stand in it now and have not been dialled: how many, and the last in the order."""
 
     taken: int
     last_at: datetime
 
 
+class Due(Struct):
+    """A promise that may be next, locked, with what decides about it. `seats`: how many stand in its queue, at work or
+    not; `silenced`: the number asked not to be called; `owner_seat`: where its owner sits now."""
+
+    promise: Callback
+    seats: int
+    silenced: bool
+    owner_seat: str | None
+    tier: str | None
+    customer_name: str | None
+
+
 async def claim(
-    session: AsyncSession, node: str, fence: int, *, full: Mapping[str, datetime], limit: int
-) -> list[Callback]:
-    """Promises that are due and whose agent is rung first, in the order of their places, locked; none for a bridge that
-    has lost its lease. full: queues of which only who comes before that place is wanted."""
-    told = {queue: at.isoformat() for queue, at in full.items()}
-    asked = {"node": node, "fence": fence, "full": json.encode(told).decode(), "limit": limit}
-    ids = (await session.execute(_DUE, asked)).scalars().all()
-    rows = await session.scalars(select(Callback).where(Callback.id.in_(ids)).order_by(Callback.place_at, Callback.id))
-    return list(rows)
+    session: AsyncSession, node: str, fence: int, *, most: int, limit: int
+) -> tuple[list[Due], dict[str, Standing]]:
+    """Promises that are due and whose agent is rung first, in the order of their places; none for a bridge that has
+    lost its lease. most: places a queue may have, beyond which only who comes before the last of them is wanted. And
+    by queue, what stands in it."""
+    asked = {"node": node, "fence": fence, "most": most, "limit": limit}
+    rows = (await session.execute(_ASK_DUE, asked)).all()
+    return [_due(row) for row in rows], {row.Callback.queue: Standing(row.places, row.last_at) for row in rows}
 
 
 async def claim_customer_first(
-    session: AsyncSession, node: str, fence: int, *, most: int, first: Mapping[str, int], others: int
-) -> list[Callback]:
+    session: AsyncSession,
+    node: str,
+    fence: int,
+    *,
+    most: int,
+    first: Mapping[str, int],
+    others: int,
+    kept: Collection[str],
+) -> tuple[list[Due], set[str]]:
     """Promises that are due, whose customer is dialled first, and before whom nobody waits, in the order of their
-    places, locked. most: dials of one queue at a time; first: by queue, how many are wanted now;
-    others: of every other queue."""
+    places. most: dials of one queue at a time; first: by queue, how many are wanted now; others: of every other queue.
+    And which of the seats `kept` are paused as reserved, with no customer being dialled for them."""
     told = json.encode(first).decode()
-    asked = {"node": node, "fence": fence, "most": most, "first": told, "others": others}
-    ids = (await session.execute(_DUE_CUSTOMER_FIRST, asked)).scalars().all()
-    if not ids:
-        return []
-    rows = select(Callback).where(Callback.id.in_(ids), Callback.state == "waiting")
-    locked = rows.order_by(Callback.place_at, Callback.id).with_for_update(skip_locked=True)
-    return list(await session.scalars(locked))
+    asked = {"node": node, "fence": fence, "most": most, "first": told, "others": others, "seats": list(kept)}
+    rows = (await session.execute(_ASK_CUSTOMER_FIRST, asked)).all()
+    return [_due(row) for row in rows], set(rows[0].free) if rows else set()
 
 
-async def kept_free(session: AsyncSession, node: str, seats: Collection[str]) -> set[str]:
-    """Which of these seats are paused as reserved, with no customer being dialled for them."""
-    if not seats:
-        return set()
-    return set((await session.execute(_KEPT_FREE, {"node": node, "seats": list(seats)})).scalars())
+def _due(row: Any) -> Due:
+    return Due(row.Callback, row.seats, row.silenced, row.owner_seat, row.tier, row.customer_name)
+
+
+async def places_taken(session: AsyncSession, node: str) -> dict[str, Standing]:
+    """By queue, what stands in it and has not been dialled yet."""
+    return {row.queue: Standing(row.number, row.last_at) for row in await session.execute(_TAKEN, {"node": node})}
 
 
 async def dialling_now(session: AsyncSession, queue: str | None = None) -> Dialling:
@@ -140,15 +191,10 @@ async def dialling_now(session: AsyncSession, queue: str | None = None) -> Diall
     return Dialling(**(await session.execute(_BEYOND, {"queue": queue})).mappings().one())
 
 
-async def places_taken(session: AsyncSession, node: str) -> dict[str, Standing]:
-    """By queue, what stands in it and has not been dialled yet."""
-    return {row.queue: Standing(row.taken, row.last_at) for row in await session.execute(_TAKEN, {"node": node})}
-
-
-async def write_attempt(
+def write_attempt(
     session: AsyncSession, promise: Callback, fence: int, *, kind: str = "agent_first", seat: str | None = None
 ) -> UUID:
-    """The row of a try, before anything is sent. Its id will be the channel's."""
+    """The row of a try, with the next flush and before anything is sent. Its id will be the channel's."""
     promise.tries += 1
     promise.state, promise.mode = "placed", kind
     attempt = CallbackAttempt(
@@ -162,7 +208,6 @@ async def write_attempt(
         seat=seat,
     )
     session.add(attempt)
-    await session.flush()
     return attempt.id
 
 

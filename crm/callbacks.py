@@ -6,7 +6,7 @@ by the deeds of callbacks, pages and the command line; the bridge claims through
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .tables.callbacks import AT_RISK, Callback, CallbackAttempt, CallbackHalt
 from .tables.customers import CustomerPhone
-from .tables.postures import Membership
 
 ALL = ""
 LISTS = ("open", "due", "at_risk", "late", "done", "all")
@@ -233,21 +232,9 @@ async def silenced(session: AsyncSession, number_e164: str) -> bool:
     return await session.scalar(rows) is not None
 
 
-async def silenced_among(session: AsyncSession, numbers: Collection[str]) -> set[str]:
-    """Which of these numbers nobody may call any more."""
-    rows = select(CustomerPhone.e164).where(CustomerPhone.e164.in_(numbers), CustomerPhone.do_not_call)
-    return {number for number in await session.scalars(rows) if number is not None}
-
-
 async def working_seats(session: AsyncSession, node: str, queue: str) -> int:
     """How many seats work in this queue now."""
     return int(await session.scalar(_WORKING, {"node": node, "queue": queue}) or 0)
-
-
-async def standing_seats(session: AsyncSession, node: str, queue: str) -> int:
-    """How many seats stand in this queue, at work or not: without any, Asterisk lets nobody in."""
-    rows = select(func.count()).where(Membership.node == node, Membership.queue == queue, Membership.left_at.is_(None))
-    return int(await session.scalar(rows) or 0)
 
 
 async def taken_slots(session: AsyncSession, node: str, queue: str, since: datetime) -> dict[datetime, int]:

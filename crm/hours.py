@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .hints import hint_hours
+from .questions import Question
 from .refusals import Refusal
 from .rules.opening_hours import (
     Day,
@@ -138,14 +139,40 @@ def by_settings(settings: Settings) -> Openings:
     return Openings(site, queues)
 
 
+class _Special(Struct):
+    queue: str
+    day: date
+    spans: str
+    reason: str
+
+
+class _Said(Struct):
+    specials: list[_Special]
+    notices: list[Notice]
+
+
+_SAID = Question(
+    """
+SELECT (SELECT coalesce(json_agg(json_build_object('queue', queue, 'day', day, 'spans', spans, 'reason', reason)), '[]')
+          FROM special_day WHERE day BETWEEN CAST(:since AS date) AND CAST(:until AS date)) AS specials,
+       (SELECT coalesce(json_agg(json_build_object('queue', queue, 'kind', kind, 'prompt', prompt, 'reason', reason,
+                                                   'since', since, 'until', until, 'said_by', said_by)
+                                 ORDER BY kind DESC, queue), '[]')
+          FROM queue_notice WHERE ended_at IS NULL AND (until IS NULL OR until > clock_timestamp())) AS notices
+""",
+    _Said,
+)
+
+
 async def read(session: AsyncSession, base: Openings) -> Openings:
     """`base` with the one-off days and notices that are in force or to come."""
     today = datetime.now(UTC).date()
+    since, until = today - timedelta(days=8), today + timedelta(days=KEPT_DAYS)
+    said = await _SAID.one(session, since=since, until=until)
     specials: dict[str, dict[date, SpecialHours]] = {}
-    near = SpecialDay.day.between(today - timedelta(days=8), today + timedelta(days=KEPT_DAYS))
-    for row in await session.scalars(select(SpecialDay).where(near)):
+    for row in said.specials:
         specials.setdefault(row.queue, {})[row.day] = SpecialHours(read_spans(row.spans), row.reason)
-    return Openings(base.site, base.queues, specials, tuple(await notices(session)))
+    return Openings(base.site, base.queues, specials, tuple(said.notices))
 
 
 async def notices(session: AsyncSession) -> list[Notice]:

@@ -79,6 +79,8 @@ def leg_gone(facts: Facts, channel: Channel, at: float, cause: int) -> None:
     why = _why_cause(facts, ring, cause)
     if ring.row.outcome is None:
         unsaid = "lost_sight" if ring.call.lost else "caller_left" if ring.call.caller_asked else "no_answer"
+        if ring.picked_up and ring.stay is not None and ring.stay.row.outcome == "lost_sight":
+            unsaid = "answered"  # unseen, and so was how its caller left the queue
         end(facts, ring, why or unsaid, at)
     elif why is not None and ring.row.outcome in ("no_answer", "busy", "device_gone"):
         _say_again(facts, ring, why)

@@ -46,14 +46,15 @@ async def ask_for_unpause(
     expiry_s: float,
     conversation_id: UUID | None = None,
 ) -> PbxRequest | None:
-    """The wish to be ready, or None when the seat is not paused. After-call work ends by it, a pause that was asked for
-    in the middle of a call is withdrawn, and who was to sign out after it stays. `conversation_id`: whose after-call
-    work ends."""
+    """The wish to be ready, or None when the seat is not paused. After-call work ends by it, in the pause or the
+    sign-out that was asked for meanwhile; elsewhere a pause to come is withdrawn, and who was to sign out stays.
+    `conversation_id`: whose after-call work ends."""
     posture = await _look(session, node, seat)
-    await agents.stay(session, node, seat)
+    word = posture.word if posture is not None else None
+    if word != "wrapping_up":
+        await agents.stay(session, node, seat)
     if posture is not None and not posture.paused and not await _pause_wishes(session, node, seat):
         return None
-    word = posture.word if posture is not None else None
     kind = {"wrapping_up": "end_after_call_work", "talking": "withdraw_pause", "ringing": "withdraw_pause"}
     return await wishes.ask(
         session,

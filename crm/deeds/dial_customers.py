@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import callback_tries, hours
+from crm import callback_tries
 from crm.hints import hint_live
 from crm.settings import Settings
 
-from .place_callbacks import Place, fit, place_of, what_keeps
+from .place_callbacks import Place, fit, moment, place_of
 
 SEATS_AHEAD = 5
 """So many seats of a queue are asked for at a time: the next look, a second later at most, asks for more."""
@@ -43,30 +43,29 @@ async def claim_for_seats(
     off, with the reason. kept: by seat, the queue that it is kept free for."""
     now = now or datetime.now(UTC)
     first = {queue: number + SEATS_AHEAD for queue, number in Counter(kept.values()).items()}
-    due = await callback_tries.claim_customer_first(
-        session, node, fence, most=settings.callback_places, first=first, others=SEATS_AHEAD
+    due, free = await callback_tries.claim_customer_first(
+        session, node, fence, most=settings.callback_places, first=first, others=SEATS_AHEAD, kept=kept
     )
     if not due:
         return Dials([], {})
-    openings = await hours.read(session, hours.by_settings(settings))
-    kept_from = await what_keeps(session, node, due)
-    free = await callback_tries.kept_free(session, node, kept)
+    decided_by = await moment(session, settings, now)
     places: list[Place] = []
     wanted: dict[str, int] = {}
-    for promise in due:
-        wanted_here = wanted.get(promise.queue, 0)
-        if 0 < kept_from.seats[promise.queue] <= wanted_here or wanted_here >= SEATS_AHEAD:
+    for each in due:
+        queue, wanted_here = each.promise.queue, wanted.get(each.promise.queue, 0)
+        if 0 < each.seats <= wanted_here or wanted_here >= SEATS_AHEAD:
             continue  # a seat more than there are is in vain
-        callee = fit(promise, kept_from, openings, settings, now)
+        callee = fit(each, decided_by)
         if callee is None:
             continue
-        seat = next((seat for seat, queue in kept.items() if queue == promise.queue and seat in free), None)
+        seat = next((seat for seat, theirs in kept.items() if theirs == queue and seat in free), None)
         if seat is None:
-            wanted[promise.queue] = wanted.get(promise.queue, 0) + 1
+            wanted[queue] = wanted_here + 1
             continue
         free.discard(seat)
-        attempt_id = await callback_tries.write_attempt(session, promise, fence, kind="customer_first", seat=seat)
-        places.append(await place_of(session, promise, attempt_id, callee, settings, now, seat=seat))
+        attempt_id = callback_tries.write_attempt(session, each.promise, fence, kind="customer_first", seat=seat)
+        places.append(place_of(each, attempt_id, callee, settings, now, seat=seat))
+    await session.flush()
     if places:
         await hint_live(session, node, queues={place.queue for place in places})
     return Dials(places, wanted)

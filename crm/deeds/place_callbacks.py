@@ -6,16 +6,14 @@ moves a promise on by what was seen of its try; done twice, it is done once. So 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import callback_tries, callbacks, hours
-from crm.callback_tries import Standing
+from crm.callback_tries import Due
 from crm.hints import hint_live
 from crm.hours import Openings
 from crm.rules import callback_policy as policy
@@ -23,9 +21,7 @@ from crm.rules.calling_hours import Callee, Refused, lawful_spans, next_moment, 
 from crm.rules.personal_queues import number_of, personal_queue
 from crm.rules.phone_display import shown_as
 from crm.settings import Settings
-from crm.tables.agents import SeatSession
 from crm.tables.callbacks import Callback, CallbackAttempt
-from crm.tables.customers import Customer
 
 AT_ONCE = 20
 POSTPONED = timedelta(minutes=1)
@@ -54,73 +50,70 @@ class Place(Struct, frozen=True):
     source: str = ""
 
 
-class Kept(Struct, frozen=True):
-    """How many seats stand in each queue, and which numbers asked not to be called."""
-
-    seats: dict[str, int]
-    silenced: set[str]
-
-
 async def claim(
     session: AsyncSession, settings: Settings, node: str, fence: int, now: datetime | None = None
 ) -> list[Place]:
     """Open a try of each promise that is due, may be rung now and finds a place; others are put off, with
     the reason. Those of queues that dial the customer first: dial_customers.py."""
     now = now or datetime.now(UTC)
-    taken = await callback_tries.places_taken(session, node)
     most = settings.callback_places
-    full = {queue: standing.last_at for queue, standing in taken.items() if standing.taken >= most}
-    due = await callback_tries.claim(session, node, fence, full=full, limit=AT_ONCE)
+    due, taken = await callback_tries.claim(session, node, fence, most=most, limit=AT_ONCE)
     if not due:
         return []
-    openings = await hours.read(session, hours.by_settings(settings))
+    decided_by = await moment(session, settings, now)
     placed = []
-    kept_from = await what_keeps(session, node, due)
-    for promise in due:
-        standing = taken.setdefault(promise.queue, Standing(0, promise.place_at))
+    for each in due:
+        promise, standing = each.promise, taken[each.promise.queue]
         if standing.taken >= most and promise.place_at >= standing.last_at:
             continue
-        callee = fit(promise, kept_from, openings, settings, now)
+        callee = fit(each, decided_by)
         if callee is None:
             continue
-        attempt_id = await callback_tries.write_attempt(session, promise, fence)
+        attempt_id = callback_tries.write_attempt(session, promise, fence)
         standing.taken, standing.last_at = standing.taken + 1, max(standing.last_at, promise.place_at)
-        placed.append(await place_of(session, promise, attempt_id, callee, settings, now))
-    queues = {promise.queue for promise in due}
-    await hint_live(session, node, queues=queues)
+        placed.append(place_of(each, attempt_id, callee, settings, now))
+    await session.flush()
+    await hint_live(session, node, queues={each.promise.queue for each in due})
     return placed
 
 
-async def what_keeps(session: AsyncSession, node: str, due: Sequence[Callback]) -> Kept:
-    """What is asked once for all that is due."""
-    queues = {each.queue for each in due}
-    seats = {queue: await callbacks.standing_seats(session, node, queue) for queue in queues}
-    return Kept(seats, await callbacks.silenced_among(session, {each.number_e164 for each in due}))
+class Moment:
+    """What decides at one instant about all that is due: each queue's hours are looked at once."""
+
+    def __init__(self, openings: Openings, settings: Settings, now: datetime) -> None:
+        self.openings, self.settings, self.now = openings, settings, now
+        self._closed: dict[str, Refused | None] = {}
+
+    def why_not(self, callee: Callee, queue: str) -> Refused | None:
+        """What forbids to place it: the number, its hours, the queue's hours."""
+        return why_not(callee, self.now, self.settings.callback_hours_said) or self._why_closed(queue)
+
+    def _why_closed(self, queue: str) -> Refused | None:
+        if queue not in self._closed:
+            met = self.openings.now(queue, self.now)
+            self._closed[queue] = None if met.is_open else Refused("queue_closed", f"{queue} is closed ({met.why})")
+        return self._closed[queue]
 
 
-def fit(promise: Callback, kept_from: Kept, openings: Openings, settings: Settings, now: datetime) -> Callee | None:
+async def moment(session: AsyncSession, settings: Settings, now: datetime) -> Moment:
+    """What holds now."""
+    return Moment(await hours.read(session, hours.by_settings(settings)), settings, now)
+
+
+def fit(due: Due, moment: Moment) -> Callee | None:
     """Whom to ring now; None: not now, and the promise is put off with the reason."""
-    if not kept_from.seats[promise.queue]:
+    promise = due.promise
+    if not due.seats:
         promise.not_now, promise.not_now_why = "nobody_works", f"nobody is signed in to {promise.queue}"
-        promise.due_at = now + NOBODY_WORKS_AGAIN
+        promise.due_at = moment.now + NOBODY_WORKS_AGAIN
         return None
-    silenced = promise.number_e164 in kept_from.silenced
-    callee = Callee(promise.number_e164, silenced, promise.zone, promise.wish)
-    refused = why_not_now(callee, promise.queue, openings, settings, now)
+    callee = Callee(promise.number_e164, due.silenced, promise.zone, promise.wish)
+    refused = moment.why_not(callee, promise.queue)
     if refused is not None:
-        _put_off(promise, callee, refused, openings, settings, now)
+        _put_off(promise, callee, refused, moment)
         return None
     promise.not_now = promise.not_now_why = None
     return callee
-
-
-def why_not_now(callee: Callee, queue: str, openings: Openings, settings: Settings, now: datetime) -> Refused | None:
-    """What forbids to place it at this instant: the number, its hours, the queue's hours."""
-    refused = why_not(callee, now, settings.callback_hours_said)
-    if refused is not None:
-        return refused
-    met = openings.now(queue, now)
-    return None if met.is_open else Refused("queue_closed", f"{queue} is closed ({met.why})")
 
 
 async def settle(
@@ -164,16 +157,14 @@ def close(promise: Callback, state: str, by: str, now: datetime) -> None:
         promise.kept = False
 
 
-def _put_off(
-    promise: Callback, callee: Callee, refused: Refused, openings: Openings, settings: Settings, now: datetime
-) -> None:
+def _put_off(promise: Callback, callee: Callee, refused: Refused, moment: Moment) -> None:
+    now = moment.now
     promise.not_now, promise.not_now_why = refused.code, refused.sentence
     if refused.code in ("do_not_call", "zone_unknown"):
         close(promise, "refused", "bridge", now)
         return
-    said = settings.callback_hours_said
-    later = next_moment(callee, now, said)
-    opens = openings.opens_next(promise.queue, now)
+    later = next_moment(callee, now, moment.settings.callback_hours_said)
+    opens = moment.openings.opens_next(promise.queue, now)
     at = max(each for each in (later, opens, now + POSTPONED) if each is not None)
     if later is None or at > promise.asked_at + timedelta(days=policy.MOST_DAYS + 1):
         close(promise, "refused", "bridge", now)
@@ -181,44 +172,29 @@ def _put_off(
     promise.due_at = at
 
 
-async def place_of(
-    session: AsyncSession,
-    promise: Callback,
-    attempt_id: UUID,
-    callee: Callee,
-    settings: Settings,
-    now: datetime,
-    *,
-    seat: str = "",
-) -> Place:
+def place_of(due: Due, attempt_id: UUID, callee: Callee, settings: Settings, now: datetime, *, seat: str = "") -> Place:
     """For how long the place may stand: until the number may be rung no more."""
+    promise = due.promise
     until = now + timedelta(seconds=LONGEST_PLACE_S)
     fit = lawful_spans(callee, now, until, settings.callback_hours_said)
     ends = fit[0][1] if fit and fit[0][0] <= now else until
-    customer = await session.get(Customer, promise.customer_id) if promise.customer_id else None
     return Place(
         str(attempt_id),
         promise.queue,
         promise.number_e164,
         promise.language,
-        shown_as(customer.tier, customer.name) if customer else "",
+        shown_as(due.tier, due.customer_name) if due.customer_name is not None else "",
         int(promise.joined_at.timestamp()),
         promise.credit_s,
         max(SHORTEST_PLACE_S, int((ends - now).total_seconds())),
-        "" if seat else await _owner(session, promise),
+        "" if seat else _owner(due.owner_seat),
         seat,
         promise.source,
     )
 
 
-async def _owner(session: AsyncSession, promise: Callback) -> str:
+def _owner(seat: str | None) -> str:
     """The seat of whose customer it is, where they sit now; whoever signed out leaves it to the team."""
-    if promise.owner_id is None:
-        return ""
-    sits = select(SeatSession.seat).where(
-        SeatSession.agent_id == promise.owner_id, SeatSession.node == promise.node, SeatSession.signed_out_at.is_(None)
-    )
-    seat = await session.scalar(sits.limit(1))
     number = number_of(personal_queue(seat) or "") if seat else ""
     return f"{number}/{OWNER_RINGS_S}" if number else ""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import audit, callback_tries, callbacks, customers, hours, queues
+from crm import audit, callback_tries, callbacks, customers, queues
 from crm.callbacks import Attempt, Promise
 from crm.hints import hint_live, hint_wishes
 from crm.refusals import Refusal
@@ -23,7 +23,7 @@ from crm.tables.callbacks import Callback
 from crm.tables.nodes import Node
 
 from .book_callback import CannotPromise, callee_of, free_slots
-from .place_callbacks import close, why_not_now
+from .place_callbacks import close, moment
 
 
 async def cancel(session: AsyncSession, callback_id: UUID, *, by: str, why: str = "") -> Promise:
@@ -114,9 +114,8 @@ async def dial_now(session: AsyncSession, settings: Settings, callback_id: UUID,
     if promise.state == "placed":
         raise Refusal("it stands in its queue already")
     callee = await callee_of(session, promise.number_e164, promise.zone, promise.wish)
-    openings = await hours.read(session, hours.by_settings(settings))
     now = datetime.now(UTC)
-    refused = why_not_now(callee, promise.queue, openings, settings, now)
+    refused = (await moment(session, settings, now)).why_not(callee, promise.queue)
     if refused is not None:
         raise CannotPromise(refused)
     promise.due_at = now
@@ -136,8 +135,7 @@ async def why_not_dialled(session: AsyncSession, settings: Settings, callback_id
     callee = Callee(
         promise.number_e164, await callbacks.silenced(session, promise.number_e164), promise.zone, promise.wish
     )
-    openings = await hours.read(session, hours.by_settings(settings))
-    refused = why_not_now(callee, promise.queue, openings, settings, now)
+    refused = (await moment(session, settings, now)).why_not(callee, promise.queue)
     if refused is not None:
         found.append(refused.sentence)
     found += [

@@ -185,6 +185,14 @@ FAULTS: dict[str, Fault] = {
         "no bridge may write for this node: what is heard is not kept",
         "restart kefu bridge run on the machine that should watch",
     ),
+    "callbacks-late": Fault(
+        "customers wait for a call that was promised to them",
+        "kefu callback list --list late, then kefu callback why-not of one of them",
+    ),
+    "callbacks-beyond-seats": Fault(
+        "customers who answer find nobody there",
+        "kefu callback pause-all --reason 'no seat is kept free', then restart kefu bridge run",
+    ),
     "service-silent": Fault("{lost}", "kefu up, or {command} where each service runs alone"),
     "service-ill": Fault("{lost}", "restart {command} (kefu up does so by itself within seconds)"),
     "service-stranger": Fault(

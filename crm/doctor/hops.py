@@ -29,6 +29,7 @@ HOPS = (
     Hop("queue_log", probe_files.queue_log, ("reader", "actor rights"), deadline_s=4.5),
     Hop("call events", probe_files.cel, ("events",)),
     Hop("bridge", probe_house.bridge, ("tables",), "database-away"),
+    Hop("callbacks", probe_house.callbacks, ("bridge",), "database-away", 4.5),
     Hop("bridge health", probe_house.bridge_health, ("settings",), deadline_s=4.5),
     Hop("worker", probe_house.worker_health, ("settings",), deadline_s=4.5),
     Hop("web", probe_house.web, ("settings",), deadline_s=4.5),

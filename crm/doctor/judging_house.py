@@ -31,6 +31,16 @@ class NodeSeen(Struct, frozen=True):
     asterisk_version: str | None
 
 
+class CallbacksSeen(Struct, frozen=True):
+    """Promises that are open, those of them past their window with nobody rung, and customers who are dialled first
+    without a seat that is kept free. `halted`: queues of which nothing is placed now ('' for all)."""
+
+    open: int
+    late: int
+    beyond_seats: int
+    halted: Sequence[str] = ()
+
+
 class Answer(Struct, frozen=True):
     """What a health page said; status 0 when nothing did."""
 
@@ -60,6 +70,17 @@ def judge_bridge(node: str, seen: NodeSeen | None) -> Verdict:
     if seen.lease_left_s is None or seen.lease_left_s < 0:
         return broken("bridge-no-lease", f"no bridge holds the lease of {node}")
     return fine(f"{node} was heard {max(seen.heard_s_ago, 0.0):.1f} s ago, watched by {seen.lease_holder}")
+
+
+def judge_callbacks(seen: CallbacksSeen) -> Verdict:
+    if seen.beyond_seats > 0:
+        said = f"{seen.beyond_seats} customer(s) are dialled first for whom no seat is kept free"
+        return broken("callbacks-beyond-seats", said)
+    halted = f"; halted: {', '.join(queue or 'all queues' for queue in seen.halted)}" if seen.halted else ""
+    if seen.late:
+        said = f"{seen.late} of {seen.open} promised callbacks are past their window, and nobody was rung{halted}"
+        return warned("callbacks-late", said)
+    return fine(f"{seen.open} callbacks are promised, none is past its window unrung{halted}")
 
 
 def judge_service(name: str, where: str, alive: Answer, ready: Answer, command: str) -> Verdict:

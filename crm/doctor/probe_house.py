@@ -11,9 +11,11 @@ import stat
 import time
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 
-from crm import chosen_ports
+from crm import callback_tries, chosen_ports
+from crm import callbacks as promised
 from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.settings import Settings, SettingsRefused, read_settings
@@ -31,6 +33,8 @@ PACKAGES = {
     "kefu_asterisk_conf": "extensions.conf",
 }
 HTTP_TIME_LIMIT_S = 2.0
+LOOK_AGAIN_S = 1.5
+LATE_AT_MOST = 1000
 
 
 async def settings(round_: Round) -> Verdict:
@@ -133,6 +137,32 @@ _ASK_NODE = sa.select(
     Node.lease_holder,
     Node.asterisk_version,
 ).where(Node.name == sa.bindparam("node"))
+
+
+async def callbacks(round_: Round) -> Verdict:
+    """Are promises kept, and is nobody dialled for an agent who is not kept free? A seat and its dial are not seen in
+    one moment, so what is wrong must be so twice."""
+    assert round_.database_address is not None
+    opened = Database(round_.database_address, application_name="kefu-doctor", pool_size=1)
+    try:
+        first = await _promises(opened)
+        if first.beyond_seats > 0:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            again = await _promises(opened)
+            beyond = min(first.beyond_seats, again.beyond_seats)
+            first = msgspec.structs.replace(again, beyond_seats=beyond)
+    finally:
+        await opened.close()
+    return judging.judge_callbacks(first)
+
+
+async def _promises(opened: Database) -> judging.CallbacksSeen:
+    async with opened.reading() as session:
+        known = await promised.figures(session)
+        late = await promised.listed(session, "late", limit=LATE_AT_MOST)
+        dialling = await callback_tries.dialling_now(session)
+        halted = tuple(halt.queue for halt in await promised.halts(session))
+    return judging.CallbacksSeen(known.open, len(late), dialling.dials - dialling.kept_free, halted)
 
 
 async def bridge_health(round_: Round) -> Verdict:

@@ -70,6 +70,9 @@ UPDATE callback SET state = 'reached', closed_at = clock_timestamp(), kept = tru
 """
 )
 
+_DIALLED_FOR = text("SELECT seat FROM callback_attempt WHERE settled_at IS NULL AND seat IS NOT NULL")
+"""The bridge knows it without asking; here it costs one question more."""
+
 
 async def one_free(database: Database, kind: str) -> None:
     """One try of this kind comes to its end."""
@@ -101,7 +104,9 @@ async def measure(url: str, options: argparse.Namespace) -> None:
         return len(await place_callbacks.claim(session, settings, NODE, FENCE, NOON))
 
     async def customers_first(session: AsyncSession) -> int:
-        return len((await dial_customers.claim_for_seats(session, settings, NODE, FENCE, kept, NOON)).places)
+        busy = (await session.execute(_DIALLED_FOR)).scalars().all()
+        free = {seat: queue for seat, queue in kept.items() if seat not in busy}
+        return len((await dial_customers.claim_for_seats(session, settings, NODE, FENCE, free, NOON)).places)
 
     rows = [
         ("the smallest transaction there is", None, smallest),

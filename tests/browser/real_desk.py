@@ -4,6 +4,7 @@ is answered and rejected by hand. Callers come straight into reception (no menu 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -82,6 +83,32 @@ class RealDesk:
     async def press(self, name: str) -> None:
         """The button of this name."""
         await self.page.get_by_role("button", name=name).first.click()
+
+    def wish(self, kind: str) -> Locator:
+        """What was asked of Asterisk about this call, as the card tells it; the last of its kind."""
+        return self.page.locator(f".asked li[data-kind={kind}]").last
+
+    async def ask_first(self, name: str, phone: DeskPhone) -> Line:
+        """Put the caller on hold and ask the colleague, whose phone is answered."""
+        choice = self.card.locator("select[name=to] option").filter(has_text=name)
+        await self.card.locator("select[name=to]").select_option(value=await choice.get_attribute("value"))
+        await self.press("Ask first")
+        line = await asyncio.to_thread(phone.rung)
+        line.answer()
+        await expect(self.page.locator("#asking")).to_contain_text(name)
+        assert await asyncio.to_thread(line.up.wait, 5)
+        return line
+
+    async def in_one_bridge(self, count: int) -> None:
+        """Until so many channels are bridged together, by Asterisk's own word."""
+        until = time.monotonic() + 10
+        while True:
+            shown = await asyncio.to_thread(self.sandbox.cli, "bridge show all")
+            numbers = [int(found) for found in re.findall(r"^\S+\s+(\d+)\s", shown, re.MULTILINE)]
+            if count in numbers:
+                return
+            assert time.monotonic() < until, shown
+            await asyncio.sleep(0.1)
 
     async def finish(self) -> None:
         """The call is over; what follows needs no outcome here."""

@@ -12,7 +12,7 @@ import pytest
 from desk_phone import DeskPhone
 from playwright.async_api import Browser, expect
 from postgres_server import Databases
-from real_desk import CUSTOMER, RealDesk, real_desk
+from real_desk import CUSTOMER, OTHER_SEAT, SEAT, RealDesk, real_desk, sit_down
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +178,51 @@ async def test_a_caller_is_parked_and_taken_back_with_one_card(desk: RealDesk) -
     await desk.phase("talking")
     line.hang_up()
     await desk.finish()
+
+
+async def test_who_signs_out_in_a_talk_leaves_after_it_and_its_work(desk: RealDesk) -> None:
+    """Pain 3, once more: nobody is left on the line, and no other call comes; then the seat is free."""
+    line = await desk.talk("13800138010")
+    await desk.press("Leave this seat")
+    await desk.page.goto(f"{desk.center.web}/desk")
+    await expect(desk.page.locator("#next")).to_have_text("You are signed out after this call.")
+    await desk.phase("talking")
+    line.hang_up()
+    await desk.shows("wrapping_up")
+    await desk.press("Finish without an outcome")
+    await desk.holds("SELECT ended_why FROM seat_session WHERE signed_out_at IS NOT NULL", [("signed_out",)])
+    await desk.holds("SELECT count(*) FROM membership WHERE seat = %(seat)s AND left_at IS NULL", [(0,)])
+    await desk.page.goto(f"{desk.center.web}/desk")
+    await desk.page.locator("input[name=typed]").fill(SEAT)
+    await desk.page.keyboard.press("Enter")
+    await desk.shows("ready")
+
+
+async def test_all_three_talk_and_a_caller_who_was_parked_is_handed_on(desk: RealDesk, browser: Browser) -> None:
+    """What features.conf and res_parking.conf must allow for."""
+    with DeskPhone(desk.sandbox, "1002", ring_s=None) as theirs:
+        colleague = await sit_down(browser, desk.center, "max", OTHER_SEAT)
+        await expect(colleague.locator("#state")).to_have_attribute("data-word", "ready")
+        await desk.talk("13800138011")
+        third = await desk.ask_first("Max", theirs)
+        await desk.press("All three")
+        await expect(desk.wish("consult_end")).to_have_attribute("data-state", "confirmed")
+        await desk.in_one_bridge(3)
+        third.hang_up()
+        await desk.in_one_bridge(2)
+        await desk.phase("talking")
+        await desk.press("Park")
+        await desk.shows("wrapping_up")
+        await desk.press("Take back")
+        (await desk.rung()).answer()
+        await desk.phase("talking")
+        await desk.ask_first("Max", theirs)
+        await desk.press("Leave the two together")
+        await desk.finish()
+        await expect(colleague.locator("article.card")).to_have_attribute("data-phase", "talking")
+        await colleague.get_by_role("button", name="Hang up").click()
+        await expect(colleague.locator("#state")).to_have_attribute("data-word", "wrapping_up")
+        await colleague.get_by_role("button", name="Finish without an outcome").click()
+        await expect(colleague.locator("#state")).to_have_attribute("data-word", "ready")
+        await colleague.get_by_role("button", name="Leave this seat").click()
+        await colleague.context.close()

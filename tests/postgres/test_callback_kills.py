@@ -5,128 +5,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
 import random
-import signal
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
+from callback_services import (
+    ANYTIME,
+    NODE,
+    WITHIN_S,
+    Bridges,
+    Service,
+    holds,
+    promise,
+    rows,
+    until_settled,
+    web_in_a_process,
+    worker_in_a_process,
+)
 from forged_asterisk import ForgedAsterisk
 from forged_call import listed_member
 from forged_places import STAGES, PlaceMaker
 
+from crm import api_tokens
 from crm.database import Database
-from crm.deeds.book_callback import Wanted, book
-from crm.settings import Settings, read_settings
+from crm.settings import read_settings
 from crm.tables.postures import Membership, Posture
 from crm.tables.queues import Queue
 
-NODE = "asterisk1"
-ANYTIME = {"CN": "mon-sun 00:00-24:00, holiday 00:00-24:00, makeup 00:00-24:00"}
-WITHIN_S = 15.0
 MOST_POINTS = 60
 """More awaits than one promise needs from booking to its end."""
-
-
-class Watched:
-    """The database as the promises see it: a point before and after each transaction."""
-
-    def __init__(self, whole: Any, point: Callable[[], None]) -> None:
-        self._whole, self._point = whole, point
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._whole, name)
-
-    def transaction(self) -> Any:
-        return self._between("transaction")
-
-    def reading(self) -> Any:
-        return self._between("reading")
-
-    @contextlib.asynccontextmanager
-    async def _between(self, kind: str) -> AsyncIterator[Any]:
-        self._point()
-        async with getattr(self._whole, kind)() as session:
-            yield session
-            self._point()  # before the commit
-        self._point()  # after it
-
-
-def bridge_in_a_process(settings: dict[str, Any], url: str, kill_at: int) -> None:
-    """A whole bridge that kills itself at its `kill_at`-th await in the code of callbacks (0: never)."""
-    from ami_bridge import kept_seats, promises
-    from ami_bridge.bridge import Bridge
-    from crm.database import Database as Whole
-
-    promises.POLL_S, promises.SILENT_S, promises.BATCH_S = 0.05, 0.3, 0.02
-    kept_seats.PATIENCE_S, kept_seats.REST_S = 1.0, 0.1
-    passed = 0
-
-    def point() -> None:
-        nonlocal passed
-        passed += 1
-        if passed == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    begun = promises.Promises.__init__
-
-    def beginning(self: Any, database: Any, *rest: Any, **more: Any) -> None:
-        begun(self, Watched(database, point), *rest, **more)  # type: ignore[arg-type]
-
-    promises.Promises.__init__ = beginning  # type: ignore[method-assign,assignment]
-
-    def with_points(whole: Callable[..., None]) -> Callable[..., None]:
-        def done(*what: Any) -> None:
-            point()  # committed, no byte sent
-            whole(*what)
-            point()  # handed to the socket
-
-        return done
-
-    promises.Promises._send = with_points(promises.Promises._send)  # type: ignore[method-assign]
-    kept_seats.KeptSeats._tell = with_points(kept_seats.KeptSeats._tell)  # type: ignore[method-assign]
-
-    async def run() -> None:
-        database = Whole(url, application_name="bridge")
-        await Bridge(read_settings(**settings), database, lambda said: None).run(asyncio.Event())
-
-    asyncio.run(run())
-
-
-class Bridges:
-    """Bridges one after another, each a process of its own, forked from a server that has everything imported."""
-
-    def __init__(self, url: str, port: int, cel: Path) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["ami_bridge.bridge", "ami_bridge.promises", "crm.settings"])
-        self._url = url
-        self._settings = {
-            "ami_port": port, "ami_secret": "right", "ami_ping_seconds": 0.2, "callback_hours": ANYTIME,
-            "cel_file": str(cel), "queue_log_file": str(cel.with_name("queue_log")), "after_call_work": False,
-        }  # fmt: skip
-        self._now: Any = None
-
-    def start(self, kill_at: int = 0) -> None:
-        self._now = self._context.Process(
-            target=bridge_in_a_process, args=(self._settings, self._url, kill_at), daemon=True
-        )
-        self._now.start()
-
-    @property
-    def dead(self) -> bool:
-        return self._now is None or not self._now.is_alive()
-
-    def kill(self) -> None:
-        if self._now is not None:
-            self._now.kill()
-            self._now.join()
-            self._now = None
+WEB_POINTS = 20
+WORKER_POINTS = 10
+VICTIMS = (*[("bridge", MOST_POINTS)] * 3, ("web", WEB_POINTS), ("worker", WORKER_POINTS))
+TOLD_OTHERWISE = """
+SELECT (SELECT count(*) FROM callback WHERE at_risk_since IS NOT NULL)
+     - (SELECT count(*) FROM announcement WHERE kind = 'callback.at_risk')
+"""
 
 
 @pytest.fixture
@@ -157,40 +74,6 @@ async def bridges(
     running.kill()
 
 
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(query).fetchall()
-
-
-SETTLED = (
-    "SELECT NOT EXISTS (SELECT FROM callback_attempt WHERE settled_at IS NULL) AND NOT EXISTS "
-    "(SELECT FROM callback WHERE state = 'placed' OR state = 'waiting' AND due_at <= clock_timestamp())"
-)
-"""Every promise is closed or waits for a later try, and no try is open."""
-
-
-async def until_settled(url: str, bridges: Bridges, within_s: float) -> bool:
-    """Whether all came to rest before the bridge died or the time was over."""
-    begun = time.monotonic()
-    with psycopg.connect(url, autocommit=True) as connection:
-        while time.monotonic() - begun < within_s:
-            row = connection.execute(SETTLED).fetchone()
-            if row is not None and row[0]:
-                return True
-            if bridges.dead:
-                return False
-            await asyncio.sleep(0.02)
-    return False
-
-
-async def promise(database: Database, settings: Settings, number: int) -> None:
-    async with database.transaction() as session:
-        wanted = Wanted(
-            "support", f"+86138{number:08}", "cli", "amy", joined_at=datetime.now(UTC) - timedelta(minutes=1)
-        )
-        await book(session, settings, wanted)
-
-
 async def one_run(
     bridges: Bridges,
     maker: PlaceMaker,
@@ -199,37 +82,52 @@ async def one_run(
     number: int,
     kill_at: int,
     plan: tuple[str, str | None],
+    victim: str = "bridge",
 ) -> None:
-    """A promise, a bridge that dies at its n-th await, another one that goes on."""
+    """A promise, a service that dies at its n-th await, another one that goes on."""
     plans = iter([plan])
     maker.plan = lambda: next(plans, ("talk", None))
     settings = read_settings(callback_hours=ANYTIME)
-    bridges.start(kill_at)
-    await promise(database, settings, number)
-    if not await until_settled(url, bridges, WITHIN_S):
-        bridges.kill()
-        bridges.start()
+    bridges.start(kill_at if victim == "bridge" else 0)
+    with watching(url, kill_at) if victim == "worker" else contextlib.nullcontext():
+        if victim == "web":
+            await promised_by_web(database, url, number, kill_at)
+        else:
+            await promise(database, settings, number)
         if not await until_settled(url, bridges, WITHIN_S):
-            left = rows(url, "SELECT * FROM callback_attempt WHERE settled_at IS NULL")
-            pytest.fail(f"still open: {left}")
+            bridges.kill()
+            bridges.start()
+            if not await until_settled(url, bridges, WITHIN_S):
+                left = rows(url, "SELECT * FROM callback_attempt WHERE settled_at IS NULL")
+                pytest.fail(f"still open: {left}")
     bridges.kill()
     holds(maker, url)
+    assert rows(url, TOLD_OTHERWISE) == [(0,)], "a promise at risk was told twice, or not told"
 
 
-def holds(maker: PlaceMaker, url: str) -> None:
-    tries = rows(
-        url, "SELECT id::text, outcome, dialled_at, talked_at, callback_id::text, number FROM callback_attempt"
-    )
-    known = {row[0] for row in tries}
-    assert set(maker.dials) <= known, "something was dialled of which no row tells"
-    assert all(count == 1 for count in maker.dials.values()), maker.dials
-    assert all(row[1] is not None for row in tries), tries
-    for attempt, outcome, _, _, callback, number in tries:
-        if outcome == "never_left":
-            assert attempt not in maker.living
-        if outcome == "reached":
-            later = [row for row in tries if row[4] == callback and row[5] > number]
-            assert later == [], "a customer who had talked was dialled again"
+@contextlib.contextmanager
+def watching(url: str, kill_at: int) -> Iterator[None]:
+    """A worker that dies while promises are made and kept; another one goes on after it."""
+    worker = Service(worker_in_a_process, url, {"callback_risk_minutes": 600})
+    worker.start(kill_at)
+    yield
+    worker.wait(1.0)
+    worker.kill()
+
+
+async def promised_by_web(database: Database, url: str, number: int, kill_at: int) -> None:
+    """Who asked and got no answer asks again, by the same key: it is promised once."""
+    async with database.transaction() as session:
+        token = await api_tokens.add(session, name=f"shop{number}", scopes=("callback.edit",), by="test")
+    wanted = {"queue": "support", "number": f"+86138{number:08}", "key": f"key-{number}"}
+    settings = {"callback_hours": ANYTIME, "opening_hours": "mon-sun 00:00-24:00", "holidays": ""}
+    for dies_at in (kill_at, 0):
+        web = Service(web_in_a_process, url, settings, token, wanted)
+        web.start(dies_at)
+        await asyncio.to_thread(web.wait, WITHIN_S)
+        assert web.dead
+    promised = f"SELECT count(*), min(source) FROM callback WHERE number_e164 = '{wanted['number']}'"  # noqa: S608
+    assert rows(url, promised) == [(1, "api")]
 
 
 PLANS = ("talk", "machine", "no_answer", "not_served", "never")
@@ -260,6 +158,21 @@ async def test_the_line_cut_at_a_stage_of_the_originate(
     await one_run(bridges, maker, database, database_url, 1, 0, (plan, stage))
 
 
+@pytest.mark.parametrize(
+    ("victim", "kill_at"),
+    [
+        ("web", 12),
+        ("worker", 3),
+        *(pytest.param("web", at, marks=pytest.mark.proof) for at in range(1, WEB_POINTS)),
+        *(pytest.param("worker", at, marks=pytest.mark.proof) for at in range(1, WORKER_POINTS)),
+    ],
+)
+async def test_the_service_that_promises_or_the_one_that_tells_is_killed_at_an_await(
+    bridges: Bridges, maker: PlaceMaker, database: Database, database_url: str, victim: str, kill_at: int
+) -> None:
+    await one_run(bridges, maker, database, database_url, kill_at, kill_at, ("talk", None), victim)
+
+
 @pytest.mark.proof
 @pytest.mark.timeout(1200)
 async def test_many_random_runs(bridges: Bridges, maker: PlaceMaker, database: Database, database_url: str) -> None:
@@ -268,5 +181,6 @@ async def test_many_random_runs(bridges: Bridges, maker: PlaceMaker, database: D
     for number in range(int(os.environ.get("KEFU_TEST_KILLS", "200"))):
         plan = chance.choice(PLANS)
         stage = chance.choice([None, None, *STAGES]) if plan != "never" else "asked"
-        kill_at = number % MOST_POINTS if chance.random() < 0.8 else 0
-        await one_run(bridges, maker, database, database_url, number, kill_at, (plan, stage))
+        victim, points = chance.choice(VICTIMS)
+        kill_at = chance.randrange(points) if chance.random() < 0.8 else 0
+        await one_run(bridges, maker, database, database_url, number, kill_at, (plan, stage), victim)

@@ -316,11 +316,10 @@ async def test_ten_thousand_open_promises_are_chosen_from_quickly(database: Data
             )
         )
         await session.execute(text("ANALYZE callback"))
-    begun = asyncio.get_running_loop().time()
     async with database.transaction() as session:
-        found = await callback_tries.claim(session, NODE, FENCE, full={}, limit=20)
+        found, taken = await callback_tries.claim(session, NODE, FENCE, most=20, limit=20)
     assert len(found) == 1
-    assert asyncio.get_running_loop().time() - begun < 0.5  # 20 ms on a quiet machine; a sequential sort is no choice
+    assert taken["support"].taken == 0
 
 
 def kefu(url: str, *words: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, update
 from test_callbacks import FENCE, NODE, NUMBER, OTHER, happened, promise, row, settings, working
 
-from crm import callback_tries, callbacks, queues
+from crm import callbacks, queues
 from crm.database import Database
 from crm.deeds import dial_customers, place_callbacks, steer_callback
 from crm.deeds.end_by_time import end_by_time
@@ -203,5 +203,3 @@ async def test_only_words_that_are_known(database: Database) -> None:
             await queues.define(session, "support", callback_dialling="both")
         [listed] = [each for each in await queues.listed(session) if each.name == "support"]
     assert listed.callback_dialling == "customer_first"
-    async with database.reading() as session:
-        assert await callback_tries.kept_free(session, NODE, []) == set()

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from callback_services import ANYTIME, NODE, WITHIN_S, Bridges, holds, promise, rows, until_settled
 from forged_asterisk import ForgedAsterisk
 from forged_customers import PLANS_FIRST, CustomerMaker
 from forged_places import STAGES
-from test_callback_kills import ANYTIME, NODE, WITHIN_S, Bridges, holds, promise, rows, until_settled
 
 from crm.database import Database
 from crm.settings import read_settings

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from crm import agents
 from crm.database import Database
-from crm.deeds.ask_for_pause import ask_for_unpause
+from crm.deeds.ask_for_pause import ask_for_unpause, withdraw_pause
 from crm.deeds.leave_by_time import leave_by_time
 from crm.deeds.sign_in_to_seat import PhoneAway, SeatTaken, sign_in_to_seat
 from crm.deeds.sign_out_of_seat import leave_after_the_call
@@ -99,9 +99,10 @@ async def test_who_leaves_in_a_call_leaves_after_it_and_may_stay_after_all(
         assert await leaves(database) == []
         await floor_says("wrapping_up", paused=True, pause_reason="ACW", next_reason="LEAVING")
         assert await leaves(database) == []
-        if stays:
-            async with database.transaction() as session:
-                await ask_for_unpause(session, node=NODE, seat=SEAT, **said)  # type: ignore[arg-type]
+        async with database.transaction() as session:
+            if stays:
+                await withdraw_pause(session, node=NODE, seat=SEAT, **said)  # type: ignore[arg-type]
+            await ask_for_unpause(session, node=NODE, seat=SEAT, **said)  # type: ignore[arg-type]
         await floor_says("paused", paused=True, pause_reason="LEAVING")
         assert await leaves(database, fence=2) == []
         assert await leaves(database) == ([] if stays else ["amy"])

@@ -13,7 +13,7 @@ import pytest
 
 from crm.doctor import faults, hops, judging, judging_house
 from crm.doctor.findings import State, Verdict, broken, fine, written_up
-from crm.doctor.judging_house import Answer, NodeSeen
+from crm.doctor.judging_house import Answer, CallbacksSeen, NodeSeen
 from crm.doctor.rounds import Hop, Round, walk
 from crm.refusals import Refusal
 
@@ -51,6 +51,7 @@ GOOD = [
     judging.judge_written("queue_log", "queue-log-silent", there=True, grew=True, path="/q", etc="/e"),
     judging_house.judge_program("1", [], []),
     judging_house.judge_bridge("n", WELL),
+    judging_house.judge_callbacks(CallbacksSeen(7, 0, 0, ("support",))),
     judging_house.judge_fastagi("h:1", 1, 'VERBOSE "Kefu, flows: front_desk" 3'),
     service(Answer(200, {"ok": True})),
     judging_house.judge_call({"conversation": 0.1, "painted": 9.0}, None),
@@ -99,6 +100,8 @@ BAD = [
     ("bridge-blind", judging_house.judge_bridge("n", NodeSeen(0.5, 60.0, 4.0, "b", "22"))),
     ("bridge-blind", judging_house.judge_bridge("n", NodeSeen(60.0, 60.0, 4.0, "b", "22"))),
     ("bridge-no-lease", judging_house.judge_bridge("n", NodeSeen(0.5, None, -1.0, "b", "22"))),
+    ("callbacks-late", judging_house.judge_callbacks(CallbacksSeen(7, 2, -1))),
+    ("callbacks-beyond-seats", judging_house.judge_callbacks(CallbacksSeen(7, 2, 1))),
     ("fastagi-silent", judging_house.judge_fastagi("h:1", 1, None)),
     ("fastagi-stranger", judging_house.judge_fastagi("h:1", 1, "")),
     ("fastagi-stranger", judging_house.judge_fastagi("h:1", 1, "HTTP/1.1 400 Bad Request")),

@@ -76,6 +76,18 @@ def test_a_talk_that_began_unseen_and_ends_right_after_the_look_was_a_talk() -> 
     assert wait.left_at == offer.ended_at == talk.started_at
 
 
+def test_a_ring_that_was_answered_unseen_was_no_miss_though_its_seat_asks_somebody_now() -> None:
+    room = ringing()
+    room.loses_sight()
+    room.wait(8)
+    room.finds_sight()
+    look(room, members=[IN_USE], channels=[(CALLER, "", 6), (FIRST, "", 6)], devices={"PJSIP/1001": "INUSE"})
+    room.wait(3)
+    room.says("Hangup", FIRST, Cause=16)
+    room.wait(1)
+    assert room.one(Offer).outcome == "answered"
+
+
 def test_a_talk_whose_seat_let_go_unseen_ended_when_it_was_last_seen() -> None:
     room = talking()
     room.wait(6)
