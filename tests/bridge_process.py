@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 from types import TracebackType
 
-# Freezes the process at the moment between a committed claim and the first byte of its action.
-_HOLD = """
-import time
-from ami_bridge.listener import Listener
-whole = Listener.post
-def post(self, headers):
-    if headers["Action"] == "QueuePause":
-        time.sleep(60)
-    return whole(self, headers)
-Listener.post = post
-"""
+from forked_kefu import ForkedKefu
 
 
 class BridgeProcess:
@@ -50,15 +38,11 @@ class BridgeProcess:
         self._hold = pause_before_post
         self._arguments = arguments
         self._log = folder / "bridge.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ForkedKefu | None = None
 
     async def __aenter__(self) -> BridgeProcess:
-        held = _HOLD if self._hold else ""
-        start = f"{held}\nfrom crm.cli import main\nmain(['bridge', 'run', *{list(self._arguments)!r}])"
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", start, env=self._environment, stdout=log, stderr=log
-            )
+        arguments = ["bridge", "run", *self._arguments]
+        self._process = ForkedKefu(arguments, self._environment, self._log, hold_before_sending=self._hold)
         return self
 
     async def __aexit__(
@@ -68,14 +52,14 @@ class BridgeProcess:
             await self.end(signal.SIGTERM)
 
     @property
-    def process(self) -> asyncio.subprocess.Process:
+    def process(self) -> ForkedKefu:
         assert self._process is not None
         return self._process
 
     @property
     def said(self) -> str:
         """What it printed."""
-        return self._log.read_text(errors="replace")
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     async def end(self, number: signal.Signals) -> int:
         """Signal it; its exit code."""
@@ -85,4 +69,4 @@ class BridgeProcess:
 
     async def ended(self, deadline_s: float = 20.0) -> int:
         """Its exit code, once it ends by itself."""
-        return await asyncio.wait_for(self.process.wait(), deadline_s)
+        return await self.process.ended(deadline_s)

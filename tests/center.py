@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from forked_kefu import ForkedKefu
+
 from crm.pbx.asterisk_root import cache_folder
 from crm.pbx.sandbox import Sandbox
 
@@ -34,18 +36,31 @@ class ServiceFailed(AssertionError):
 
 
 class Service:
-    """One `kefu …` process. What it says on stderr is kept in `log`."""
+    """One `kefu …` process. What it says on stderr is kept in `log`. `whole`: started as operators do, not forked."""
 
-    def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str], health: str, log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        health: str,
+        log: Path,
+        *,
+        whole: bool = False,
+    ) -> None:
         self.name = name
+        self._whole = whole
         self.log = log
         self._arguments = arguments
         self._environment = dict(environment)
         self._health = health
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedKefu | None = None
 
     def start(self) -> None:
         """Start the process; returns at once."""
+        if not self._whole:
+            self._process = ForkedKefu(self._arguments, self._environment, self.log)
+            return
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [KEFU, *self._arguments], env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -92,7 +107,7 @@ class Service:
         return self.log.read_text("utf-8", "replace")[-4000:] if self.log.exists() else ""
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | ForkedKefu:
         if self._process is None:
             raise ServiceFailed(f"{self.name} was not started")
         return self._process

@@ -36,7 +36,7 @@ class KeptCenter(Center):
     def _prepare(self) -> None:
         settings = {name: value for name, value in self.environment.items() if name != "KEFU_DATABASE_URL"}
         health = f"http://127.0.0.1:{self._ports['web']}"
-        self.services = {"up": Service("up", ["up"], settings, health, self.folder / "up.log")}
+        self.services = {"up": Service("up", ["up"], settings, health, self.folder / "up.log", whole=True)}
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()

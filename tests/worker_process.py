@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
-import subprocess
-import sys
+import tempfile
 import urllib.request
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from forked_kefu import ForkedKefu
 
 
 class WorkerProcess:
@@ -23,7 +26,8 @@ class WorkerProcess:
             self.port: int = probe.getsockname()[1]
         said = {f"KEFU_{name}": value for name, value in settings.items()}
         self._environment = {**os.environ, **said, "KEFU_DATABASE_URL": database_url}
-        self._running: subprocess.Popen[bytes] | None = None
+        self._running: ForkedKefu | None = None
+        self._log = Path(tempfile.mkdtemp(prefix="kefu-worker-")) / "worker.log"
 
     async def __aenter__(self) -> WorkerProcess:
         await self.start()
@@ -33,18 +37,15 @@ class WorkerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        shutil.rmtree(self._log.parent)
 
     async def start(self, *, until: str = "readyz") -> None:
         """Start, and wait until it says that it is well."""
-        command = [sys.executable, "-m", "crm.cli", "worker", "--health-port", str(self.port)]
-        self._running = await asyncio.to_thread(self._launch, command)
+        self._running = ForkedKefu(["worker", "--health-port", str(self.port)], self._environment, self._log)
         async with asyncio.timeout(30):
             # It has no way to tell us before it listens.
             while (await self.ask(until))[0] != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-
-    def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, env=self._environment)
 
     async def ask(self, what: str) -> tuple[int, dict[str, Any]]:
         """What it answers about itself; 0 when it does not."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from forked_kefu import ForkedKefu
 
 from crm.pbx.ami_probe import Message
 from crm.pbx.sandbox import Sandbox
@@ -65,15 +66,10 @@ class MenuServer:
     def __init__(self, port: int, database_url: str, folder: Path) -> None:
         env = {name: value for name, value in os.environ.items() if not name.startswith("KEFU_")}
         self.log = folder / "ivr.log"
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("kefu"), "ivr", "serve", "--port", str(port)],
-                env={**env, "KEFU_DATABASE_URL": database_url, "KEFU_DATA_FOLDER": str(folder)},
-                stderr=log,
-                stdout=log,
-            )
+        settings = {**env, "KEFU_DATABASE_URL": database_url, "KEFU_DATA_FOLDER": str(folder)}
+        self.process = ForkedKefu(["ivr", "serve", "--port", str(port)], settings, self.log)
         until = time.monotonic() + 30
-        while b'"answering"' not in self.log.read_bytes():
+        while not self.log.exists() or b'"answering"' not in self.log.read_bytes():
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"the menu server did not start: {self.log.read_text()[-2000:]}")
             time.sleep(0.05)  # a process that is not ours tells its readiness in its log

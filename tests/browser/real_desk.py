@@ -104,7 +104,7 @@ class RealDesk:
         until = time.monotonic() + 10
         while True:
             shown = await asyncio.to_thread(self.sandbox.cli, "bridge show all")
-            numbers = [int(found) for found in re.findall(r"^\S+\s+(\d+)\s", shown, re.MULTILINE)]
+            numbers = [int(found) for found in re.findall(r"\s(\d+) basic\s", shown)]
             if count in numbers:
                 return
             assert time.monotonic() < until, shown
