@@ -21,6 +21,11 @@ from ami_bridge.floor.ids import pop_id
 from crm.ledger.conversations import Offer, Segment
 from crm.ledger.pops import Pop
 
+POPPING: frozenset[type[Change]] = frozenset(
+    {AgentRung, TalkBegan, RingEnded, TalkEnded, SeatLetGo, ConsultEnded, ConversationEnded}
+)
+"""Changes that put a card on a screen, keep it there or take it away."""
+
 
 class Screens:
     """The cards now on screens: at most one for a seat and a conversation. A Pop row is changed in place until it is

@@ -21,20 +21,16 @@ from .batch import Pending, unreadable_block
 from .blindness import Blindness
 from .changes import (
     URGENT,
-    AgentRung,
     Change,
     ConversationEnded,
     Corrected,
-    RingEnded,
     SightChanged,
-    TalkBegan,
-    TalkEnded,
 )
 from .events import Event, UnknownName, Unreadable, read
 from .floor import Floor
 from .framing import Banner, Block, Torn
 from .inbox import Connected, Heard, Lost, News
-from .screen_pop import Screens
+from .screen_pop import POPPING, Screens
 from .strangers import Strangers
 
 _LOG = logging.getLogger(__name__)
@@ -69,7 +65,6 @@ _URGENT = frozenset(URGENT)
 _EARLY_AT_MOST = 5000
 AHEAD_AT_MOST_S = 86_400.0
 """A time further ahead than any two clocks that were ever set: nonsense, or a clock that was not."""
-_POPPING = frozenset({AgentRung, TalkBegan, RingEnded, TalkEnded, ConversationEnded})
 
 
 def _stamp(block: Block, latest: float) -> float | None:
@@ -259,7 +254,7 @@ class Watch:
                     pending.touch(row)
             if kind in _URGENT:
                 pending.urgent = True
-            if kind in _POPPING:
+            if kind in POPPING:
                 pop = self.screens.pop_for(change, now)
                 while pop is not None:  # with the conversation all its cards go
                     pending.touch(pop)

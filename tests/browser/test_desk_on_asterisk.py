@@ -204,6 +204,9 @@ async def test_all_three_talk_and_a_caller_who_was_parked_is_handed_on(desk: Rea
         colleague = await sit_down(browser, desk.center, "max", OTHER_SEAT)
         await expect(colleague.locator("#state")).to_have_attribute("data-word", "ready")
         await desk.talk("13800138011")
+        (await desk.ask_first("Max", theirs)).hang_up()
+        await expect(desk.page.get_by_role("button", name="Hang up")).to_be_visible()  # back with the caller
+        await expect(colleague.locator("article.card")).to_have_count(0)
         third = await desk.ask_first("Max", theirs)
         await desk.press("All three")
         await expect(desk.wish("consult_end")).to_have_attribute("data-state", "confirmed")

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from ami_stream import Room, recorded
 
 from ami_bridge.batch import Pending
 from ami_bridge.bridge import followed
 from ami_bridge.framing import Torn
 from ami_bridge.inbox import Heard
 from ami_bridge.watch import Watch
+from crm.ledger.pops import Pop
 
 TRACES = sorted((Path(__file__).parents[1] / "traces").glob("*.ami"))
 POISON = (b"\r\n", b"\r\n\r\n", b"\x00", b"Event: Hangup\r\n", b"\xff\xfe", b"\\u0000", b"Timestamp: 9e99\r\n", b": ")
@@ -54,6 +56,19 @@ def test_no_mutation_of_a_real_stream_is_a_fault_of_ours(trace: Path) -> None:
         batch = pending.seal()
         for _, rows in batch.rows:
             assert isinstance(msgspec.json.decode(rows), list)
+
+
+@pytest.mark.parametrize("trace", TRACES, ids=lambda trace: trace.stem)
+def test_each_card_is_put_and_taken_away_when_the_rules_of_cards_say_so(trace: Path) -> None:
+    """The rows of what the watch hands on, against all that the floor says."""
+    pending, frames = Pending("n"), followed()
+    watch = Watch("n", pending)
+    watch.take_recorded(frames.feed(trace.read_bytes()))
+    watch.end_recorded()
+    written = [row for told, rows in pending.seal().rows if told.table == "pop" for row in msgspec.json.decode(rows)]
+    room = Room("n").hears_all(recorded(trace.name))
+    expected = {pop.id: (pop.seat, pop.ending, pop.taken_at) for pop in room.of(Pop)}
+    assert {row["id"]: (row["seat"], row["ending"], row["taken_at"]) for row in written} == expected
 
 
 def test_a_fault_of_ours_is_counted_and_the_next_event_is_taken(caplog: pytest.LogCaptureFixture) -> None:
