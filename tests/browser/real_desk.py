@@ -189,7 +189,7 @@ async def real_desk(browser: Browser, folder: Path, url: str) -> AsyncIterator[R
     """All of it, with Lily ready."""
     await furnish(url)
     async with AmiCable(0) as cable, CabledCenter(folder, url, cable) as center:
-        with DeskPhone(center.sandbox, "1001", ring_s=None) as phone:
+        with DeskPhone(center.sandbox, "1001", ring_s=None, speaks=True) as phone:
             page = await sit_down(browser, center, "lily", SEAT)
             desk = RealDesk(center, page, phone)
             await desk.shows("ready", timeout_s=20)

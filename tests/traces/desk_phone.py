@@ -1,5 +1,6 @@
 """A desk phone with several lines, for what SIPp's one-call scripts cannot do: hold, consult on the other line, REFER
-with or without Replaces, INVITE with Replaces, 302, keys by INFO. It carries no voice.
+with or without Replaces, INVITE with Replaces, 302, keys by INFO. It carries no voice, unless it is told to
+speak: Asterisk hears a key that somebody else types for a phone only while that phone sends something.
 
 `with DeskPhone(sandbox, "1001", ring_s=0.5) as phone: line = phone.rung(); …; line.hold()`. Used by scenarios.py.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
+import struct
 import threading
 import uuid
 from queue import SimpleQueue
@@ -55,6 +57,8 @@ class Line:
         if not self.over.is_set() and not self.up.is_set() and self.invite is not None:
             self.phone.reply(self.invite, "200 OK", self, _voice("sendrecv"))
             self.up.set()
+            if self.phone.speaks:
+                threading.Thread(target=_speak, args=(self, self.invite.body), daemon=True).start()
 
     def reject(self) -> None:
         """The agent's own key: busy."""
@@ -121,8 +125,10 @@ class DeskPhone:
         ring_s: float | None = 0.5,
         forwards_to: str | None = None,
         far: bool = False,
+        speaks: bool = False,
     ) -> None:
         self.sandbox, self.seat, self.ring_s, self.forwards_to = sandbox, seat, ring_s, forwards_to
+        self.speaks = speaks
         self.server = f"127.0.0.1:{sandbox.sip_port}"
         self.uri = f"sip:{seat}@127.0.0.1"
         self._far = far
@@ -293,6 +299,19 @@ class DeskPhone:
         self._rung.put(line)
         if self.ring_s is not None:
             threading.Timer(self.ring_s, line.answer).start()
+
+
+def _speak(line: Line, offer: str) -> None:
+    """Silence, a packet each 20 ms, to where the offer says, for as long as the call lasts."""
+    where = re.search(r"m=audio (\d+)", offer)
+    if where is None:
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
+        number = 0
+        while not line.over.wait(0.02):
+            head = struct.pack("!BBHII", 0x80, 8, number % 65536, number * 160, 1)
+            voice.sendto(head + b"\xd5" * 160, ("127.0.0.1", int(where[1])))
+            number += 1
 
 
 def _voice(way: str) -> str:
