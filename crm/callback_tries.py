@@ -23,16 +23,21 @@ _IS_DUE = """c.node = :node AND c.state = 'waiting' AND c.due_at <= clock_timest
 _OWNER_SITS = """EXISTS (
        SELECT FROM seat_session s WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL)"""
 # What decides about each that is due, in the same look; locked, in the order of places.
-_TOLD = """
-SELECT c.*, coalesce(standing.seats, 0) AS seats, u.tier, u.name AS customer_name,
+# Named one by one: a table grows at its end, the class where its words belong.
+_COLUMNS = ", ".join(f"c.{each.name}" for each in Callback.__table__.columns)
+_TOLD = f"""
+SELECT {_COLUMNS}, coalesce(standing.seats, 0) AS seats, u.tier, u.name AS customer_name,
        EXISTS (SELECT FROM customer_phone f WHERE f.e164 = c.number_e164 AND f.do_not_call) AS silenced,
        (SELECT s.seat FROM seat_session s
-         WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL LIMIT 1) AS owner_seat"""
+         WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL LIMIT 1) AS owner_seat"""  # noqa: S608 - constants
 _FROM = """
   FROM callback c LEFT JOIN customer u ON u.id = c.customer_id
   LEFT JOIN (SELECT m.queue, count(*) AS seats FROM membership m
               WHERE m.node = :node AND m.left_at IS NULL GROUP BY m.queue) AS standing ON standing.queue = c.queue"""
-_LOCKED = "AND c.state = 'waiting' ORDER BY c.place_at, c.id FOR UPDATE OF c SKIP LOCKED"
+# What was moved on or put off between the look and the lock is left alone.
+_LOCKED = (
+    "AND c.state = 'waiting' AND c.due_at <= clock_timestamp() ORDER BY c.place_at, c.id FOR UPDATE OF c SKIP LOCKED"
+)
 _PLACES = """
 SELECT a.queue, count(*) AS number, max(p.place_at) AS last_at
   FROM callback_attempt a JOIN callback p ON p.id = a.callback_id
@@ -155,7 +160,10 @@ async def claim(
     by queue, what stands in it."""
     asked = {"node": node, "fence": fence, "most": most, "limit": limit}
     rows = (await session.execute(_ASK_DUE, asked)).all()
-    return [_due(row) for row in rows], {row.Callback.queue: Standing(row.places, row.last_at) for row in rows}
+    taken: dict[str, Standing] = {}
+    for row in rows:
+        taken.setdefault(row.Callback.queue, Standing(row.places, row.last_at))
+    return [_due(row) for row in rows], taken
 
 
 async def claim_customer_first(

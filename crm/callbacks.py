@@ -271,6 +271,12 @@ async def halts(session: AsyncSession) -> list[CallbackHalt]:
     return list(await session.scalars(select(CallbackHalt).order_by(CallbackHalt.queue)))
 
 
+async def open_now(session: AsyncSession) -> int:
+    """How many promises are not kept, nor closed otherwise."""
+    rows = select(func.count()).where(Callback.closed_at.is_(None))
+    return int(await session.scalar(rows) or 0)
+
+
 async def figures(
     session: AsyncSession,
     *,

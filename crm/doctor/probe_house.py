@@ -158,11 +158,11 @@ async def callbacks(round_: Round) -> Verdict:
 
 async def _promises(opened: Database) -> judging.CallbacksSeen:
     async with opened.reading() as session:
-        known = await promised.figures(session)
         late = await promised.listed(session, "late", limit=LATE_AT_MOST)
         dialling = await callback_tries.dialling_now(session)
         halted = tuple(halt.queue for halt in await promised.halts(session))
-    return judging.CallbacksSeen(known.open, len(late), dialling.dials - dialling.kept_free, halted)
+        standing = await promised.open_now(session)
+    return judging.CallbacksSeen(standing, len(late), dialling.dials - dialling.kept_free, halted)
 
 
 async def bridge_health(round_: Round) -> Verdict:

@@ -203,11 +203,11 @@ async def test_quiet_hours_put_it_off_and_say_why(database: Database, settings: 
 async def test_places_are_taken_in_the_order_of_joining_and_credit(database: Database) -> None:
     settings = read_settings(node=NODE, callback_hours=ANYTIME, callback_places=2)
     now = datetime.now(UTC)
-    late, early, rich = [
+    late, _latest, early, rich = [
         (
             await promise(database, settings, f"+861380013800{number}", joined_at=now - timedelta(minutes=minutes))
         ).promise
-        for number, minutes in ((1, 1), (2, 9), (3, 4))
+        for number, minutes in ((1, 2), (4, 1), (2, 9), (3, 4))
     ]
     async with database.transaction() as session:
         await session.execute(
@@ -218,6 +218,20 @@ async def test_places_are_taken_in_the_order_of_joining_and_credit(database: Dat
     async with database.reading() as session:
         told = await steer_callback.why_not_dialled(session, settings, late.id)
     assert told == ["2 callbacks stand in support already, as many as may (callback_places)"]
+
+
+async def test_a_promise_is_claimed_as_its_row_is(database: Database, settings: Settings) -> None:
+    booked = (await promise(database, settings)).promise
+    told = {"at_risk_since": datetime.now(UTC), "at_risk_why": "window", "kept": True, "dials": 1}
+    async with database.transaction() as session:
+        await session.execute(update(Callback).where(Callback.id == booked.id).values(**told))
+    async with database.transaction() as session:
+        [due], _ = await callback_tries.claim(session, NODE, FENCE, most=20, limit=20)
+        claimed = {each.name: getattr(due.promise, each.name) for each in Callback.__table__.columns}
+    async with database.reading() as session:
+        row = (await session.execute(select(*Callback.__table__.columns))).mappings().one()
+    assert claimed == dict(row)
+    assert (due.seats, due.silenced, due.owner_seat) == (1, False, None)
 
 
 async def test_two_bridges_claim_each_promise_once_and_a_fenced_one_nothing(
