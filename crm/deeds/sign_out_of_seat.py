@@ -52,7 +52,7 @@ async def leave_after_the_call(
     session: AsyncSession, *, agent_id: UUID, asked_by: str, expiry_s: float
 ) -> PbxRequest | None:
     """Sign out at once where no call is going on; else no other call comes after this one, and then the agent signs
-    out: the wish for that pause. Taken back by asking for no pause after all, or to be ready before the after-call work."""
+    out: the wish for that pause. Taken back by asking for no pause after all."""
     sitting = await agents.session_of(session, agent_id)
     if sitting is None:
         return None
