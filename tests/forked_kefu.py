@@ -6,6 +6,7 @@ in test_cli_up.py, test_demo.py, test_survival.py and by `kefu doctor`.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import multiprocessing
 import os
 import signal
@@ -13,12 +14,21 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
 _IMPORTED = (
     *("crm.cli", "crm.cli.web", "crm.web.serve", "crm.web.app", "crm.worker", "crm.cli.worker"),
     *("ami_bridge.cli", "ami_bridge.bridge", "agi.cli", "agi.server", "agi.service", "crm.pbx.sandbox"),
 )
+_started: list[Any] = []
+
+
+@atexit.register
+def _leave_none() -> None:
+    """A frozen one would be asked to end, and waited for, for ever."""
+    for process in _started:
+        process.kill()
 
 
 class ForkedKefu:
@@ -37,6 +47,7 @@ class ForkedKefu:
         what = (list(arguments), dict(environment), str(log), hold_before_sending)
         self._process = _context.Process(target=_run, args=what, daemon=True)
         self._process.start()
+        _started.append(self._process)
 
     @property
     def pid(self) -> int:
