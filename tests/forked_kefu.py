@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import multiprocessing
+import multiprocessing.util  # registers its own end before ours
 import os
 import signal
 import subprocess
