@@ -119,7 +119,8 @@ SELECT coalesce((SELECT lost_at IS NULL AND heard_at > clock_timestamp() - inter
        (SELECT coalesce(json_agg(handled_s), '[]') FROM (
           SELECT extract(epoch FROM s.ended_at - s.started_at)::float8 + coalesce((
                    SELECT extract(epoch FROM u.settled_at - s.ended_at)::float8 FROM pbx_request u
-                    WHERE u.node = s.node AND u.seat = s.seat AND u.kind = 'unpause' AND u.state = 'confirmed'
+                    WHERE u.node = s.node AND u.seat = s.seat AND u.state = 'confirmed'
+                      AND u.kind IN ('unpause', 'end_after_call_work')
                       AND u.conversation_id = s.conversation_id
                       AND u.wanted_at BETWEEN s.ended_at AND s.ended_at + interval '1 hour'
                     ORDER BY u.wanted_at LIMIT 1), 0) AS handled_s

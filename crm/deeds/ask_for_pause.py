@@ -44,11 +44,10 @@ async def ask_for_unpause(
     seat: str,
     asked_by: str,
     expiry_s: float,
-    conversation_id: UUID | None = None,
 ) -> PbxRequest | None:
     """The wish to be ready, or None when the seat is not paused. After-call work ends by it, in the pause or the
-    sign-out that was asked for meanwhile; elsewhere a pause to come is withdrawn, and who was to sign out stays.
-    `conversation_id`: whose after-call work ends."""
+    sign-out that was asked for meanwhile, and the wish names its call; elsewhere a pause to come is withdrawn, and who
+    was to sign out stays."""
     posture = await _look(session, node, seat)
     word = posture.word if posture is not None else None
     if word != "wrapping_up":
@@ -63,7 +62,8 @@ async def ask_for_unpause(
         kind=kind.get(word or "", "unpause"),
         asked_by=asked_by,
         expiry_s=expiry_s,
-        conversation_id=conversation_id,
+        # How long the work after a call takes is read off the wish that ended it.
+        conversation_id=posture.conversation_id if posture is not None and word == "wrapping_up" else None,
     )
 
 

@@ -228,10 +228,12 @@ async def test_a_pause_that_is_to_come_can_be_withdrawn_until_it_has_begun(
 
 async def test_ready_means_what_the_state_lets_it_mean(database: Database, floor_says: Floor) -> None:
     for word, kind in (("talking", "withdraw_pause"), ("wrapping_up", "end_after_call_work"), ("paused", "unpause")):
-        await floor_says(word, paused=True, pause_reason="lunch")
+        call = uuid4()
+        await floor_says(word, paused=True, pause_reason="lunch", conversation_id=call)
         wish = await _unpause(database)
         assert wish is not None
         assert wish.kind == kind
+        assert (wish.conversation_id == call) == (word == "wrapping_up")
 
 
 async def test_a_wish_wakes_the_outbox_and_the_pages(database: Database) -> None:

@@ -31,11 +31,12 @@ from crm.database import Database
 from crm.deeds.fit_to_skills import fit_to_skills
 from crm.deeds.sign_in_to_seat import sign_in_to_seat
 from crm.refusals import Refusal
-from crm.routing import Rules
+from crm.routing import Rules, foretell
 from crm.rules.opening_hours import read_opening_hours
 from crm.rules.waiting_credit import CreditRules
-from crm.tables.conversations import Conversation, Wait
-from crm.tables.postures import Membership
+from crm.tables.conversations import Conversation, Segment, Wait
+from crm.tables.nodes import Node
+from crm.tables.postures import Membership, Posture
 from crm.tables.requests import PbxRequest
 from crm.tables.routing import Routing
 from crm.tables.visits import Visit
@@ -240,6 +241,32 @@ async def test_a_seat_follows_its_agents_skills_once(database: Database) -> None
 
 
 # ---- what people see
+# ---- the wait as it is foretold
+
+
+async def test_the_work_after_a_call_counts_however_it_was_ended(database: Database) -> None:
+    now, seat = datetime.now(UTC), {"node": "asterisk1", "seat": "PJSIP/1001"}
+    ended = now - timedelta(minutes=20)
+    calls = [uuid4() for _ in range(8)]
+    call = {"node": "asterisk1", "direction": "inbound", "started_at": now - timedelta(minutes=30)}
+    talk = {**seat, "queue": "support", "caller_uniqueid": "1.1", "ended_at": ended}
+    wish = {**seat, "asked_by": "amy", "state": "confirmed", "expires_at": now, "wanted_at": ended}
+    async with database.transaction() as session:
+        session.add(Node(name="asterisk1", heard_at=now + timedelta(minutes=5)))
+        session.add(Membership(**seat, queue="support", joined_at=now))
+        session.add(Posture(**seat, word="talking", since=now, paused=False))
+        await session.execute(insert(Conversation), [{**call, "id": each, "linkedid": str(each)} for each in calls])
+        for each, kind in zip(calls, ("unpause", "end_after_call_work") * 4, strict=True):
+            about = {"conversation_id": each, "id": uuid4()}
+            began = ended - timedelta(seconds=100)
+            await session.execute(insert(Segment).values(**talk, **about, started_at=began))
+            done = ended + timedelta(seconds=60)
+            await session.execute(insert(PbxRequest).values(**wish, **about, kind=kind, settled_at=done))
+    async with database.reading() as session:
+        told = await foretell(session, "asterisk1", "support", 0)
+    assert told.why == "1 to end first, 1.0 seats at work, 160 s a call over 8 calls"
+
+
 
 
 async def test_a_seats_own_queue_is_shown_nowhere_and_its_callers_count_where_they_were_meant_for(
