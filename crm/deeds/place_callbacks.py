@@ -29,7 +29,7 @@ LONGEST_PLACE_S = 4 * 3600
 SHORTEST_PLACE_S = 60
 OWNER_RINGS_S = 20
 NOBODY_WORKS_AGAIN = timedelta(seconds=20)
-RANG = ("reached", "no_answer", "busy", "rejected", "voicemail")
+RANG = ("reached", "no_answer", "busy", "rejected", "voicemail", "agent_left")
 
 
 class Place(Struct, frozen=True):

@@ -263,6 +263,17 @@ async def test_what_follows_each_try(database: Database, settings: Settings) -> 
     assert [each.outcome for each in tries] == ["no_answer"] * 4
 
 
+async def test_who_pressed_1_in_vain_was_rung_even_where_only_files_tell(
+    database: Database, settings: Settings
+) -> None:
+    booked = (await promise(database, settings)).promise
+    [place] = await claim(database, settings)
+    async with database.transaction() as session:
+        await place_callbacks.settle(session, UUID(place.attempt_id), "agent_left", why="nobody saw it")
+    found = await row(database, booked.id)
+    assert (found.state, found.dials, found.kept) == ("waiting", 1, True)
+
+
 async def test_cancelling_takes_the_place_away_but_no_ringing_phone(database: Database, settings: Settings) -> None:
     booked = (await promise(database, settings)).promise
     [place] = await claim(database, settings)
