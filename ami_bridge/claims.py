@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crm.database import CrmUnavailable, Database
 from crm.hints import WISHES, hint_live
 from crm.ledger.requests import CLAIM, GIVE_UP, STILL_SENT, Wish
+from crm.rules.wish_time import longer_s
 
 from .lease import Lease
 
@@ -80,7 +81,8 @@ class Claims:
     @property
     def _parameters(self) -> dict[str, Any]:
         lease = self._lease
-        return {"node": lease.node, "fence": lease.fence, "expiry_s": self._expiry_s + _BEYOND_S}
+        times = {"expiry_s": self._expiry_s + _BEYOND_S, "dial_longer_s": longer_s("dial")}
+        return {"node": lease.node, "fence": lease.fence, **times}
 
 
 def _wishes(rows: Iterable[Any]) -> list[Wish]:

@@ -14,13 +14,12 @@ from uuid import UUID, uuid5
 from crm.ledger.requests import Wish
 from crm.ledger.statement import Row
 from crm.rules.pause_steps import RESERVED, Standing
+from crm.rules.wish_time import RING_S
 
 from .call_wishes import TO
 from .changes import Originated
 from .sending import Headers
 
-RING_S = 20.0
-"""How long the agent's own phone rings."""
 _RELEASES = UUID("5b0a9d1e-8d55-5a53-8f3c-2f3a4f7f0c1d")
 _WHY = {3: "your phone rang and was not answered", 5: "your phone is busy"}
 

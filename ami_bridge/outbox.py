@@ -19,6 +19,7 @@ from crm.database import Database
 from crm.ledger.requests import OwnWish, Settlement, Wish
 from crm.ledger.statement import Row
 from crm.rules.pause_steps import ACW, PAUSING, RESERVED, Standing, Step, after_call_work, step_of
+from crm.rules.wish_time import RING_S, longer_s
 
 from .actions import (
     ABOUT_CALLERS,
@@ -33,7 +34,7 @@ from .call_hands import CallHands
 from .call_wishes import ABOUT_CALLS, ANSWERED, SETTLING, refused, settled
 from .changes import CallHandled, Change, LegGone, MemberSeen, MembershipChanged, Originated, PauseSeen
 from .claims import POLL_S, Claims
-from .dialling import RING_S, Dialling
+from .dialling import Dialling
 from .floor.hands import Hands
 from .lease import Lease
 from .listener import Listener
@@ -188,7 +189,8 @@ class Outbox:
 
     async def _recall(self) -> None:
         for wish in await self._claims.still_sent():
-            self._open.setdefault(wish.id, _Open(wish, time.monotonic() + self._expiry_s))
+            until = time.monotonic() + self._expiry_s + longer_s(wish.kind)
+            self._open.setdefault(wish.id, _Open(wish, until))
 
     async def _claim_and_send(self) -> None:
         while self._actor.connected:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .hints import hint_live, hint_wishes
 from .rules.pause_steps import PAUSING
+from .rules.wish_time import longer_s
 from .tables.requests import PbxRequest
 
 OPEN = ("wanted", "sent")
@@ -93,16 +94,13 @@ async def ask(
 
 async def settled(session: AsyncSession, wish_id: UUID) -> tuple[str, str | None] | None:
     """The final state of a wish and why; None while it is open. A wish whose time ran out unsent counts as expired."""
-    state, why, expires_at, now = (
-        await session.execute(
-            select(PbxRequest.state, PbxRequest.why, PbxRequest.expires_at, _now).where(PbxRequest.id == wish_id)
-        )
-    ).one()
+    asked = (PbxRequest.kind, PbxRequest.state, PbxRequest.why, PbxRequest.expires_at, _now)
+    kind, state, why, expires_at, now = (await session.execute(select(*asked).where(PbxRequest.id == wish_id))).one()
     if state not in OPEN:
         return state, why
     # The bridge settles what it sees; the second beyond is its time to do so.
-    return ("expired", "no bridge has answered") if _long_over(expires_at, now) else None
+    return ("expired", "no bridge has answered") if now > _over_at(kind, state, expires_at) else None
 
 
-def _long_over(expires_at: datetime, now: datetime) -> bool:
-    return now > expires_at + timedelta(seconds=1)
+def _over_at(kind: str, state: str, expires_at: datetime) -> datetime:
+    return expires_at + timedelta(seconds=1 + (longer_s(kind) if state == "sent" else 0))

@@ -96,7 +96,7 @@ GIVE_UP = (
     "ELSE 'Asterisk did not confirm it in time' END "
     "WHERE node = %(node)s AND (state = 'wanted' AND expires_at < clock_timestamp() "
     "OR state = 'sent' AND sent_at < clock_timestamp() - make_interval(secs => %(expiry_s)s) "
-    "- CASE kind WHEN 'dial' THEN interval '30 s' ELSE interval '0' END) "
+    "- CASE kind WHEN 'dial' THEN make_interval(secs => %(dial_longer_s)s) ELSE interval '0' END) "
     "AND EXISTS (SELECT 1 FROM node WHERE name = %(node)s AND fence = %(fence)s) RETURNING seat"
 )
 """Unsent wishes past their time; sent ones long past it, of which this bridge knows nothing."""

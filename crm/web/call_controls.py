@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from crm.questions import Asked, Question, Where, ask
+from crm.rules.wish_time import longer_s
 
 from .desk_picture import Desk
 from .sign_in import Me
@@ -69,8 +70,8 @@ SELECT t.conversation_id, coalesce(agent.name, t.seat) AS agent, t.talk_s, n.bod
 
 _DIALLED_ASKED = """
 SELECT regexp_replace(target, '^(out|seat-)', '') AS number, why,
-       CASE WHEN state IN ('wanted', 'sent') AND expires_at < clock_timestamp() - interval '30 s' THEN 'expired'
-            ELSE state END AS state
+       CASE WHEN state IN ('wanted', 'sent') AND expires_at < clock_timestamp() - make_interval(secs => :longer_s)
+            THEN 'expired' ELSE state END AS state
   FROM pbx_request
  WHERE node = :node AND seat = :seat AND kind = 'dial' AND wanted_at > clock_timestamp() - interval '1 minute'
  ORDER BY wanted_at DESC LIMIT 1
@@ -179,7 +180,7 @@ async def in_hand(where: Where, me: Me, desk: Desk) -> dict[str, Any]:
     if call is not None:
         asked.append(_CONTROLS.with_(**mine, call=call, shown=ASKED_SHOWN, told_s=NOT_TAKEN_TOLD_S))
     if free:
-        asked += [_DIALLED.with_(**here), _PARKED.with_(node=here["node"])]
+        asked += [_DIALLED.with_(**here, longer_s=longer_s("dial")), _PARKED.with_(node=here["node"])]
     answers = await ask(where, *asked)
     before: dict[UUID, list[Before]] = {}
     for each in answers[0] if desk.cards else ():

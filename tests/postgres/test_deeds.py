@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import msgspec
@@ -325,3 +325,24 @@ async def test_settled_tells_the_end_of_a_wish(database: Database) -> None:
     await _settle(database)
     async with database.reading() as session:
         assert await wishes.settled(session, wish.id) == ("confirmed", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "late_s", "over"),
+    [
+        ("pause", "sent", 0, False),
+        ("pause", "sent", 3, True),
+        ("dial", "sent", 28, False),  # the phone rings still
+        ("dial", "sent", 33, True),
+        ("dial", "wanted", 3, True),
+    ],
+)
+async def test_a_wish_that_nobody_settles_is_called_expired_when_it_cannot_come_true(
+    database: Database, kind: str, state: str, late_s: float, over: bool
+) -> None:
+    expired = datetime.now(UTC) - timedelta(seconds=late_s)
+    wish = PbxRequest(node=NODE, seat=SEAT, kind=kind, state=state, asked_by="amy", expires_at=expired)
+    async with database.transaction() as session:
+        session.add(wish)
+    async with database.reading() as session:
+        assert await wishes.settled(session, wish.id) == (("expired", "no bridge has answered") if over else None)

@@ -153,6 +153,19 @@ async def test_a_wish_waits_for_asterisk_and_expires_unsent_when_it_is_too_long_
         assert len([action for action in peer.actions if action["Action"] == "QueuePause"]) == 1
 
 
+async def test_a_phone_that_an_earlier_bridge_let_ring_rings_on(peer: ForgedAsterisk, database_url: str) -> None:
+    dial = await ask(database_url, "dial", target="out+8613800138000")
+    pause = await ask(database_url, "pause")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE pbx_request SET state = 'sent', sent_at = clock_timestamp()")
+    async with bridging(database_url, peer):
+        session = await ready(peer)
+        assert (await settled(database_url, pause))[0] == "expired"
+        assert state(database_url, dial) == ("sent", None)
+        session.event("OriginateResponse", f"ActionID: {dial}", "Response: Success", "Reason: 4")
+        assert await settled(database_url, dial) == ("confirmed", None)
+
+
 async def test_a_wish_that_would_forge_headers_is_refused_and_never_sent(
     peer: ForgedAsterisk, database_url: str
 ) -> None:
