@@ -17,14 +17,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm.tables import Table
 
 
+class Alone(msgspec.Struct, frozen=True):
+    """Columns of which one of the kind has each value once, among the rows of which `where` holds."""
+
+    columns: list[str]
+    where: str = "true"
+
+
 class Reference(msgspec.Struct, frozen=True):
-    """A column that names one of the kind. `keys` find its row without that column; `alone`: the sets of columns of
-    which one of the kind has each value once."""
+    """A column that names one of the kind. `keys` find its row without that column; `alone`: what it has once."""
 
     table: str
     column: str
     keys: list[str]
-    alone: list[list[str]]
+    alone: list[Alone]
 
 
 def references_to(kind: str, staying: Collection[str]) -> Iterator[Reference]:
@@ -34,11 +40,16 @@ def references_to(kind: str, staying: Collection[str]) -> Iterator[Reference]:
             if key.column.table.name == kind and table.name not in staying:
                 column = key.parent.name
                 keys = [each.name for each in table.primary_key.columns if each.name != column]
-                unique = [c for c in table.constraints if isinstance(c, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]
-                indexes = [index for index in table.indexes if index.unique]
-                sets = [{each.name for each in one.columns} for one in (*unique, *indexes)]
-                alone = [sorted(names - {column}) for names in sets if column in names]
-                yield Reference(table.name, column, keys, alone)
+                yield Reference(table.name, column, keys, list(_alone(table, column)))
+
+
+def _alone(table: sa.Table, column: str) -> Iterator[Alone]:
+    unique = [each for each in table.constraints if isinstance(each, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]
+    for one in (*unique, *(index for index in table.indexes if index.unique)):
+        names = {each.name for each in one.columns}
+        if column in names:
+            partial = one.dialect_options["postgresql"]["where"] if isinstance(one, sa.Index) else None
+            yield Alone(sorted(names - {column}), "true" if partial is None else str(partial))
 
 
 def move(each: Reference) -> str:
@@ -85,10 +96,12 @@ def _key(each: Reference) -> str:
 
 
 def _free(each: Reference, target: str) -> str:
-    """No row of the target's is in the way."""
+    """No row of the target's is in the way: only one for which a partial index holds is, as it does for this row. Its
+    predicate names columns bare, so each of both rows stands alone in a FROM of its own."""
     return "".join(
-        f" AND NOT EXISTS (SELECT FROM {each.table} o WHERE o.{each.column} = {target}"
-        + "".join(f" AND o.{name} = t.{name}" for name in names)
-        + ")"
-        for names in each.alone
+        f" AND NOT (EXISTS (SELECT FROM (SELECT t.*) own WHERE {alone.where})"  # noqa: S608 - our own tables' words
+        f" AND EXISTS (SELECT FROM {each.table} o WHERE o.{each.column} = {target} AND ({alone.where})"
+        + "".join(f" AND o.{name} = t.{name}" for name in alone.columns)
+        + "))"
+        for alone in each.alone
     )

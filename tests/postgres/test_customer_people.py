@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from crm.database import Database
 from crm.deeds import merge_customers
 from crm.refusals import Refusal
 from crm.settings import Settings
+from crm.tables.callbacks import Callback
 from crm.tables.customers import Customer
 from crm.web.app import create_app
 
@@ -354,6 +356,35 @@ async def test_a_merge_takes_everything_over_and_its_undoing_brings_it_back(
     assert picture(database_url) == before
     twice = await command("unmerge", done["merge"])
     assert (twice.exit_code, twice.stderr) == (1, "Error: this merge was undone already, by command line\n")
+
+
+async def promised(database: Database, customer: Customer, number: str, **more: Any) -> None:
+    """A callback in the queue support, open unless more is said."""
+    now = datetime.now(UTC)
+    times = dict.fromkeys(("joined_at", "place_at", "window_begin", "due_at"), now)
+    about = {"node": "asterisk1", "queue": "support", "language": "en", "source": "cli", "booked_by": "lily"}
+    known = {**about, **times, "number_e164": number, "window_end": now + timedelta(hours=1), **more}
+    async with database.transaction() as session:
+        session.add(Callback(customer_id=customer.id, **known))
+
+
+@pytest.mark.parametrize(("open_kept", "open_gone", "go_over"), [(True, False, 1), (False, True, 1), (True, True, 0)])
+async def test_only_an_open_promise_keeps_another_open_one_from_going_over(
+    database: Database, database_url: str, open_kept: bool, open_gone: bool, go_over: int
+) -> None:
+    one, other = await make(database, "Li Wei", CALLER), await make(database, "Wei Li", "13900139000")
+    over = {"state": "cancelled", "closed_at": datetime.now(UTC), "closed_by": "lily"}
+    await promised(database, one, CALLER, **({} if open_kept else over))
+    await promised(database, other, "+8613900139000", **({} if open_gone else over))
+    kept = partial(
+        ForgedFloor(database_url).rows, "SELECT count(*) FROM callback WHERE customer_id = %(id)s", id=one.id
+    )
+    async with database.transaction() as session:
+        merged = await merge_customers.merge(session, kept_id=one.id, merged_id=other.id, by="lily")
+    assert kept() == [(1 + go_over,)]
+    async with database.transaction() as session:
+        await merge_customers.unmerge(session, merged.id, by="lily")
+    assert kept() == [(1,)]
 
 
 async def test_merges_at_once_lose_nothing(database: Database, database_url: str) -> None:
