@@ -12,15 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from .refusals import Refusal
 from .rules.personal_queues import is_personal
+from .tables.conversations import CALLER_WAITS
 from .tables.queues import DIALLING, Queue
 
 NAME = re.compile(r"[\w.-]{1,80}")
 
 # A queue that Asterisk has and our table lacks is shown all the same, under its bare name; a seat's own queue is not.
 _LISTED = text(
-    """
+    f"""
 WITH waiting AS (
-    SELECT queue, count(*) AS waiting, min(entered_at) AS first_at FROM wait
+    SELECT queue, count(*) FILTER (WHERE {CALLER_WAITS}) AS waiting,
+           min(entered_at) FILTER (WHERE {CALLER_WAITS}) AS first_at
+      FROM wait
      WHERE left_at IS NULL AND (CAST(:node AS text) IS NULL OR node = :node) GROUP BY queue),
 standing AS (
     SELECT queue, word, count(*) AS seats
@@ -33,12 +36,13 @@ named AS (SELECT name FROM queue UNION SELECT queue FROM waiting WHERE queue NOT
 SELECT named.name, coalesce(queue.title_en, named.name) AS title_en, coalesce(queue.title_zh, named.name) AS title_zh,
        queue.service_level_s, queue.callback_dialling, coalesce(waiting.waiting, 0) AS waiting,
        round(extract(epoch FROM clock_timestamp() - waiting.first_at)::numeric, 1)::float8 AS longest_wait_s,
-       coalesce((SELECT jsonb_object_agg(word, seats) FROM standing WHERE standing.queue = named.name), '{}') AS members
+       coalesce((SELECT jsonb_object_agg(word, seats) FROM standing
+                  WHERE standing.queue = named.name), '{{}}') AS members
   FROM named
   LEFT JOIN queue ON queue.name = named.name
   LEFT JOIN waiting ON waiting.queue = named.name
  ORDER BY named.name
-"""
+"""  # noqa: S608 - a constant of ours
 )
 
 

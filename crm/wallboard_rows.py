@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from .tables.callbacks import AT_RISK
+from .tables.conversations import CALLER_WAITS
 
 BOARD = text(
     """
@@ -44,8 +45,7 @@ SELECT clock_timestamp() AS now,
                                    < make_interval(secs => :short_s)) AS short
              FROM (SELECT entered_at, left_at, outcome FROM wait
                     WHERE wait.queue = named.name AND entered_at >= :midnight
-                      /* no callback's place: its channel has a try's id */
-                      AND NOT (length(caller_uniqueid) = 38 AND right(caller_uniqueid, 2) = ';2')
+                      AND {CALLER_WAITS}
                     UNION ALL
                    /* who was served by the last agent, from that seat's own queue, had come for this one */
                    SELECT wait.entered_at, wait.left_at, wait.outcome
@@ -101,5 +101,5 @@ SELECT clock_timestamp() AS now,
                AND a.dialled_at IS NOT NULL AND a.settled_at IS NULL) AS rung_first,
            EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', c.queue)) AS halted
       FROM callback c WHERE state IN ('waiting', 'placed') OR asked_at >= :midnight GROUP BY queue) AS p) AS promises
-""".replace("{AT_RISK}", AT_RISK)
+""".replace("{AT_RISK}", AT_RISK).replace("{CALLER_WAITS}", CALLER_WAITS)
 )

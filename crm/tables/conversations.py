@@ -52,6 +52,8 @@ OFFER_OUTCOMES = (
     "lost_sight",
 )
 TRANSFER_KINDS = ("blind", "attended", "blonde")
+CALLER_WAITS = "NOT (length(caller_uniqueid) = 38 AND right(caller_uniqueid, 2) = ';2')"
+"""Of waits: a person is on that line. A promised callback's place is the second half of a channel with a try's id."""
 
 
 class Conversation(Table):

@@ -40,6 +40,7 @@ from crm.tables.postures import Membership, Posture
 from crm.tables.requests import PbxRequest
 from crm.tables.routing import Routing
 from crm.tables.visits import Visit
+from crm.waiting_worth import WaitingWorth
 from crm.wallboard import Wallboard
 
 NUMBER, E164 = "13800138000", "+8613800138000"
@@ -240,7 +241,6 @@ async def test_a_seat_follows_its_agents_skills_once(database: Database) -> None
         assert [wish.id for wish in again] == [wish.id for wish in first]
 
 
-# ---- what people see
 # ---- the wait as it is foretold
 
 
@@ -267,6 +267,25 @@ async def test_the_work_after_a_call_counts_however_it_was_ended(database: Datab
     assert told.why == "1 to end first, 1.0 seats at work, 160 s a call over 8 calls"
 
 
+# ---- what people see
+
+
+async def test_the_place_of_a_callback_is_nobody_who_waits(database: Database, database_url: str) -> None:
+    now = datetime.now(UTC)
+    async with database.transaction() as session:
+        await queues.define(session, "support")
+        for uniqueid, minutes in (("1.1", 1), (f"{uuid4()};2", 9)):
+            call = Conversation(id=uuid4(), node="asterisk1", linkedid=uniqueid, direction="inbound", started_at=now)
+            session.add(call)
+            await session.flush()
+            stay = {"conversation_id": call.id, "node": "asterisk1", "caller_uniqueid": uniqueid, "queue": "support"}
+            session.add(Wait(id=uuid4(), entered_at=now - timedelta(minutes=minutes), **stay))
+    (listed,) = json.loads((await kefu("queue", "list", "--json", url=database_url)).stdout)
+    assert (listed["waiting"], listed["longest_wait_s"] < 300) == (1, True)
+    async with database.reading() as session:
+        assert (await WaitingWorth().look(session)).callers == 1
+    (tile,) = (await Wallboard(database, ZoneInfo("Asia/Shanghai")).board()).queues
+    assert tile.waiting == 1
 
 
 async def test_a_seats_own_queue_is_shown_nowhere_and_its_callers_count_where_they_were_meant_for(
