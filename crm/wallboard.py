@@ -86,6 +86,14 @@ class AgentTile(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class ReasonTitle(msgspec.Struct, frozen=True):
+    """A reason to pause, as this center calls it."""
+
+    name: str
+    title_en: str
+    title_zh: str
+
+
 class CallTile(msgspec.Struct, frozen=True):
     """One call going on: talking, waiting, or other (in the menu, ringing, outgoing)."""
 
@@ -123,6 +131,7 @@ class Board(msgspec.Struct, frozen=True):
     calls: list[CallTile]
     drift: list[Drift]
     promises: list[PromiseTile] = []
+    reasons: list[ReasonTitle] = []
 
     @property
     def lane(self) -> PromiseTile:
@@ -152,6 +161,10 @@ class Board(msgspec.Struct, frozen=True):
     def titles(self, language: str) -> dict[str, str]:
         """The queues' names as people say them."""
         return {queue.name: queue.title_zh if language == "zh" else queue.title_en for queue in self.queues}
+
+    def reason_titles(self, language: str) -> dict[str, str]:
+        """The names of the reasons to pause that this center has set."""
+        return {each.name: each.title_zh if language == "zh" else each.title_en for each in self.reasons}
 
     @property
     def seen_at(self) -> datetime | None:
@@ -213,6 +226,7 @@ class Wallboard:
             calls=msgspec.convert(row["calls"], list[CallTile]),
             drift=self._drift,
             promises=msgspec.convert(row["promises"], list[PromiseTile]),
+            reasons=msgspec.convert(row["reasons"], list[ReasonTitle]),
         )
 
 

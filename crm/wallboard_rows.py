@@ -67,6 +67,7 @@ SELECT clock_timestamp() AS now,
       FROM seat_session s JOIN agent ON agent.id = s.agent_id
       LEFT JOIN posture ON posture.node = s.node AND posture.seat = s.seat
      WHERE s.signed_out_at IS NULL) AS a) AS agents,
+ (SELECT coalesce(json_agg(r), '[]') FROM (SELECT name, title_en, title_zh FROM pause_reason) AS r) AS reasons,
  (SELECT coalesce(json_agg(c), '[]') FROM (
     SELECT conversation.caller, conversation.direction, talk.agent,
            CASE WHEN talk.started_at IS NOT NULL THEN 'talking' WHEN waiting.entered_at IS NOT NULL THEN 'waiting'

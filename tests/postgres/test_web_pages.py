@@ -14,7 +14,7 @@ from postgres_server import Databases
 from sqlalchemy import update
 from web_caller import PASSWORD, WebCaller, calling
 
-from crm import agents, queues
+from crm import agents, pauses, queues
 from crm.database import Database
 from crm.settings import Settings
 from crm.tables.agents import Agent
@@ -282,6 +282,17 @@ async def test_health_asks_nobody_and_readiness_asks_the_database(databases: Dat
         assert "the database does not answer: try again in a moment" in page.text
         assert "postgres" not in page.text.lower()
     await database.close()
+
+
+async def test_the_wallboard_calls_a_pause_as_this_center_does(
+    lily: WebCaller, floor: ForgedFloor, database: Database
+) -> None:
+    async with database.transaction() as session:
+        await pauses.define(session, "namaz", title_en="Prayer", title_zh="祷告")
+    floor.posture(SEAT, "paused", paused=True, pause_reason="namaz")
+    assert "Paused · Prayer" in (await lily.page("/wallboard")).text
+    floor.posture(SEAT, "paused", paused=True, pause_reason="RONA")
+    assert "Paused · Calls were not taken" in (await lily.page("/wallboard")).text
 
 
 async def test_more_screens_than_connections_look_at_the_wallboard_at_once(app: FastAPI, database_url: str) -> None:
