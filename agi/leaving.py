@@ -5,12 +5,17 @@ Called by the player, and by whoever simulates it. Pure.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from .answers import Routed
 from .endings import BackToQueue, Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
 
-ENDINGS: dict[type, str] = {
+if TYPE_CHECKING:
+    from crm.tables.visits import VisitEnding
+
+ENDINGS: dict[type, VisitEnding] = {
     JoinQueue: "join_queue",
     Ring: "join_queue",
     Voicemail: "voicemail",

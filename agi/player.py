@@ -49,6 +49,8 @@ from .steps import (
 from .visit_notes import VisitNotes
 
 if TYPE_CHECKING:
+    from crm.tables.visits import VisitEnding
+
     from .doors import Doors  # only named: the classic script, a process a call, loads no database
 
 SOUNDS = "kefu"
@@ -94,7 +96,7 @@ def play_out(flow: Flow, line: PhoneLine, desk: Desk, notes: VisitNotes, doors: 
     finally:
         flow.close()
     promised = isinstance(ending, Goodbye) and ending.promised
-    word = "callback" if promised else ENDINGS[type(ending)]
+    word: VisitEnding = "callback" if promised else ENDINGS[type(ending)]
     notes.close(word, served=isinstance(ending, Goodbye) and ending.served)
     return ending
 

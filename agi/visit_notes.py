@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 if TYPE_CHECKING:
     from crm.routing import RoutingRow
+    from crm.tables.visits import VisitEnding
 
 MOST_STEPS = 400
 
@@ -63,6 +64,6 @@ class VisitNotes:
                 noted["place"] = self.place
             self.steps.append(noted if why is None else {**noted, "why": why})
 
-    def close(self, ending: str, served: bool) -> None:
+    def close(self, ending: VisitEnding, served: bool) -> None:
         """The flow is over."""
         self.ending, self.served, self.ended_at = ending, served, self._clock()

@@ -6,7 +6,7 @@ The card and the reports join these to the ledger.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import Index, text
@@ -15,14 +15,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .declaration import Id, Table
 
+VisitEnding = Literal["join_queue", "voicemail", "transfer", "goodbye", "callback", "hung_up", "blocked", "failed"]
+VISIT_ENDINGS: tuple[VisitEnding, ...] = get_args(VisitEnding)
+
 
 class Visit(Table):
     """One pass through one flow. `steps` is a list of {at_s, step, prompt, pressed, place}, `place` being the menu's
     own step; `last_prompt` the last one heard; `menu_version` None: the shipped menu, or a flow that is none.
 
-    `ending`: join_queue, voicemail, transfer, goodbye, callback, hung_up, failed (our fault, or a server that died:
-    the caller went on by the dialplan). `served`: the flow gave the answer asked for. `closed_why`: the caller was told
-    that we are closed, and for which reason (hours, holiday, special_day, closed_now).
+    `ending`: join_queue, voicemail, transfer, goodbye, callback, hung_up, blocked, failed (our fault, or a server that
+    died: the caller went on by the dialplan). `served`: the flow gave the answer asked for. `closed_why`: the caller
+    was told that we are closed, and for which reason (hours, holiday, special_day, closed_now).
     """
 
     __tablename__ = "visit"

@@ -145,6 +145,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "voicemail": N_("voicemail"),
         "transfer": N_("transferred"),
         "goodbye": N_("said goodbye"),
+        "callback": N_("callback booked"),
         "hung_up": N_("hung up"),
         "blocked": N_("turned away"),
         "failed": N_("failed"),

@@ -24,6 +24,7 @@ from crm.rules.number_spellings import spellings
 from crm.rules.pause_steps import KEPT
 from crm.tables import agents, conversations, customers, orders
 from crm.tables.imports import IMPORT_STATES
+from crm.tables.visits import VISIT_ENDINGS
 from crm.web import language, rendering
 from crm.web.language import LOCALES, accepted, catalog
 from crm.web.sentences import TEMPLATES, say
@@ -88,6 +89,7 @@ def test_chinese_is_chinese(spoken: set[str]) -> None:
         ("offer", conversations.OFFER_OUTCOMES),
         ("ended_by", conversations.ENDED_BY),
         ("role", agents.ROLES),
+        ("visit", VISIT_ENDINGS),
     ],
 )
 def test_every_word_of_the_tables_has_a_label(kind: str, codes: tuple[str, ...]) -> None:
