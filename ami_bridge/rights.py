@@ -9,9 +9,10 @@ from __future__ import annotations
 from .framing import Block
 
 GRACE_S = 10.0
-NEEDED = ("system", "call", "agent")
+NEEDED = ("system", "call", "agent", "user")
 _QUEUE_WAS_LEFT = b"\r\nUserEvent: QueueHangup\r\n"
 _PRIVILEGE = b"\r\nPrivilege: "
+_ABOUT_CALLERS = (b"Event: Newchannel\r\n", b"Event: QueueCallerAbandon\r\n", b"Event: Hangup\r\n")
 
 
 class Rights:
@@ -22,6 +23,8 @@ class Rights:
         self._heard: set[str] = set()
         self._expected: dict[str, float] = {"system": connected_at}
         self._members: set[bytes] = set()
+        self._from_outside: set[bytes] = set()
+        self._gave_up = b""
 
     @property
     def complete(self) -> bool:
@@ -42,6 +45,26 @@ class Rights:
             if _QUEUE_WAS_LEFT in block or (klass == "call" and _value(block, b"\r\nDevice: ") in self._members):
                 # Our dialplan saw a caller hang up in a queue, or a member's phone changed: the queue says so, too.
                 self._expected.setdefault("agent", at)
+            if "user" not in self._heard:
+                self._look_for_our_word(block, at)
+
+    def _look_for_our_word(self, block: bytes, at: float) -> None:
+        """Of a caller from outside whose channel ends in one of our queues our dialplan tells before it is gone. Not so
+        of a colleague who dialled the queue, nor of a caller whom somebody sent elsewhere; another dialplan never does:
+        none of them proves anything."""
+        if not block.startswith(_ABOUT_CALLERS):
+            return
+        channel, context = _value(block, b"\r\nUniqueid: "), _value(block, b"\r\nContext: ")
+        if block.startswith(b"Event: Newchannel"):
+            if context == b"from-trunk":
+                self._from_outside.add(channel)
+        elif block.startswith(b"Event: QueueCallerAbandon"):
+            ours = context == b"queue-" + _value(block, b"\r\nQueue: ")
+            self._gave_up = channel if ours and channel in self._from_outside else b""
+        else:
+            self._from_outside.discard(channel)
+            if channel == self._gave_up and context.startswith(b"queue-"):
+                self._expected.setdefault("user", at)
 
     def missing(self, now: float) -> str | None:
         """One sentence naming classes that are not heard though they should have been, or None."""
