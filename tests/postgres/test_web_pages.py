@@ -291,8 +291,6 @@ async def test_the_wallboard_calls_a_pause_as_this_center_does(
         await pauses.define(session, "namaz", title_en="Prayer", title_zh="祷告")
     floor.posture(SEAT, "paused", paused=True, pause_reason="namaz")
     assert "Paused · Prayer" in (await lily.page("/wallboard")).text
-    floor.posture(SEAT, "paused", paused=True, pause_reason="RONA")
-    assert "Paused · Calls were not taken" in (await lily.page("/wallboard")).text
 
 
 async def test_more_screens_than_connections_look_at_the_wallboard_at_once(app: FastAPI, database_url: str) -> None:
