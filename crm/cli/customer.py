@@ -10,7 +10,7 @@ from .customer_files import export_, import_
 from .customer_organisations import organisation
 from .customer_value import COMMANDS
 from .options import database_option, json_option, option, with_database
-from .output import print_json, print_table, say
+from .output import print_json, print_table, say, seen
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -289,14 +289,15 @@ def _tell(shown: dict[str, Any], done: str, as_json: bool) -> None:
     if as_json:
         print_json(shown)
     else:
-        say(f"{done} {shown['code']} {shown['name']}")
+        known = seen(shown)
+        say(f"{done} {known['code']} {known['name']}")
 
 
 def _flat(found: dict[str, Any]) -> list[tuple[str, Any]]:
     from msgspec import to_builtins
 
     rows: list[tuple[str, Any]] = []
-    for name, value in to_builtins(found).items():
+    for name, value in seen(to_builtins(found)).items():
         lines = value if isinstance(value, list) else [value]
         told = [", ".join(f"{k} {v}" for k, v in line.items()) if isinstance(line, dict) else line for line in lines]
         rows += [(name if place == 0 else "", line) for place, line in enumerate(told)]

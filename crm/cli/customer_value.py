@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import database_option, json_option, option, with_database
-from .output import print_json, print_table, say
+from .output import print_json, print_table, say, seen
 
 if TYPE_CHECKING:
     from crm.database import Database
@@ -42,7 +42,7 @@ def explain(customer: str, database_url: str | None, as_json: bool) -> None:
     if as_json:
         print_json(document(told))
         return
-    print_table([{"what": what, "told": text} for what, text in lines(told, settings.zone)], ("what", "told"))
+    print_table([{"what": what, "told": text} for what, text in lines(seen(told), settings.zone)], ("what", "told"))
 
 
 @click.command()
@@ -73,7 +73,9 @@ def timeline(
     if as_json:
         print_json({"entries": rows, "next": page.next})
         return
-    print_table([row | {"what": _what(row)} for row in rows], ("at", "kind", "what", "why", "about"), settings.zone)
+    print_table(
+        [row | {"what": _what(row)} for row in seen(rows)], ("at", "kind", "what", "why", "about"), settings.zone
+    )
     if page.next:
         say(f"more: --cursor {page.next}")
 

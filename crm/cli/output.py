@@ -32,23 +32,27 @@ def refuse_masked(what: str) -> None:
         raise Refusal(f"{what} would show what cli_role sees masked ({', '.join(sorted(_hidden))}): use another role")
 
 
+def seen(thing: Any) -> Any:
+    """As whoever is at the command line may see it. What is made a sentence or a line of goes through here first."""
+    if not _hidden:
+        return thing
+    from crm.rules import masks
+
+    return masks.view(thing, _hidden)
+
+
 def print_json(answer: object) -> None:
     """One JSON document on stdout."""
     import msgspec
 
     if _hidden:
-        from crm.rules import masks
-
-        answer = masks.view(msgspec.to_builtins(answer), _hidden)
+        answer = seen(msgspec.to_builtins(answer))
     click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], zone: tzinfo | None = None) -> None:
     """The columns of `rows`; for a pipe, tab-separated lines without decoration. Times are shown in `zone`."""
-    if _hidden:
-        from crm.rules import masks
-
-        rows = masks.view(list(rows), _hidden)
+    rows = seen(list(rows))
     lines = [[_cell(row.get(column), zone) for column in columns] for row in rows]
     if not sys.stdout.isatty():
         for line in [list(columns), *lines]:

@@ -7,7 +7,7 @@ of sight, found by their names. What is called so is masked wherever it stands, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 HIDDEN = "****"
@@ -25,9 +25,20 @@ FIELDS: dict[str, frozenset[str]] = {
     "note": frozenset({"note", "notes", "wrap_up_note", "text"}),
 }
 """The names that each word of crm/rules/rights.MASKABLE means, in rows, documents and structs."""
+_CUSTOMERS_NAME: dict[str, tuple[frozenset[str], ...]] = {
+    "who": (frozenset({"caller"}),),
+    "customer": (frozenset({"caller"}),),
+    "newer_name": (frozenset({"newer"}),),
+    "name": (
+        *(frozenset({one}) for one in ("tier", "company", "customer_id", "merge", "newer", "mine")),
+        frozenset({"code", "role"}),
+    ),
+}
+"""Fields that are a customer's name where one of these sets of fields stands beside them; colleagues, queues, nodes and
+webhooks are called by a `name`, too."""
 PROSE = FIELDS["note"] | {
     *("subject", "description", "solution", "said", "was", "became", "about", "wanted", "answer", "remark"),
-    *("request_remark", "answer_remark", "body", "held_why", "because", "company", "detail"),
+    *("request_remark", "answer_remark", "body", "held_why", "because", "company", "detail", "why", "not_now_why"),
 }
 """What people write: where numbers are hidden, those that stand in it are, too."""
 
@@ -127,14 +138,35 @@ def _of(thing: Any, hidden: frozenset[str]) -> Any:
 
 
 def _field(field: Any, value: Any, hidden: frozenset[str], inside: Any) -> Any:
-    word = _BY_FIELD.get(field) if isinstance(field, str) else None
+    if field == "typed":
+        return value  # their own words, back in the form: masked, the mask would be saved
     if field == "to" and "phone" in hidden and isinstance(value, str) and _WHOLE.fullmatch(value):
         return phone(value)  # whom a call was handed to; elsewhere it is a day or a word
-    if field in PROSE and word not in hidden and "phone" in hidden:
+    field = _edited(field, inside)
+    word = _word(field, value, inside) if isinstance(field, str) else None
+    if word is not None and word in hidden:
+        return _deep(value, _HOW[word], hidden)
+    if "phone" in hidden and word == "name":
+        return _deep(value, _numbers_in_name, hidden)
+    if "phone" in hidden and field in PROSE:
         return _deep(value, _numbers_in, hidden)
-    if word is None or word not in hidden or _is_other(field, inside):
-        return _of(value, hidden)
-    return _deep(value, _HOW[word], hidden)
+    return _of(value, hidden)
+
+
+def _edited(field: Any, inside: Any) -> Any:
+    """The field itself; of two who edited the same one at once, the one that they edited."""
+    if field not in ("before", "theirs") or "mine" not in _beside(inside):
+        return field
+    return inside["field"] if isinstance(inside, Mapping) else inside.field
+
+
+def _word(field: str, value: Any, inside: Any) -> str | None:
+    """Which word of MASKABLE this field of the object falls under; None: it is shown to everybody."""
+    if field in _CUSTOMERS_NAME:
+        before_and_after = field == "name" and isinstance(value, list | tuple)
+        return "name" if before_and_after or _is_customers(field, inside) else None
+    word = _BY_FIELD.get(field)
+    return None if word and _is_other(field, inside) else word
 
 
 def _deep(value: Any, how: Callable[[str], str], hidden: frozenset[str]) -> Any:
@@ -150,9 +182,23 @@ def _numbers_in(said: str) -> str:
     return _IN_PROSE.sub(lambda found: found[0] if _DATE.fullmatch(found[0]) else phone(found[0]), said)
 
 
+def _numbers_in_name(said: str) -> str:
+    """The name; a number that came in its place is masked, and so is one that stands in it."""
+    return phone(said) if _NUMBER.fullmatch(said.strip()) else _numbers_in(said)
+
+
+def _is_customers(field: str, inside: Any) -> bool:
+    beside = frozenset(_beside(inside))
+    if "login" in beside or {"role", "kind"} <= beside:  # a colleague; an organisation beside what one is in it
+        return False
+    return any(fields <= beside for fields in _CUSTOMERS_NAME[field])
+
+
 def _is_other(field: str, inside: Any) -> bool:
     """An order and a case have a number, too, which nobody can dial."""
-    if field != "number":
-        return False
-    beside = inside if isinstance(inside, Mapping) else dir(inside)
-    return any(field in beside for field in ("placed_at", "amount", "subject"))
+    return field == "number" and not {"placed_at", "amount", "subject"}.isdisjoint(_beside(inside))
+
+
+def _beside(inside: Any) -> Collection[Any]:
+    """The names of all fields of an object."""
+    return inside.keys() if isinstance(inside, Mapping) else getattr(inside, "_fields", None) or dir(inside)

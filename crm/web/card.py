@@ -214,14 +214,14 @@ class Card(msgspec.Struct, frozen=True):
         return self.pop_id or self.conversation_id
 
     @property
-    def title(self) -> str | None:
+    def customer_name(self) -> str | None:
         """The name to announce."""
         return self.customer.name if self.customer else None
 
     @property
     def initial(self) -> str:
         """What stands for a face."""
-        name = (self.title or "").strip()
+        name = (self.customer_name or "").strip()
         return name[0].upper() if name else "?"
 
     @property

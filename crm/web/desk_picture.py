@@ -79,7 +79,6 @@ class Desk(msgspec.Struct, frozen=True):
     def context(self) -> dict[str, Any]:
         """The names that the templates know."""
         ringing = next((card for card in self.cards if card.phase == "ringing"), None)
-        caller = (ringing.title or ringing.number or "") if ringing else ""
         return {
             "state": self.state,
             "now": self.state.now,
@@ -88,7 +87,6 @@ class Desk(msgspec.Struct, frozen=True):
             "links": self.links,
             "waiting": self.waiting,
             "ringing": ringing,
-            "caller": caller,
         }
 
 

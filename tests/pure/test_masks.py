@@ -105,6 +105,65 @@ def test_numbers_in_a_note_are_masked_with_the_phones() -> None:
     assert view({"note": said, "subject": said}, PHONE) == {"note": shown, "subject": shown}
 
 
+NAMED = frozenset({"name"})
+CUSTOMERS = [
+    {"id": "1", "code": "C1", "name": "夏侯渊", "tier": "key"},
+    {"code": "C1", "name": "夏侯渊", "company": None},
+    {"kind": "call", "customer_id": "1", "name": "夏侯渊"},
+    {"code": "C1", "name": "夏侯渊", "role": "father"},
+    {"merge": "7", "code": "C1", "name": "夏侯渊"},
+    {"caller": "13877776666", "who": "夏侯渊"},
+    {"caller": "13877776666", "customer": "夏侯渊"},
+    {"newer": "C2", "newer_name": "夏侯渊"},
+]
+OTHERS = [
+    {"login": "amy", "name": "Amy", "tier": "first_line"},
+    {"name": "support", "title_en": "Support"},
+    {"code": "H1", "name": "夏侯家", "kind": "household", "role": "father"},
+    {"menu": "front_desk", "who": "amy"},
+    {"customer": "C1001", "placed_at": "2026-11-22"},
+]
+
+
+def test_customers_names_are_masked_and_what_else_is_called_so_is_not() -> None:
+    for customer in CUSTOMERS:
+        seen = view(customer, NAMED)
+        assert "夏****" in seen.values(), customer
+        assert "夏侯渊" not in seen.values()
+    for other in OTHERS:
+        assert view(other, NAMED) == other
+
+
+def test_what_a_name_was_before_is_masked_with_it() -> None:
+    changes = {"version": 2, "changes": {"name": ["夏侯", "夏侯渊"], "tier": ["key", "main"]}}
+    assert view(changes, NAMED)["changes"] == {"name": ["夏****", "夏****"], "tier": ["key", "main"]}
+    clash = {"by": "amy", "field": "name", "before": "夏侯", "theirs": "夏侯渊", "mine": "夏侯惇"}
+    assert view(clash, NAMED) == clash | {"before": "夏****", "theirs": "夏****"}
+    assert view(clash | {"field": "tier"}, NAMED) == clash | {"field": "tier"}
+
+
+def test_a_number_in_a_names_place_is_masked_with_the_phones() -> None:
+    for field in ("caller_name", "customer_name"):
+        assert view({field: "13877776666"}, PHONE) == {field: "138****6666"}
+        assert view({field: "(021) 5555-1234"}, PHONE) != {field: "(021) 5555-1234"}
+        assert view({field: "夏侯渊"}, PHONE) == {field: "夏侯渊"}
+    customer = {"code": "C1", "name": "+8613877776666", "tier": "key"}
+    assert view(customer, PHONE) == customer | {"name": "+86138****6666"}
+    assert view({"caller": None, "who": "Li 13877776666"}, PHONE) == {"caller": None, "who": "Li 138****6666"}
+
+
+def test_numbers_in_reasons_are_masked_with_the_phones() -> None:
+    said = "nobody may call 13877776666 yet"
+    for field in ("why", "not_now_why"):
+        assert view({field: said}, PHONE) == {field: "nobody may call 138****6666 yet"}
+    assert view({"why": [{"seconds": 60}]}, PHONE) == {"why": [{"seconds": 60}]}
+
+
+def test_what_somebody_typed_comes_back_to_them_as_it_was() -> None:
+    typed = {"typed": {"name": "夏侯渊", "company": "", "note": "13877776666"}}
+    assert view(typed, MASKABLE) == typed
+
+
 def test_roles_are_denied_by_default() -> None:
     assert not any(may("stranger", permission) for permission in PERMISSIONS)
     assert not any(may(role, "no.such.thing") for role in ROLES)

@@ -140,7 +140,7 @@ async def edit(
             "clashes": clash.fields,
         }
     except Refusal as refused:
-        context = {"said": said, "was": was, "notice": str(refused), "version": version}
+        context = {"typed": said, "was": was, "notice": str(refused), "version": version}
     scripted = "hx-request" in request.headers
     if context.get("saved") and not context["meanwhile"] and not scripted:
         return RedirectResponse(f"/customers/{customer_id}", status_code=303)
@@ -170,7 +170,8 @@ async def show_record(
     context: dict[str, Any] = {
         "customer": customer,
         "fields": fields,
-        "said": fields | (typed or {}),
+        "said": fields,
+        "typed": typed or {},
         "was": fields,
         "version": customer.version,
         "phones": await customers.phones_of(session, customer.id),
@@ -200,6 +201,6 @@ async def _list(request: Request, me: Me, session: AsyncSession, typed: str, tem
     )
 
 
-def _new(request: Request, me: Me, said: dict[str, Any], notice: str | None = None) -> Response:
+def _new(request: Request, me: Me, typed: dict[str, Any], notice: str | None = None) -> Response:
     home = request.app.state.settings.country
-    return show(request, "customer_new.html", me, said=said, notice=notice, tiers=TIERS, spoken=LANGUAGES, home=home)
+    return show(request, "customer_new.html", me, typed=typed, notice=notice, tiers=TIERS, spoken=LANGUAGES, home=home)
