@@ -20,36 +20,63 @@ from .rules.retention_days import days_of
 from .settings import Settings
 
 ROWS_AT_ONCE = 500
-_HELD_CALLS = """
-    NOT EXISTS (SELECT FROM legal_hold h WHERE h.released_at IS NULL
-                   AND (t.caller = ANY(h.numbers) OR t.dialled = ANY(h.numbers)
-                        OR EXISTS (SELECT FROM caller_facts f WHERE f.node = t.node AND f.linkedid = t.linkedid
-                                      AND f.customer_id = h.customer_id)))
-"""
-_CALL_OF = """
-    NOT EXISTS (SELECT FROM conversation c JOIN legal_hold h ON h.released_at IS NULL
-                   AND (c.caller = ANY(h.numbers) OR c.dialled = ANY(h.numbers)
-                        OR EXISTS (SELECT FROM caller_facts f WHERE f.node = c.node AND f.linkedid = c.linkedid
-                                      AND f.customer_id = h.customer_id))
-                 WHERE c.node = t.node AND c.linkedid = t.linkedid)
-"""
-_CASE_OF = """
-    NOT EXISTS (SELECT FROM legal_hold h WHERE h.released_at IS NULL
-                   AND (h.customer_id = t.customer_id OR t.caller = ANY(h.numbers)))
-"""
-_CALLBACK_OF = """
-    NOT EXISTS (SELECT FROM legal_hold h WHERE h.released_at IS NULL
-                   AND (h.customer_id = t.customer_id OR t.number_e164 = ANY(h.numbers)))
-"""
+_HELD_CUSTOMERS = """ARRAY(
+    WITH RECURSIVE whole (id) AS (
+        SELECT customer_id FROM legal_hold WHERE released_at IS NULL AND customer_id IS NOT NULL
+        UNION
+        SELECT CASE WHEN c.id = whole.id THEN c.merged_into ELSE c.id END
+          FROM whole JOIN customer c ON c.merged_into = whole.id OR (c.id = whole.id AND c.merged_into IS NOT NULL))
+    SELECT id FROM whole)"""
+"""Who is held, with all who were ever merged into them and whom they were merged into: what tells of a call keeps the
+id that was told then. Asked once a statement, as are the numbers."""
+_HELD_NUMBERS = "ARRAY(SELECT unnest(numbers) FROM legal_hold WHERE released_at IS NULL)"
+
+
+def _free(*held: str) -> str:
+    """None of these conditions holds of a row; one that cannot be told (of no customer, of no number) does not hold."""
+    return " AND ".join(f"({each}) IS NOT TRUE" for each in held)
+
+
+def _of_held_call(call: str) -> str:
+    """The call is of somebody held: by its numbers, by what the menu learnt, by whom an agent chose. `call`: alias."""
+    return f"""{call}.caller = ANY({_HELD_NUMBERS}) OR {call}.dialled = ANY({_HELD_NUMBERS})
+        OR EXISTS (SELECT FROM caller_facts f WHERE f.node = {call}.node AND f.linkedid = {call}.linkedid
+                      AND f.customer_id = ANY({_HELD_CUSTOMERS}))
+        OR EXISTS (SELECT FROM caller_pick p
+                    WHERE p.conversation_id = {call}.id AND p.customer_id = ANY({_HELD_CUSTOMERS}))"""  # noqa: S608
+
+
+def _about_held_call(same: str) -> str:
+    """Of a row about a call. `same`: how the call (c) is found."""
+    return f"EXISTS (SELECT FROM conversation c WHERE {same} AND ({_of_held_call('c')}))"
+
+
+_OF_HELD_CUSTOMER = f"t.customer_id = ANY({_HELD_CUSTOMERS})"
+_BY_CALL = _about_held_call("c.node = t.node AND c.linkedid = t.linkedid")
+_BY_CONVERSATION = _about_held_call("c.id = t.conversation_id")
+_CALL_OF = _free(_BY_CALL)
+_CONVERSATION_OF = _free(_BY_CONVERSATION)
+_IMPORT_OF = _free(
+    f"""EXISTS (SELECT FROM customer_import_line l WHERE l.import_id = t.id AND (l.customer_id = ANY({_HELD_CUSTOMERS})
+            OR l.code IN (SELECT code FROM customer WHERE id = ANY({_HELD_CUSTOMERS}))))""",  # noqa: S608
+    f"EXISTS (SELECT FROM customer_import_number n WHERE n.import_id = t.id AND n.e164 = ANY({_HELD_NUMBERS}))",
+)
 
 
 class Rule(NamedTuple):
-    """One kind of rows. `aged`: the time its age is counted from; `keep`: SQL that must hold of a row (t) that goes."""
+    """One kind of rows. `aged`: the time its age is counted from; `keep`: SQL that must hold of a row (t) that goes;
+    `else_aged`: from what it is counted while `aged` is not known."""
 
     table: str
     aged: str
     keep: str = "true"
     key: tuple[str, ...] = ("id",)
+    else_aged: str | None = None
+
+    @property
+    def age(self) -> str:
+        """SQL for when a row's (t) days begin."""
+        return f"coalesce(t.{self.aged}, t.{self.else_aged})" if self.else_aged else f"t.{self.aged}"
 
 
 RULES: tuple[Rule, ...] = (
@@ -57,25 +84,33 @@ RULES: tuple[Rule, ...] = (
     Rule("caller_facts", "learnt_at", _CALL_OF, ("node", "linkedid")),
     Rule("visit", "started_at", _CALL_OF),
     Rule("routing", "decided_at", _CALL_OF, ("visit_id",)),
-    Rule("conversation", "started_at", "t.ended_at IS NOT NULL AND " + _HELD_CALLS),
-    Rule("callback", "closed_at", _CALLBACK_OF),
-    Rule("customer_case", "closed_at", "t.state = 'closed' AND " + _CASE_OF),
+    Rule("conversation", "started_at", "t.ended_at IS NOT NULL AND " + _free(_of_held_call("t"))),
+    Rule("callback", "closed_at", _free(_OF_HELD_CUSTOMER, f"t.number_e164 = ANY({_HELD_NUMBERS})")),
+    Rule(
+        "customer_case",
+        "closed_at",
+        "t.state = 'closed' AND " + _free(_OF_HELD_CUSTOMER, f"t.caller = ANY({_HELD_NUMBERS})"),
+    ),
     Rule("seat_session", "signed_out_at"),
-    Rule("pbx_request", "wanted_at", "t.state NOT IN ('wanted', 'sent')"),
+    Rule(
+        "pbx_request",
+        "wanted_at",
+        "t.state NOT IN ('wanted', 'sent') AND " + _free(_BY_CONVERSATION, f"t.target = ANY({_HELD_NUMBERS})"),
+    ),
     Rule("posture_change", "at", "true", ("node", "seat", "at", "word")),
     Rule("after_call_extension", "asked_at"),
-    Rule("raised_hand", "lowered_at"),
+    Rule("raised_hand", "lowered_at", _CONVERSATION_OF),
     Rule("correction", "at"),
     Rule("blind_window", "to_at", "t.backfilled_at IS NOT NULL", ("node", "from_at")),
     Rule("set_aside", "at", "true", ("node", "fence", "number", "ordinal")),
     Rule("queue_notice", "ended_at"),
-    Rule("follow_up", "done_at"),
+    Rule("follow_up", "done_at", _free(_OF_HELD_CUSTOMER, _BY_CONVERSATION), else_aged="due_on"),
     Rule("desk_message", "sent_at"),
     Rule("sign_in", "expires_at", "true", ("token_hash",)),
     Rule("half_sign_in", "expires_at", "true", ("token_hash",)),
     Rule("oidc_trip", "expires_at", "true", ("state_hash",)),
     Rule("legal_hold", "released_at"),
-    Rule("customer_import", "ended_at"),
+    Rule("customer_import", "ended_at", _IMPORT_OF),
 )
 """What belongs to a conversation (waits, offers, talks, transfers, pops, outcomes) goes with it, by its keys. The facts
 of a call go before the call: who is held is found through both."""
@@ -96,7 +131,7 @@ async def show(session: AsyncSession, days: Mapping[str, int]) -> list[Kept]:
     found = []
     for rule in RULES:
         kept = days_of(rule.table, days)
-        aged = f"t.{rule.aged} < clock_timestamp() - make_interval(days => :days)"
+        aged = f"{rule.age} < clock_timestamp() - make_interval(days => :days)"
         statement = (
             f"SELECT count(*) AS rows, count(*) FILTER (WHERE {aged}) AS due, "  # noqa: S608 - our own words
             f'count(*) FILTER (WHERE {aged} AND NOT ({rule.keep})) AS held FROM "{rule.table}" t'
@@ -131,8 +166,8 @@ async def _batch(database: Database, settings: Settings, rule: Rule, days: int) 
     statement = text(
         f'DELETE FROM "{rule.table}" WHERE ({keys.replace("t.", "")}) IN ('  # noqa: S608 - likewise
         f'SELECT {keys} FROM "{rule.table}" t '
-        f"WHERE t.{rule.aged} < clock_timestamp() - make_interval(days => :days) AND {rule.keep} "
-        f"ORDER BY t.{rule.aged} LIMIT {ROWS_AT_ONCE} FOR UPDATE SKIP LOCKED) RETURNING 1{back}"
+        f"WHERE {rule.age} < clock_timestamp() - make_interval(days => :days) AND {rule.keep} "
+        f"ORDER BY {rule.age} LIMIT {ROWS_AT_ONCE} FOR UPDATE SKIP LOCKED) RETURNING 1{back}"
     )
     async with database.transaction() as session:
         gone = (await session.execute(statement, {"days": days})).all()

@@ -85,7 +85,7 @@ CALLS: dict[str, Held] = {
         own="voicemail_id IN (SELECT v.id FROM voicemail v WHERE v.conversation_id = ANY(:conversations))",
         fields={"note": EMPTY}, scrub=("note",), plain=("state",)),
     "wrap_up": Held(own=_CONVERSATION, fields={"note": EMPTY}, scrub=("note",), plain=("outcome",)),
-    "follow_up": Held(own=_CONVERSATION, fields={"about": EMPTY}, scrub=("about",)),
+    "follow_up": Held(own=f"{_CUSTOMER} OR {_CONVERSATION}", fields={"about": EMPTY}, scrub=("about",)),
     "set_aside": Held(scrub=("row", "reason"), plain=("node", "table_name")),
     "correction": Held(scrub=("what",), plain=("node",)),
     "pbx_request": Held(own=_CONVERSATION, fields={"target": _their("target")}, scrub=("reason", "why", "target"),
