@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from argon2 import PasswordHasher
+from forged_floor import ForgedFloor
 from postgres_server import Databases
 from sqlalchemy import insert
 
@@ -60,6 +61,14 @@ def database_url(request: pytest.FixtureRequest, databases: Databases, template_
     url = databases.create(request.getfixturevalue("demo_url") if demo else template_url)
     yield url
     databases.drop(url)
+
+
+@pytest.fixture
+def floor(database_url: str) -> ForgedFloor:
+    """The bridge's hand, which sees Asterisk now."""
+    forged = ForgedFloor(database_url)
+    forged.see()
+    return forged
 
 
 @pytest.fixture

@@ -21,13 +21,6 @@ SEAT, OTHER = "PJSIP/1001", "PJSIP/1002"
 
 
 @pytest.fixture
-def floor(database_url: str) -> ForgedFloor:
-    forged = ForgedFloor(database_url)
-    forged.see()
-    return forged
-
-
-@pytest.fixture
 async def app(database: Database) -> FastAPI:
     async with database.transaction() as session:
         await queues.define(session, "support", title_en="Support", title_zh="客户支持")

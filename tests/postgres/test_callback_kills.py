@@ -37,7 +37,7 @@ from crm.tables.queues import Queue
 
 MOST_POINTS = 60
 """More awaits than one promise needs from booking to its end."""
-WEB_POINTS = 20
+WEB_POINTS = 11
 WORKER_POINTS = 10
 VICTIMS = (*[("bridge", MOST_POINTS)] * 3, ("web", WEB_POINTS), ("worker", WORKER_POINTS))
 TOLD_OTHERWISE = """
@@ -161,7 +161,7 @@ async def test_the_line_cut_at_a_stage_of_the_originate(
 @pytest.mark.parametrize(
     ("victim", "kill_at"),
     [
-        ("web", 12),
+        ("web", 8),
         ("worker", 3),
         *(pytest.param("web", at, marks=pytest.mark.proof) for at in range(1, WEB_POINTS)),
         *(pytest.param("worker", at, marks=pytest.mark.proof) for at in range(1, WORKER_POINTS)),

@@ -30,13 +30,6 @@ HIDDEN = {"agent": ["name"], "token": ["name"]}
 
 
 @pytest.fixture
-def floor(database_url: str) -> ForgedFloor:
-    forged = ForgedFloor(database_url)
-    forged.see()
-    return forged
-
-
-@pytest.fixture
 async def them(database: Database) -> dict[str, Any]:
     """A customer, with one who was merged into them, a case, a promise, a follow-up; and a program's token."""
     now = datetime.now(UTC)

@@ -42,13 +42,6 @@ def kefu(url: str, *arguments: str) -> Result:
 
 
 @pytest.fixture
-def floor(database_url: str) -> ForgedFloor:
-    forged = ForgedFloor(database_url)
-    forged.see()
-    return forged
-
-
-@pytest.fixture
 async def app(database: Database) -> FastAPI:
     async with database.transaction() as session:
         for queue in ("support", "sales"):

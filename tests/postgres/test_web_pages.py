@@ -26,14 +26,6 @@ JSON = {"accept": "application/json"}
 
 
 @pytest.fixture
-def floor(database_url: str) -> ForgedFloor:
-    """The bridge's hand."""
-    forged = ForgedFloor(database_url)
-    forged.see()
-    return forged
-
-
-@pytest.fixture
 async def app(database: Database) -> FastAPI:
     """The application, with the agents `lily` and `marco`."""
     async with database.transaction() as session:
