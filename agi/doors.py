@@ -7,13 +7,13 @@ database away the last word stands: a queue that was closed stays closed until t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 import structlog
 
 from crm import hours
+from crm.cancelling import cancelled
 from crm.database import Database
 from crm.hints import HOURS
 from crm.hours import Openings, QueueNow
@@ -59,9 +59,7 @@ class Doors:
                     await asyncio.sleep(READ_EVERY_S)
                     await self._read(database)
             finally:
-                told.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await told
+                await cancelled(told)
 
     async def _read_at_hints(self, database: Database, hints: AsyncIterator[str | None]) -> None:
         async for _hint in hints:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+from crm.cancelling import cancelled
 from crm.database import CrmUnavailable, Database, FenceLost
 from crm.ledger.postures import Posture
 from crm.ledger.sight import BlindWindow
@@ -82,8 +83,7 @@ class Bridge:
             begun = asyncio.ensure_future(self._begin())
             await asyncio.wait((begun, stopped), return_when=asyncio.FIRST_COMPLETED)
             if not begun.done():
-                begun.cancel()
-                await asyncio.gather(begun, return_exceptions=True)
+                await cancelled(begun)
                 return
             begun.result()
             await self._live(stopped)
@@ -212,9 +212,7 @@ class Bridge:
         try:
             done, _ = await asyncio.wait((stopped, writing, *hearing), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in hearing:
-                task.cancel()
-            await asyncio.gather(*hearing, return_exceptions=True)
+            await cancelled(*hearing)
             await self._finish(writing)
         for task in done - {stopped}:
             try:
@@ -231,9 +229,7 @@ class Bridge:
         self.mirror.finish(time.time())
         drained = asyncio.ensure_future(self.writer.drained())
         done, _ = await asyncio.wait((drained, writing), timeout=STOP_DEADLINE_S, return_when=asyncio.FIRST_COMPLETED)
-        for task in (drained, writing):
-            task.cancel()
-        await asyncio.gather(drained, writing, return_exceptions=True)
+        await cancelled(drained, writing)
         if drained in done:
             await self.writer.close()
         elif writing not in done:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from crm.cancelling import cancelled
 from crm.cli.options import database_option, json_option, node_option, option
 from crm.cli.output import print_json, print_table, say
 
@@ -178,8 +179,7 @@ async def _ring(settings: Settings, until_the_end: AsyncExitStack) -> RawRing:
     writing = asyncio.ensure_future(ring.run())
 
     async def stop() -> None:
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        await cancelled(writing)
 
     until_the_end.push_async_callback(stop)
     return ring

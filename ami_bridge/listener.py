@@ -227,7 +227,8 @@ class Listener:
 
     async def _connect(self, manager: Manager) -> None:
         try:
-            await asyncio.wait_for(manager.connect(), CONNECT_DEADLINE_S)
+            async with asyncio.timeout(CONNECT_DEADLINE_S):
+                await manager.connect()
         except OSError as fault:
             raise _Away(why_no_connection(fault)) from fault
 
@@ -236,7 +237,8 @@ class Listener:
         login = manager.authenticated_future
         assert login is not None
         try:
-            answer = read_answer(await asyncio.wait_for(login, LOGIN_DEADLINE_S))
+            async with asyncio.timeout(LOGIN_DEADLINE_S):
+                answer = read_answer(await login)
         except TimeoutError:
             raise _Away("what listens there does not answer as Asterisk does: see ami_port (--ami-port)") from None
         except AnswerLost:

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from crm.cancelling import cancelled
 from crm.database import Database
 from crm.ledger.requests import OwnWish, Settlement, Wish
 from crm.ledger.statement import Row
@@ -181,11 +182,12 @@ class Outbox:
                 await claims.until_well(self._claim_and_send)
                 claims.woken.clear()
                 try:
-                    await asyncio.wait_for(claims.woken.wait(), POLL_S)
+                    async with asyncio.timeout(POLL_S):
+                        await claims.woken.wait()
                 except TimeoutError:
                     await claims.until_well(claims.give_up)
         finally:
-            listening.cancel()
+            await cancelled(listening)
 
     async def _recall(self) -> None:
         for wish in await self._claims.still_sent():

@@ -9,6 +9,7 @@ whose try is settled already (cancelled, or the customer rang in) is hung up.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -18,6 +19,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from crm import callback_tries
+from crm.cancelling import cancelled
 from crm.database import CrmUnavailable, Database
 from crm.deeds import place_callbacks, steer_callback
 from crm.deeds.place_callbacks import Place
@@ -102,13 +104,12 @@ class Promises:
             while True:
                 self._woken.clear()
                 await self._once()
-                try:
-                    await asyncio.wait_for(self._woken.wait(), POLL_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await self._woken.wait()
                     await asyncio.sleep(BATCH_S)
-                except TimeoutError:
-                    continue
         finally:
-            listening.cancel()
+            await cancelled(listening)
 
     def _changed(self, change: Change, now: float) -> Iterable[Row]:
         assert isinstance(change, PlaceChanged)
@@ -250,7 +251,8 @@ class Promises:
         """Whether Asterisk has a channel of this Uniqueid now; also when it does not answer: then nothing is known."""
         asked: Headers = {"Action": "Getvar", "Channel": str(attempt), "Variable": "UNIQUEID"}
         try:
-            said = read_answer(await asyncio.wait_for(self._actor.post(asked), PATIENCE_S))
+            async with asyncio.timeout(PATIENCE_S):
+                said = read_answer(await self._actor.post(asked))
         except (NotConnected, AnswerLost, TimeoutError):
             return True
         return said.ok or "no such channel" not in said.message.lower()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from crm.cancelling import cancelled
 from crm.refusals import Refusal
 from crm.settings import Settings
 
@@ -60,9 +61,7 @@ async def _record(
         if listening.done():
             listening.result()
     finally:
-        for task in (listening, looking, stopped):
-            task.cancel()
-        await asyncio.gather(listening, looking, stopped, return_exceptions=True)
+        await cancelled(listening, looking, stopped)
         if not raw:
             stream.write(scrubber.rest())
     return stream.tell()

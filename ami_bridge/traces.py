@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
+from crm.cancelling import cancelled
 from crm.database import Database, FenceLost
 from crm.refusals import Refusal
 
@@ -82,9 +83,7 @@ async def replay(
         except (lzma.LZMAError, EOFError) as broken:
             raise Unplayable(f"{file} is no whole .xz file ({broken}): play a whole recording") from None
         finally:
-            for task in (feeding, writing):
-                task.cancel()
-            await asyncio.gather(feeding, writing, return_exceptions=True)
+            await cancelled(feeding, writing)
         await writer.close()
     drift = 1000 * watch.drift / watch.messages if watch.messages else 0.0
     return Replayed(messages, seconds, messages / seconds, round(drift, 3), watch.unreadable)

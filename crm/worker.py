@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from . import announcements, webhooks
+from .cancelling import cancelled
 from .database import CrmUnavailable, Database
 from .deeds.announce_ledger import AT_A_TIME, QUICK, THOROUGH, announce_ledger
 from .deeds.deliver_webhooks import deliver
@@ -48,7 +49,7 @@ class Worker:
         async with self._answering_for_health(), asyncio.TaskGroup() as all_work:
             working = all_work.create_task(self._work())
             await stop.wait()
-            working.cancel()
+            await cancelled(working)
 
     async def _work(self) -> None:
         await self._wait_for_postgres()
@@ -63,9 +64,7 @@ class Worker:
             try:
                 await asyncio.gather(*self._tasks)
             finally:
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await cancelled(*self._tasks)
 
     async def _read_ledger(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -150,5 +149,4 @@ async def _listening(database: Database, channel: str, rung: asyncio.Event) -> A
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancelled(task)

@@ -107,8 +107,9 @@ def _complete_call(known: Conversation, story: Story, work: Work, windows: Seque
         row.outcome = row.outcome if row.outcome in _SAID_BY_PYTHON else told.outcome
     elif any(type(added) is Segment for added in work.add):
         row.outcome = "answered"  # a talk makes it so
-    if row.reconstructed and inside(told.started_at, windows):
-        row.started_at = min(row.started_at, told.started_at)
+    guessed = row.reconstructed and told.started_at < row.started_at - SAME_END_S
+    if guessed and inside(told.started_at, windows):
+        row.started_at = told.started_at
     row.caller, row.caller_name = row.caller or told.caller, row.caller_name or told.caller_name
     row.dialled = row.dialled or told.dialled
     if _differs(row, known) or len(work):

@@ -37,9 +37,8 @@ class Places:
         if self._settings.ami_host not in _HERE:
             return None
         try:
-            answer = await asyncio.wait_for(
-                self._reader.post({"Action": "Getvar", "Variable": "ASTLOGDIR"}), _PATIENCE_S
-            )
+            async with asyncio.timeout(_PATIENCE_S):
+                answer = await self._reader.post({"Action": "Getvar", "Variable": "ASTLOGDIR"})
         except (NotConnected, AnswerLost, TimeoutError):
             return None
         folder = str(getattr(answer, "Value", "") or "")

@@ -8,6 +8,7 @@ caller and every page. Children end when we end, also when we are killed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -126,9 +127,8 @@ class Supervisor:
                 await ended
                 return frozen.result()
             _signal(process, signal.SIGTERM)
-            try:
-                await asyncio.wait_for(asyncio.shield(ended), DRAIN_S)
-            except TimeoutError:
+            await asyncio.wait((ended,), timeout=DRAIN_S)
+            if not ended.done():
                 _signal(process, signal.SIGKILL)
                 await ended
             return "ended"
@@ -180,10 +180,9 @@ async def _state(host: str, port: int, within_s: float) -> Literal["well", "ill"
 
 
 async def _event_within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import func, select
 
+from crm.cancelling import cancelled
 from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.tables.conversations import Conversation
@@ -96,7 +97,7 @@ class Play:
             try:
                 await self._unless_stopped(self._ring_in())
             finally:
-                await _cancelled(working)
+                await cancelled(working)
             say("saying goodbye")
             await self._goodbye()
             return await self.outcomes()
@@ -208,8 +209,7 @@ class Play:
                 working.result()
             return not self._stopping.is_set()
         finally:
-            await _cancelled(working)
-            await _cancelled(stopped)
+            await cancelled(working, stopped)
 
 
 async def _is_open(host: str, port: int) -> bool:
@@ -220,9 +220,3 @@ async def _is_open(host: str, port: int) -> bool:
         return False
     writer.close()
     return True
-
-
-async def _cancelled(task: asyncio.Future[Any]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError, Exception):
-        await task

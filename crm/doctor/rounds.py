@@ -78,7 +78,8 @@ async def walk(
 async def _judged(hop: Hop, round_: Round) -> Verdict:
     words = {"file": round_.settings_file, "etc": round_.asterisk.etc_folder}
     try:
-        verdict = await asyncio.wait_for(hop.probe(round_), hop.deadline_s)
+        async with asyncio.timeout(hop.deadline_s):
+            verdict = await hop.probe(round_)
     except TimeoutError:
         verdict = broken(hop.silent_fault, f"no answer within {hop.deadline_s:g} s")
     except (Refusal, OSError) as refused:

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.routing import BaseRoute
 
 from crm import metrics
+from crm.cancelling import cancelled
 from crm.database import Database
 from crm.deeds.voicemail import measure
 from crm.notice_board import NoticeBoard
@@ -29,7 +30,7 @@ from .api.v1 import PREFIX, create_door
 from .counting import Counting
 from .errors import answer_errors
 from .headers import Headers
-from .live import Live, ended
+from .live import Live
 from .masked_answers import MaskedAnswers
 from .oidc import Provider
 from .outcome_words import OutcomeWords
@@ -72,8 +73,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
             yield
         finally:
             live.end()
-            for task in app.state.tasks:
-                await ended(task)
+            await cancelled(*app.state.tasks)
             if own:
                 await app.state.database.close()
 

@@ -8,7 +8,6 @@ database transaction is open while a stream is. Called by app (the tasks) and by
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -194,13 +193,6 @@ class Live:
         for (name, _), streams in self._streams.items():
             if name in (node, FLOOR[0]):
                 _tell(streams)
-
-
-async def ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait until it is gone."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 def _look() -> ServerSentEvent:

@@ -103,6 +103,11 @@ class FourCallers:
         """Return once this caller came into the queue, as `served` sees it."""
         await asyncio.wait_for(self._has_joined.setdefault(stage, asyncio.Event()).wait(), 40)
 
+    def came_at(self, stage: str) -> float:
+        """When this caller's call reached Asterisk, epoch seconds by its clock."""
+        born = next(message for message in self._watches[stage].seen if message["Event"] == "Newchannel")
+        return float(born["Timestamp"])
+
     # ---- to their stages
 
     async def _ring_in(self) -> None:

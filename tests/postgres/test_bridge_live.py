@@ -215,6 +215,24 @@ async def test_a_clean_stop_writes_all_that_was_heard_and_lets_the_lease_go(
     ]
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_told_to_stop_just_as_something_wakes_it_the_bridge_stops(
+    peer: ForgedAsterisk, database_url: str, turns: int
+) -> None:
+    async with bridging(database_url, settings_for(peer)) as life:
+        await peer.session()
+        await looked(peer)
+        assert life.bridge.outbox is not None
+        assert life.bridge.promises is not None
+        life.bridge.outbox._claims.woken.set()
+        life.bridge.promises._woken.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        begun = asyncio.get_running_loop().time()
+        await life.stop()
+        assert asyncio.get_running_loop().time() - begun < 10
+
+
 async def test_what_a_killed_bridge_left_open_is_ended_by_the_next_ones_look(
     peer: ForgedAsterisk, database_url: str
 ) -> None:

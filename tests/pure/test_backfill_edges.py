@@ -63,6 +63,19 @@ def test_who_ended_a_call_whose_talk_ended_in_the_blind() -> None:
     assert changed.ended_by == "agent"
 
 
+def test_a_beginning_that_was_seen_stays_as_it_was_seen() -> None:
+    """Marked by an earlier filling, it still began when the event said so, and not a moment before with CEL."""
+    story = answered()
+    found = found_of(story, reconstructed=True)
+    window = BlindWindow("n", T + 0.5, "a cut", T + 9)
+    found.calls[story.call.id].started_at = story.call.started_at + 0.000_1
+    assert not len(merge(story, found, [window]))
+    found.calls[story.call.id].started_at = story.call.started_at + 1  # found going on: a guess
+    (changed,) = merge(story, found, [window]).change
+    assert isinstance(changed, Conversation)
+    assert changed.started_at == story.call.started_at
+
+
 def test_half_a_story_says_nothing_of_a_call_that_is_known() -> None:
     story = answered()
     found = found_of(story)
