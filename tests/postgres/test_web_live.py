@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from crm.cancelling import cancelled
 from crm.database import Database
 from crm.wallboard import Wallboard
 from crm.web import live as live_room
-from crm.web.live import FLOOR, Live, Seat, ended
+from crm.web.live import FLOOR, Live, Seat
 
 SEAT = "PJSIP/1001"
 
@@ -45,7 +46,7 @@ class Listener:
 
     async def close(self) -> None:
         """The browser hangs up."""
-        await ended(self._task)
+        await cancelled(self._task)
 
     async def over(self) -> None:
         """Wait until the server has ended the stream."""
@@ -61,7 +62,7 @@ async def live(database: Database) -> AsyncIterator[Live]:
     yield room
     room.end()
     for task in tasks:
-        await ended(task)
+        await cancelled(task)
 
 
 async def open_stream(live: Live, seat: Seat) -> Listener:
