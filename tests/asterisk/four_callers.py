@@ -48,7 +48,8 @@ QUICK = Pace(answer_s=1.0, hang_up_s=0.5, others_talk_s=0.5)
 
 
 class FourCallers:
-    """One run, with numbers of its own."""
+    """One run, with numbers of its own. On a busy machine callers overtake each other on their way through the menu:
+    who talks, who rings and who waits is known when all three have come into the queue."""
 
     def __init__(self, center: KeptCenter, pace: Pace) -> None:
         self.joined: dict[str, float] = {}
@@ -58,14 +59,15 @@ class FourCallers:
         self._center = center
         self._sandbox = center.sandbox
         self._run = next(_RUNS)
+        self._digits = {stage: digit for digit, stage in enumerate((*STAGES, LATE))}
         self._phones = ExitStack()
         self._watches: dict[str, Watch] = {}
         self._pace = pace
         self._seats: list[SippSeat] = []
 
     def number(self, stage: str) -> str:
-        """The caller's number; the last digit tells the stage."""
-        return f"1370{self._run:06d}{(*STAGES, LATE).index(stage)}"
+        """The number of the caller at this stage."""
+        return f"1370{self._run:06d}{self._digits[stage]}"
 
     @property
     def numbers(self) -> dict[str, str]:
@@ -112,11 +114,12 @@ class FourCallers:
 
     async def _ring_in(self) -> None:
         self._add(self._seats[:1])
-        for stage in ("talking", "ringing", "waiting"):
+        in_turn = ("talking", "ringing", "waiting")
+        for stage in in_turn:
             self._dial(stage)
+        await asyncio.gather(*(self._sees_join(stage, 30) for stage in in_turn))
+        self._name_by_turn(in_turn)
         self.connected["talking"] = await self._until("talking", "AgentConnect")
-        for stage in ("ringing", "waiting"):
-            await self._sees_join(stage)
         self._dial("menu")
         url = self._center.database_url
         await seen(url, "SELECT count(*) FROM visit WHERE ended_at IS NULL", [(1,)])
@@ -124,6 +127,11 @@ class FourCallers:
         await seen(url, "SELECT count(*) FROM posture WHERE word = 'talking'", [(1,)])
         self._add(self._seats[1:2])
         await seen(url, "SELECT count(*) FROM posture WHERE word = 'ringing'", [(1,)])
+
+    def _name_by_turn(self, stages: tuple[str, ...]) -> None:
+        came = sorted(stages, key=lambda stage: self.joined[stage])
+        for known in (self._digits, self._watches, self.joined, self._has_joined):
+            known.update(zip(stages, [known[stage] for stage in came], strict=True))  # type: ignore[attr-defined]
 
     async def _hang_up_after(self, seconds: float) -> None:
         """The seat that talks ends its talk."""
