@@ -146,6 +146,10 @@ class CallSocket(asyncio.Protocol):
         self.due_at = self._loop.time() + self._answer_within_s
         self._transport.write(text.encode("utf-8", "replace"))
 
+    def grant(self, takes_s: float) -> None:
+        """What was just written takes so long by itself: the peer need not answer before."""
+        self.due_at += takes_s
+
     def _go_on(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:

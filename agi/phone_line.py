@@ -17,6 +17,7 @@ from asterisk.agi import AGI, AGIAppError, AGIError, AGIInvalidCommand, AGIUsage
 
 from .steps import CallerHungUp
 
+TONE_S = 2.0  # the tone before a recording, amply
 MOST_RUBBISH_LINES = 8
 MOST_USAGE_LINES = 64
 KEYS_OF_A_PHONE = frozenset("0123456789*#ABCD")
@@ -31,7 +32,8 @@ class NoAgiPeer(Exception):
 
 
 class Wire(Protocol):
-    """Lines of text both ways. `readline` returns "" when the other side is gone."""
+    """Lines of text both ways. `readline` returns "" when the other side is gone. A wire that minds how long the other
+    side says nothing has `grant`, too: what was just written takes so many seconds by itself."""
 
     def readline(self) -> str: ...
 
@@ -58,6 +60,8 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         self.reply: dict[str, tuple[str, str]] = {}
         self.hung_up = False
         self._flush = getattr(wire, "flush", None)
+        self._grant = getattr(wire, "grant", None)
+        self._takes_s = 0.0
 
     @property
     def played_nothing(self) -> bool:
@@ -68,7 +72,15 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         return self._key(lambda: super(PhoneLine, self).stream_file(filename, escape_digits, sample_offset))
 
     def wait_for_digit(self, timeout: int = -1) -> str:
+        """`timeout`: milliseconds."""
+        self._takes_s = max(0, timeout) / 1000
         return self._key(lambda: super(PhoneLine, self).wait_for_digit(timeout))
+
+    def record(self, filename: str, most_s: int, silence_s: int) -> int:
+        """What is heard after a tone, as wav, up to #, so much silence or `most_s`; how many samples it became."""
+        self._takes_s = most_s + TONE_S
+        self.record_file(filename, "wav", "#", most_s * 1000, 0, "beep", silence_s)
+        return int(self.reply.get("endpos", ("0", ""))[0] or 0)
 
     def _key(self, press: Callable[[], str]) -> str:
         """The key that a command reports, if a phone has such a key."""
@@ -91,8 +103,12 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
             self.stdout.write(f"{line}\n")
             if self._flush is not None:
                 self._flush()
+            if self._takes_s and self._grant is not None:
+                self._grant(self._takes_s)
         except (BrokenPipeError, ConnectionError):
             raise self._left() from None
+        finally:
+            self._takes_s = 0.0
 
     def get_result(self, _stdin: object = None) -> dict[str, tuple[str, str]]:
         """The reply to the last command. CallerHungUp whichever way Asterisk tells it (P3)."""

@@ -59,7 +59,8 @@ LEASE_OVER_S = 4.0
 # The longest prompt is 12 s.
 LONGEST_PROMPT_S = 13.0
 LONGEST_QUESTION_S = 1.0  # where the desk does not say
-HEARD_SAMPLES = 8_000 * 6  # five seconds of silence end a recording: so long and no more is nothing said
+SILENCE_ENDS_S = 5
+HEARD_SAMPLES = 8_000 * (SILENCE_ENDS_S + 1)  # so long and no more is nothing said
 UNTOLD = "x"
 # Said once for each, not once a caller.
 _MISSING: set[tuple[str, str]] = set()
@@ -222,8 +223,7 @@ class _Player:
         spool = self.line.get_full_variable("${ASTSPOOLDIR}")
         call = "".join(sign for sign in self.notes.uniqueid if sign.isalnum() or sign in ".-")
         self.notes.step("record", f"kefu-{name}-{call}")
-        self.line.record_file(f"{spool}/kefu-{name}-{call}", "wav", "#", most_s * 1000, 0, "beep", 5)
-        samples = int(self.line.reply.get("endpos", ("0", ""))[0] or 0)
+        samples = self.line.record(f"{spool}/kefu-{name}-{call}", most_s, SILENCE_ENDS_S)
         return "recorded" if samples > HEARD_SAMPLES else "nothing"
 
     @property

@@ -35,7 +35,7 @@ from .visit_book import VisitBook, beginning, finished, learnt
 from .visit_notes import VisitNotes
 
 BEGIN_WITHIN_S = 5.0
-# Longer than any single step: the longest prompt and the longest wait for a key together.
+# Longer than any prompt. Waiting for a key and recording have as much on top as they may take (CallSocket.grant).
 ANSWER_WITHIN_S = 60.0
 WRITE_WITHIN_S = 5.0
 SWEEP_EVERY_S = 0.5

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 _ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
@@ -46,7 +46,9 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 
 class AgiPeer:
-    """One call. `keys` are pressed one at each chance; `-` lets a chance pass."""
+    """One call. `keys` are pressed one at each chance; `-` lets a chance pass. `takes_s`: how long a command takes."""
+
+    takes_s: Mapping[str, float] = {}
 
     def __init__(self, keys: str = "", hang_up_after: int | None = None, farewell: bytes = b"") -> None:
         self.keys = list(keys)
@@ -73,6 +75,7 @@ class AgiPeer:
                     await writer.drain()
                     break
                 self.commands.append(line.rstrip("\n"))
+                await asyncio.sleep(self.takes_s.get(line.split()[0], 0))
                 writer.write(self.answer(line))
         except ConnectionError:
             pass

@@ -12,6 +12,7 @@ from forged_caller import AgiPeer, arguments, environment
 from structlog.testing import capture_logs
 
 from agi import registered_steps
+from agi import server as server_module
 from agi.desk import Site
 from agi.flows.menu import walk
 from agi.menu.checking import check_menu
@@ -21,6 +22,7 @@ from crm.database import Database
 from crm.rules.opening_hours import read_opening_hours
 
 SITE = Site("node1", "CN", read_opening_hours("mon-sun 00:00-24:00", "Asia/Shanghai"), budget_s=0.8)
+PATIENT = Deadlines(write_within_s=0.01)
 KNOWN = Known(dict.fromkeys(("hello", "enter"), ("en", "zh")), ("support",), ("slow", "broken", "gold"))
 HEAD = """\
 defaults:
@@ -56,10 +58,16 @@ async def away() -> AsyncIterator[Database]:
     await database.close()
 
 
-async def call(away: Database, steps: str, keys: str = "", phone: type[AgiPeer] = Phone) -> AgiPeer:
+async def call(
+    away: Database,
+    steps: str,
+    keys: str = "",
+    phone: type[AgiPeer] = Phone,
+    deadlines: Deadlines = PATIENT,
+) -> AgiPeer:
     menu, faults = check_menu(HEAD + steps, "m.yaml", KNOWN)
     assert menu is not None, [str(fault) for fault in faults]
-    server = AgiServer(SITE, away, {"front_desk": partial(walk, menu)}, Deadlines(write_within_s=0.01))
+    server = AgiServer(SITE, away, {"front_desk": partial(walk, menu)}, deadlines)
     port = await server.listen("127.0.0.1", 0)
     try:
         async with asyncio.timeout(20):
@@ -100,6 +108,19 @@ async def test_what_a_caller_says_is_recorded_under_the_calls_own_id(
     assert peer.last["NEXT_STEP"] == next_step
     leases = [int(value) for name, value in peer.variables if name == "TIMEOUT(absolute)"]
     assert max(leases) >= 30
+
+
+@pytest.mark.parametrize(
+    "step", ["{record: complaint, most_s: 5}", "{menu: [hello], timeout_s: 5, keys: {1: end, 0: end}}"]
+)
+async def test_a_peer_that_records_or_waits_for_a_key_is_not_taken_for_dead(
+    away: Database, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Speaking for a minute is longer than any other answer may take."""
+    monkeypatch.setattr(server_module, "SWEEP_EVERY_S", 0.02)
+    phone = type("Slow", (Phone,), {"takes_s": {"RECORD": 0.3, "WAIT": 0.3}})
+    peer = await call(away, f"    - {step}\n    - end\n", "-1", phone, Deadlines(0.1, 0.1, 0.01))
+    assert peer.last["NEXT_STEP"] == "goodbye"
 
 
 async def test_secret_keys_are_noted_nowhere(away: Database) -> None:
