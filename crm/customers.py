@@ -18,11 +18,12 @@ from sqlalchemy import DateTime, bindparam, case, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .printed_codes import CUSTOMERS, next_free
 from .questions import Asked, Question
 from .refusals import Refusal
 from .rules.customer_fields import FieldFault, clean
 from .rules.phone_numbers import LONGEST_RAW, is_country, read_number
-from .tables.customers import LANGUAGES, TIERS, Customer, CustomerChange, CustomerPhone, customer_code
+from .tables.customers import LANGUAGES, TIERS, Customer, CustomerChange, CustomerPhone
 from .tables.organisations import OrganisationPhone
 from .tables.visits import CallerFacts
 
@@ -141,7 +142,7 @@ async def create(
     said = {"name": name, "company": company, "tier": tier, "language": language, "note": note}
     values = {field: cleaned(field, value) for field, value in said.items()}
     while True:
-        values["code"] = cleaned("code", code) if code is not None else await _next_code(session)
+        values["code"] = cleaned("code", code) if code is not None else await next_free(session, CUSTOMERS)
         row = insert(Customer).values(id=func.gen_random_uuid(), **values)
         added = row.on_conflict_do_nothing(index_elements=["code"]).returning(Customer)
         customer: Customer | None = await session.scalar(added)
@@ -248,10 +249,6 @@ async def _phone(session: AsyncSession, customer_id: UUID, phone_id: UUID) -> Cu
     if phone is None or phone.customer_id != customer_id:
         raise Refusal("this number is there no more: look at the customer anew")
     return phone
-
-
-async def _next_code(session: AsyncSession) -> str:
-    return f"K{await session.scalar(select(customer_code.next_value())):06d}"
 
 
 def cleaned(field: str, value: str | None, *, old: bool = False) -> str | None:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from .printed_codes import ORGANISATIONS, next_free
 from .refusals import Refusal
 from .rules.customer_fields import FieldFault, clean
 from .rules.phone_numbers import LONGEST_RAW, read_number
@@ -23,7 +24,6 @@ from .tables.organisations import (
     Organisation,
     OrganisationMember,
     OrganisationPhone,
-    organisation_code,
 )
 
 
@@ -88,11 +88,7 @@ async def create(
     """A new one; without a code it is given the next."""
     values = {"name": _clean("name", name), "kind": _kind(kind), "note": _clean("note", note)}
     while True:
-        given = (
-            _clean("code", code)
-            if code is not None
-            else f"G{await session.scalar(select(organisation_code.next_value())):05d}"
-        )
+        given = _clean("code", code) if code is not None else await next_free(session, ORGANISATIONS)
         row = insert(Organisation).values(id=func.gen_random_uuid(), code=given, **values)
         made: Organisation | None = await session.scalar(
             row.on_conflict_do_nothing(index_elements=["code"]).returning(Organisation)

@@ -8,7 +8,7 @@ and the page of uploads.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -21,13 +21,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from crm import audit, spreadsheets
 from crm.bulk_copy import copy_into
 from crm.database import Database
+from crm.printed_codes import more
 from crm.refusals import Refusal
 from crm.rules.customer_fields import FieldFault
 from crm.rules.customer_lines import Columns, Fault, Line, read_columns
 from crm.spreadsheets import LookedAt, Row
 from crm.tables.imports import CustomerImport, ImportedLine, ImportedNumber
 
-from .import_statements import APPLY, COUNT, DONE, LEARN
+from .import_statements import (
+    CODELESS,
+    COUNT,
+    DONE,
+    LEARN,
+    MEMBERS,
+    NEW_ORGANISATIONS,
+    PHONES,
+    TAKEN,
+    WITH_CODES,
+    Numbered,
+)
 from .know_customer_lines import Known, known_of
 from .read_customer_lines import Read, read_lines
 
@@ -235,13 +247,30 @@ async def _count(session: AsyncSession, import_id: UUID) -> Counts:
 
 
 async def _apply_some(session: AsyncSession, row: CustomerImport) -> int:
-    """Make customers of the next lines; the last of them is returned."""
+    """Make customers of the next lines; the last of them is returned. A line whose code somebody took since the dry run
+    becomes a duplicate."""
     until = min(row.applied_to + APPLIED_AT_ONCE, row.last_line)
     asked = {"import": row.id, "after": row.applied_to, "until": until, "by": row.by}
-    created = 0
-    for name, statement in APPLY.items():
-        result = await session.execute(text(statement), asked)
-        if name == "customers":
-            created = result.rowcount  # type: ignore[attr-defined]
+    created = await _write(session, WITH_CODES, asked)
+    taken = await _write(session, TAKEN, asked)
+    created += await _number(session, CODELESS, asked)
+    await _write(session, PHONES, asked)
+    await _number(session, NEW_ORGANISATIONS, asked)
+    await _write(session, MEMBERS, asked)
+    if taken:
+        row.counts = {**row.counts, **(await session.execute(text(COUNT), asked)).one()._asdict()}
     row.counts = {**row.counts, "created": row.counts.get("created", 0) + created}
     return until
+
+
+async def _write(session: AsyncSession, statement: str, asked: Mapping[str, object]) -> int:
+    return (await session.execute(text(statement), asked)).rowcount  # type: ignore[attr-defined,no-any-return]
+
+
+async def _number(session: AsyncSession, rows: Numbered, asked: Mapping[str, object]) -> int:
+    """Write what is given the next codes, until each has one; how many that were."""
+    made = draw = 0
+    while missing := await session.scalar(text(rows.missing), asked):
+        draw = max(more(draw), missing)
+        made += await _write(session, rows.give, {**asked, "draw": draw})
+    return made

@@ -212,6 +212,53 @@ def test_somebody_who_takes_the_code_meanwhile_keeps_it(database_url: str, tmp_p
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE customer_import SET state = 'applying'")  # as if cut between the two
     assert kefu("add", "Other", "--code", "C1", url=database_url).exit_code == 0
-    assert counts(kefu("import", file, "--apply", "--json", url=database_url))["created"] == 1
+    done = kefu("import", file, "--apply", "--json", url=database_url)
+    assert counts(done) == {"valid": 1, "invalid": 0, "duplicate": 1, "do_not_call": 0, "created": 1}
+    sentence = "code: C1 is Other already: leave the line out, or edit that customer"
+    assert json.loads(done.stdout)["faults"] == [{"line": 2, "state": "duplicate", "sentence": sentence}]
     assert rows(database_url, "SELECT name FROM customer ORDER BY code") == [("Other",), ("Wang",)]
     assert rows(database_url, "SELECT e164 FROM customer_phone") == [("+8613900139000",)]
+
+
+def test_a_code_that_is_taken_is_given_to_nobody_and_costs_nobody_their_line(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_customers, "APPLIED_AT_ONCE", 3)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("""
+            INSERT INTO customer (id, code, name, tier, note)
+            SELECT gen_random_uuid(), 'K' || lpad(n::text, 6, '0'), 'Old ' || n, 'ordinary', ''
+              FROM generate_series(1, 40) AS n""")
+        connection.execute("""
+            INSERT INTO organisation (id, code, name, kind, note)
+            VALUES (gen_random_uuid(), 'G00001', 'Far Hill', 'company', '')""")
+    lines = [*(f",New {n},,House {n}" for n in range(4)), "K000041,Has a code,,", "K000044,Has one too,,", ",Last,,"]
+    file = write(tmp_path / "a.csv", "code,name,phone,organisation", *lines)
+    done = kefu("import", file, "--apply", "--json", url=database_url)
+    assert counts(done) == {"valid": 7, "invalid": 0, "duplicate": 0, "do_not_call": 0, "created": 7}, done.output
+    made = dict(rows(database_url, "SELECT name, code FROM customer WHERE name NOT LIKE 'Old%'"))
+    assert (made.pop("Has a code"), made.pop("Has one too")) == ("K000041", "K000044")
+    assert sorted(made) == ["Last", "New 0", "New 1", "New 2", "New 3"]
+    assert min(made.values()) > "K000041"
+    assert "K000044" not in made.values()
+    houses = "SELECT o.name FROM organisation o JOIN organisation_member m ON m.organisation_id = o.id ORDER BY 1"
+    assert [name for (name,) in rows(database_url, houses)] == [f"House {n}" for n in range(4)]
+
+
+def test_one_customer_is_given_a_free_code_where_many_are_taken(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("""
+            INSERT INTO customer (id, code, name, tier, note)
+            SELECT gen_random_uuid(), 'K' || lpad(n::text, 6, '0'), 'Old ' || n, 'ordinary', ''
+              FROM generate_series(1, 3000) AS n""")
+    assert kefu("add", "One more", url=database_url).exit_code == 0
+    assert rows(database_url, "SELECT code FROM customer WHERE name = 'One more'") == [("K003001",)]
+
+
+def test_the_millionth_code_is_a_figure_longer(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT setval('customer_code', 999999), setval('organisation_code', 99999)")
+    file = write(tmp_path / "a.csv", "name,organisation", *(f"New {n},House {n}" for n in range(2)))
+    assert counts(kefu("import", file, "--apply", "--json", url=database_url))["created"] == 2
+    assert rows(database_url, "SELECT code FROM customer ORDER BY 1") == [("K1000000",), ("K1000001",)]
+    assert rows(database_url, "SELECT code FROM organisation ORDER BY 1") == [("G100000",), ("G100001",)]
