@@ -43,7 +43,8 @@ class Plan:
 @option("--etc", type=click.Path(path_type=Path), default=Path("/etc/asterisk"), show_default=True, metavar="DIR",
         help="Asterisk's configuration.")  # fmt: skip
 @option("--no-asterisk", is_flag=True, help="Write the settings alone.")
-@option("--without", multiple=True, type=click.Choice(PARTS), help="Leave a part out; may be repeated.")
+@option("--without", multiple=True, type=click.Choice(PARTS), help="Leave a part out, from now on; may be repeated.")
+@option("--with", "taken_in", multiple=True, type=click.Choice(PARTS), help="Take in again what was left out.")
 @option("--node", metavar="NAME", help="Name of this Asterisk.")
 @option("--country", metavar="CC", help="Country whose numbers are dialled without a prefix, such as CN.")
 @option("--timezone", metavar="ZONE", help="Time zone, such as Asia/Shanghai.")
@@ -58,6 +59,7 @@ def init(
     etc: Path,
     no_asterisk: bool,
     without: tuple[str, ...],
+    taken_in: tuple[str, ...],
     more: tuple[str, ...],
     agi_url: str | None,
     force: bool,
@@ -75,7 +77,8 @@ def init(
         plan = _plan_undo(etc)
     else:
         values = {name: value for name, value in given.items() if value is not None}
-        plan = _plan(None if no_asterisk else etc, values, more, without, agi_url, force, ask=not yes and not as_json)
+        parts = (without, taken_in)
+        plan = _plan(None if no_asterisk else etc, values, more, parts, agi_url, force, ask=not yes and not as_json)
     done = _agreed(plan, yes=yes, as_json=as_json) and _carry_out(plan)
     following = _following(plan, undo) if done else []
     if as_json:
@@ -91,7 +94,7 @@ def _plan(
     etc: Path | None,
     given: dict[str, str],
     more: tuple[str, ...],
-    without: tuple[str, ...],
+    parts: tuple[tuple[str, ...], tuple[str, ...]],
     agi_url: str | None,
     force: bool,
     *,
@@ -117,9 +120,18 @@ def _plan(
         values = {**given, **(_asked(given) if ask else {}), **_taken_over(etc, site), **said}
     settings = read_settings() if keep else settings_file.checked(values)
     text = None if keep else settings_file.text_of(values)
-    changes, notes = _changes(etc, settings, site, without, agi_url)
+    site = site.changed(left_out=_left_out(site, *parts))
+    changes, notes = _changes(etc, settings, site, agi_url)
     hidden = [str(value) for name, value in values.items() if "secret" in name or name == "database_url"]
     return Plan(path, text, etc, changes, [*hidden, *site.seats.values()], notes)
+
+
+def _left_out(site: SiteValues, without: tuple[str, ...], taken_in: tuple[str, ...]) -> str:
+    """What was left out stays out until it is asked for: a repeat must not install what the site declined."""
+    if twice := sorted({*without} & {*taken_in}):
+        raise click.UsageError(f"--without {twice[0]} and --with {twice[0]}: say one of them")
+    left = ({*site.left_out.split()} | {*without}) - {*taken_in}
+    return " ".join(part for part in PARTS if part in left)
 
 
 def _asked(given: dict[str, str]) -> dict[str, str]:
@@ -161,7 +173,6 @@ def _changes(
     etc: Path | None,
     settings: Settings,
     site: SiteValues,
-    without: tuple[str, ...],
     agi_url: str | None,
 ) -> tuple[list[Change], list[str]]:
     if etc is None:
@@ -178,7 +189,7 @@ def _changes(
         agi_other_url=settings.fastagi_other_url or "none",
         etc_folder=str(etc),
     )
-    parts = [part for part in PARTS if part not in without]
+    parts = [part for part in PARTS if part not in site.left_out.split()]
     logs = site_conf.log_folder(etc)
     changes = install.plan(etc, site, parts=parts, sounds=sounds, prompts=prompts, logs=logs)
     notes = [] if sounds else ["the folder of Asterisk's sounds was not found: prompts are not linked"]
@@ -236,6 +247,9 @@ def _following(plan: Plan, undo: bool) -> list[str]:
     if undo:
         return [*reload, f"{plan.settings_file} stays: remove it yourself if it is not wanted"]
     mended = [f"still to mend: {line}" for line in install.conflicts(plan.etc)] if plan.etc else []
+    globals_ = plan.etc / install.FOLDER / install.SITE / "globals.conf" if plan.etc else None
+    if globals_ is not None and plan.changes and not globals_.exists():
+        mended.append(f"to call out: the line CALLBACK_VIA = @your-trunk in {globals_}, which stays yours")
     then = "then: kefu prompts build, kefu up; beside it: kefu queue name, kefu agent add, kefu doctor"
     return [*mended, *reload, then]
 

@@ -64,7 +64,11 @@ def values(as_json: bool) -> None:
 
     from crm.pbx.render import SiteValues
 
-    shown = {name: value for name, value in asdict(SiteValues()).items() if "secret" not in name and name != "seats"}
+    shown = {
+        name: value
+        for name, value in asdict(SiteValues()).items()
+        if "secret" not in name and name not in ("seats", "left_out")
+    }
     if as_json:
         print_json(shown)
     else:

@@ -21,6 +21,7 @@ from crm.pbx.render import SiteValues, render
 from crm.refusals import Refusal
 
 FOLDER = "kefu"
+SITE = "site"  # below our folder, and the site's: never written, never taken away
 RULES_OF_NEEDS = "queuerules_needs.conf"
 PARTS = ("extensions", "queues", "queuerules", "manager", "pjsip", "cel", "cel_custom")
 LANGUAGES = ("en", "zh")
@@ -102,7 +103,8 @@ def plan_removal(etc: Path, sounds: Path | None = None) -> list[Change]:
     """What has to be removed so that nothing of ours is left."""
     changes = [_without_include(etc / f"{part}.conf") for part in PARTS]
     own = etc / FOLDER
-    changes += [Change(path, _text(path), None) for path in sorted(own.rglob("*")) if path.is_file()]
+    ours = (path for path in sorted(own.rglob("*")) if path.is_file() and own / SITE not in path.parents)
+    changes += [Change(path, _text(path), None) for path in ours]
     for language in LANGUAGES if sounds else ():
         link = sounds / language / FOLDER  # type: ignore[operator]
         if link.is_symlink():

@@ -67,6 +67,8 @@ class SiteValues:
     moh_folder: str = "/etc/asterisk/moh"
     cdrel_custom: str = "load = res_cdrel_custom.so"
     pbx_spool: str = "; pbx_spool.so is for the sandbox: call files need no rights"
+    left_out: str = ""
+    """Parts that `kefu init` leaves out here, a space between them: no file asks for it, the next run does."""
 
     def changed(self, **values: Any) -> SiteValues:
         """A copy with some values replaced; refuses names that no file asks for."""

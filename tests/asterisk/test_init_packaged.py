@@ -60,6 +60,8 @@ class PackagedAsterisk(Sandbox):
         _edit(etc / "rtp.conf", r"^rtpstart=.*", f"rtpstart={block.rtp[0]}")
         _edit(etc / "rtp.conf", r"^rtpend=.*", f"rtpend={block.rtp[-1]}")
         (etc / "pjsip.conf").write_text(f"[theirs]\ntype = transport\nprotocol = udp\nbind = 127.0.0.1:{block.sip}\n")
+        (etc / "kefu" / "site").mkdir(parents=True)
+        (etc / "kefu" / "site" / "globals.conf").write_text("CALLBACK_VIA = @telecom\n")
         ran = self.kefu("init", "--yes")
         assert ran.returncode == 0, ran.stderr
         settings = self.settings()
@@ -106,7 +108,10 @@ async def test_the_doctor_finds_all_that_asterisk_must_carry(site: PackagedAster
 
 async def test_the_sites_own_sections_are_as_they_were(site: PackagedAsterisk) -> None:
     assert "demo" in site.cli("dialplan show demo")
-    assert "Console/dsp" in site.cli("dialplan show globals")
+    constants = site.cli("dialplan show globals")
+    assert "Console/dsp" in constants
+    assert "CALLBACK_VIA=@telecom" in constants, "the site's own trunk stands against ours"
+    assert "CALLBACK_BY=PJSIP/+" in constants
     assert "theirs" in site.cli("pjsip show transports")
     assert "1001" in site.cli("pjsip show endpoints")
 

@@ -143,6 +143,40 @@ def test_a_part_left_out_later_is_taken_out(etc: Path) -> None:
     assert (etc / "kefu" / "queues.conf").exists()
 
 
+def test_a_part_that_was_left_out_stays_out_until_it_is_asked_for(etc: Path) -> None:
+    """The doctor says plain `kefu init`: it must not install what the site declined."""
+    (etc / "manager.d" / "more.conf").write_text("[kefu_reader]\nsecret = y\n")
+    assert kefu_init(etc, "--yes", "--without", "manager", "--without", "pjsip").exit_code == 0
+    once = snapshot(etc.parent)
+    assert "nothing to do" in kefu_init(etc, "--yes").stderr
+    assert snapshot(etc.parent) == once
+    assert kefu_init(etc, "--yes", "--with", "pjsip").exit_code == 0
+    assert (etc / "kefu" / "pjsip.conf").exists()
+    assert not (etc / "kefu" / "manager.conf").exists()
+    refused = kefu_init(etc, "--yes", "--with", "cel", "--without", "cel")
+    assert (refused.exit_code, "say one of them" in refused.stderr) == (2, True)
+
+
+def test_the_sites_own_trunk_outlives_every_repeat_and_the_undoing(etc: Path) -> None:
+    """Asterisk takes the last of equal globals, so the site's stand behind ours, in a file that we never write."""
+    ran = kefu_init(etc, "--yes")
+    trunk = etc / "kefu" / "site" / "globals.conf"
+    assert f"CALLBACK_VIA = @your-trunk in {trunk}" in ran.stderr
+    trunk.parent.mkdir()
+    trunk.write_text("CALLBACK_BY = PJSIP/0\nCALLBACK_VIA = @telecom\n")
+    once = snapshot(etc.parent)
+    again = kefu_init(etc, "--yes", "--without", "cel_custom")
+    assert (again.exit_code, "your-trunk" in again.stderr) == (0, False)
+    assert trunk.read_text() == once["etc/kefu/site/globals.conf"][0]
+    said = re.sub(r"^;.*\n", "", (etc / "kefu" / "extensions.conf").read_text(), flags=re.MULTILINE)
+    ours, _, behind = said.partition('#tryinclude "kefu/site/globals.conf"\n')
+    assert "CALLBACK_VIA = @trunk\n" in ours
+    assert " = " not in behind.partition("#include")[0]
+    assert kefu_init(etc, "--undo", "--yes").exit_code == 0
+    assert [path.name for path in (etc / "kefu").rglob("*") if path.is_file()] == ["globals.conf"]
+    assert "nothing to do" in kefu_init(etc, "--undo", "--yes").stderr
+
+
 def test_settings_are_never_overwritten_unasked(etc: Path) -> None:
     settings = etc.parent / "kefu.toml"
     settings.write_text('ami_secret = "r"\nami_actor_username = "kefu_actor"\nami_actor_secret = "a"\n')
