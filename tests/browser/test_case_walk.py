@@ -37,8 +37,11 @@ async def test_a_case_by_keys_from_the_ring_to_its_end(
     await key(page, "u")  # nobody knows this caller: one key makes a customer of them
     await expect(page.locator(".person a[accesskey=v]")).to_be_visible()
     await expect(page.locator("#open-cases")).to_contain_text("0")
+    subject = page.locator("input[data-draft^=case-]")
+    await subject.fill("the kiln is cold")
     await key(page, "t")  # one key opens it; pressed twice it is one
     await expect(page.locator("#open-cases")).to_contain_text("1")
+    await expect(subject).to_have_value("")  # it was of that case
     web.floor.hang_up(ring)
     await expect(page.locator("article.card")).to_have_attribute("data-phase", "wrapping_up")
     await expect(page.locator(".case-question select")).to_have_value(re.compile(r"^case:\d+$"))

@@ -55,6 +55,9 @@ async def test_a_sign_in_that_runs_out_in_a_call_loses_nothing_typed(web: Web, s
     await page.get_by_label("Which case?").select_option("new:order")
     day = str(datetime.now(Settings().zone).date() + timedelta(days=3))
     await page.get_by_label("Follow up on").fill(day)
+    await page.goto(f"{web.url}/callbacks")  # a look at another page of one's own costs nothing either
+    await page.goto(f"{web.url}/desk")
+    await expect(page.get_by_label("Note N")).to_have_value("half a sen")
     expire(web, told=True)
     await sign_in_again(page, web)
     await expect(card_of(page)).to_have_attribute("data-phase", "talking")

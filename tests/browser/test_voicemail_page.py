@@ -9,10 +9,11 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from desk_in_chromium import SEAT, Web
+from desk_in_chromium import PASSWORD, SEAT, Web, sign_in
 from playwright.async_api import BrowserContext, Page, expect
 from test_accessible import faults
 
+from crm import agents
 from crm.database import Database
 from crm.settings import Settings
 
@@ -78,6 +79,28 @@ async def test_a_message_is_heard_taken_and_finished(web: Web, signed_in_page: P
     await page.get_by_role("button", name="Show").click()
     await expect(page.locator(f"#message-{message}")).to_contain_text("wants a call at six")
     await expect(page.locator(".due")).to_contain_text("answered in time")
+
+
+async def test_a_half_written_note_is_its_writers_alone_until_it_is_saved(
+    web: Web, signed_in_page: Page, tmp_path: Path
+) -> None:
+    page = signed_in_page
+    async with web.database.transaction() as session:
+        marco = await agents.create(session, login="marco", name="Marco Rossi", password=PASSWORD)
+        await agents.serve(session, marco.id, "support")
+    article = page.locator(f"#message-{leave_message(web, tmp_path, name='Wang')}")
+    await page.goto(f"{web.url}/voicemail")
+    await article.get_by_label("Note").fill("she owes us money")
+    await page.reload()
+    await expect(article.get_by_label("Note")).to_have_value("she owes us money")
+    await page.context.clear_cookies()
+    await sign_in(page, web, "marco", "PJSIP/2002")
+    await page.goto(f"{web.url}/voicemail")
+    await expect(article.get_by_label("Note")).to_have_value("")
+    await article.get_by_label("Note").fill("called back")
+    await article.get_by_role("button", name="Done").click()
+    await expect(article).to_have_count(0)
+    await page.wait_for_function("!Object.keys(sessionStorage).some(name => name.startsWith('draft'))")
 
 
 async def test_the_list_moves_by_itself_and_says_what_is_late(

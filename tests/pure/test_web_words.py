@@ -185,3 +185,11 @@ def test_guessing_names_does_not_fill_the_memory() -> None:
     for number in range(REMEMBERED + 100):
         throttle.failed(f"name{number}", 0)
     assert len(throttle._failures) == REMEMBERED
+
+
+def test_every_live_page_names_its_agent_alike() -> None:
+    """What somebody typed is kept under that name: a page with another one would throw it away as somebody else's."""
+    templates = (CRM / "web" / "templates").rglob("*.html")
+    seats = [seat for each in templates for seat in re.findall(r'data-seat="([^"]*)"', each.read_text())]
+    assert len(seats) >= 4
+    assert all(seat.split("/")[0] == "{{ me.agent_id }}" for seat in seats), seats

@@ -6,17 +6,18 @@ const LATE_MS = 30 * 60_000;
 const given = new WeakSet(); // forms that have got back what was kept
 const keptAs = (form) => `kept ${seat} ${form.dataset.keep}`;
 const sentAs = (form) => `sent ${seat} ${form.dataset.keep}`;
+const draftAs = (field) => `draft ${seat} ${field.dataset.draft}`;
 const fieldsOf = (form) => [...form.elements].filter((one) => one.name && one.type !== "hidden" && one.type !== "submit");
 
 // What somebody else left in this tab is none of this agent's business.
 const agentOf = (place) => place.split("/")[0];
 for (const name of Object.keys(sessionStorage)) {
   const [kind, place] = name.split(" ");
-  if (seat && /^(kept|sent)$/.test(kind) && agentOf(place) !== agentOf(seat)) sessionStorage.removeItem(name);
+  if (seat && /^(kept|sent|draft)$/.test(kind) && agentOf(place) !== agentOf(seat)) sessionStorage.removeItem(name);
 }
 
 export function keep({ target }) {
-  if (target.dataset?.draft) sessionStorage.setItem(`draft ${target.dataset.draft}`, target.value);
+  if (target.dataset?.draft) sessionStorage.setItem(draftAs(target), target.value);
   const form = target.form;
   if (!form?.dataset.keep) return;
   const values = {};
@@ -46,7 +47,7 @@ export function take(values, screen) {
 
 export function restore(screen) {
   for (const note of screen.querySelectorAll("[data-draft]")) {
-    note.value ||= sessionStorage.getItem(`draft ${note.dataset.draft}`) ?? "";
+    note.value ||= sessionStorage.getItem(draftAs(note)) ?? "";
   }
   for (const done of screen.querySelectorAll("[data-saved]")) {
     const form = { dataset: { keep: done.dataset.saved } };
@@ -75,7 +76,8 @@ export function sendLate(csrf) {
   );
 }
 
-export function sending({ target: form }) {
+export function sending({ target: form, detail: { ctx } }) {
+  if (form.elements) ctx.drafts = [...form.elements].filter((one) => one.dataset.draft).map((one) => [draftAs(one), one.value]);
   if (!form.dataset?.keep) return;
   const body = [...new FormData(form)].filter(([name]) => name !== "csrf");
   sessionStorage.setItem(sentAs(form), JSON.stringify({ at: Date.now(), action: form.getAttribute("action"), body }));
@@ -83,4 +85,15 @@ export function sending({ target: form }) {
 
 export function answered({ target: form, detail: { ctx } }) {
   if (form.dataset?.keep && ![401, 403].includes(ctx.response?.status)) sessionStorage.removeItem(sentAs(form));
+}
+
+// A draft that was sent and not refused has done its part; what was typed since then stays.
+export function done(screen, { drafts = [], response }) {
+  if (response?.status !== 200 || screen.querySelector("#notice")) return;
+  for (const [name, value] of drafts) {
+    if (sessionStorage.getItem(name) === value) sessionStorage.removeItem(name);
+    for (const field of screen.querySelectorAll("[data-draft]")) {
+      if (draftAs(field) === name && field.value === value) field.value = "";
+    }
+  }
 }

@@ -2,7 +2,7 @@
 // The server owns every state; this file holds none that a refresh would lose.
 import htmx from "htmx.org";
 import { takeFiles } from "./drop.js";
-import { answered, keep, restore, sendLate, sending, take, typed } from "./kept.js";
+import { answered, done, keep, restore, sendLate, sending, take, typed } from "./kept.js";
 import { listen } from "./keys.js";
 import { contend, follows, inBack, inFront, leads, takeOver } from "./lead.js";
 
@@ -143,7 +143,11 @@ if (screen) {
   });
   // A part that fetches for itself ([data-part]) says nothing of the whole: neither its time nor whether it is live.
   const whole = ({ target }) => !target.closest?.("[data-part]");
-  screen.addEventListener("htmx:after:swap", (event) => whole(event) && painted(event.detail.ctx.hintAt ?? null));
+  screen.addEventListener("htmx:after:swap", (event) => {
+    if (!whole(event)) return;
+    done(screen, event.detail.ctx);
+    painted(event.detail.ctx.hintAt ?? null);
+  });
   for (const event of ["htmx:error", "htmx:response:error"]) screen.addEventListener(event, (at) => whole(at) && failed());
   screen.addEventListener("input", keep);
   screen.addEventListener("htmx:before:request", sending);
