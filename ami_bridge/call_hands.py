@@ -5,12 +5,13 @@ another. How they are settled is the outbox's affair; what they mean stands in c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from crm.ledger.requests import Wish
 
-from .call_wishes import asked
+from .call_wishes import asked, consult_forgotten
 from .floor.hands import Hands
 from .sending import Headers, NotConnected, Unsendable
 
@@ -42,6 +43,13 @@ class CallHands:
         task = asyncio.ensure_future(self._one_after_another(wish, actions, hands))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    def settled(self, wish: Wish, hands: Hands | None) -> None:
+        """Nothing more comes of this wish. hands: None for what an earlier bridge sent."""
+        hands = hands or self._hands_of(wish.seat, wish.conversation_id)
+        if wish.kind == "consult" and hands is not None:
+            with contextlib.suppress(NotConnected, Unsendable):
+                self._post(consult_forgotten(hands))
 
     async def _one_after_another(self, wish: Wish, actions: list[Headers], hands: Hands | None) -> None:
         *first, last = actions

@@ -68,6 +68,11 @@ def _actions(wish: Wish, hands: Hands) -> list[tuple[str, dict[str, str]]]:
     return [("BlindTransfer", {**leg, "Context": TO, "Exten": target})]
 
 
+def consult_forgotten(hands: Hands) -> Headers:
+    """Takes off what Atxfer left on the seat's channel: the phone's own transfers would follow the page's context."""
+    return {"Action": "Setvar", "Channel": hands.leg, "Variable": "TRANSFER_CONTEXT", "Value": ""}
+
+
 def settled(wish: Wish, hands: Hands | None, change: Change) -> str | None:
     """What this change says of the wish: "" that it came true, a word more where Asterisk gave one; None: nothing.
     `hands`: None for what an earlier bridge sent."""

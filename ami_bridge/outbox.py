@@ -278,7 +278,8 @@ class Outbox:
             self._noted(self._close(wish, "refused", time.time(), f"Asterisk refused it: {said.message}"))
 
     def _close(self, wish: Wish, state: str, now: float, why: str | None) -> Settlement:
-        del self._open[wish.id]
+        known = self._open.pop(wish.id)
+        self._calls.settled(wish, known.hands)
         self.settled += 1
         return Settlement(wish.id, wish.seat, state, now, why)
 

@@ -68,6 +68,7 @@ async def test_a_caller_is_transferred_by_keys_and_both_agents_are_credited(cent
         with SippCaller(center.sandbox, NUMBER, name="王芳", keys=ENGLISH_THEN_SUPPORT, stay_s=60) as caller:
             await expect(lily.locator("article.card")).to_have_attribute("data-phase", "talking", timeout=30_000)
             await _lily_asks_max(lily)
+            assert _transfers_lead_to(center) == "", "the phone's own transfers are what they were"
             await _max_reads_before_answering(max_)
             await expect(lily.locator("#asking")).to_contain_text("Max Weber")
             await expect(max_.locator("article.card")).to_have_attribute("data-phase", "talking", timeout=10_000)
@@ -114,6 +115,14 @@ async def _lily_asks_max(page: Page) -> None:
     await page.keyboard.type(NOTE)
     await _press(page, "Ask first")
     await expect(page.locator(".asked li[data-kind=consult]")).to_have_attribute("data-state", "confirmed")
+
+
+def _transfers_lead_to(center: Center) -> str:
+    """The context that the first phone's own transfer key would follow, but for its own."""
+    with center.sandbox.ami() as reader:
+        shown = reader.ask_list({"Action": "CoreShowChannels"})
+        phone = next(row["Channel"] for row in shown if row.get("Channel", "").startswith("PJSIP/1001-"))
+        return reader.ask({"Action": "Getvar", "Channel": phone, "Variable": "TRANSFER_CONTEXT"})["Value"]
 
 
 async def _max_reads_before_answering(page: Page) -> None:

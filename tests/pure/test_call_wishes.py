@@ -8,6 +8,7 @@ import pytest
 from ami_stream import Room, recorded
 
 from ami_bridge.actions import headers_of
+from ami_bridge.call_hands import CallHands
 from ami_bridge.call_wishes import ABOUT_CALLS, CONSULT_KEYS, asked, refused, settled
 from ami_bridge.changes import AskedInVain, CallerParked, CallerTransferred, Change, LegGone, TalkBegan
 from ami_bridge.floor.hands import Hands
@@ -43,6 +44,17 @@ def test_each_becomes_its_action_on_the_right_leg() -> None:
         {"Action": "Atxfer", **leg, "Context": "kefu-consult", "Exten": "1002", **known}
     ]
     assert actions("park")[0]["Context"] == "parkedcalls"
+
+
+def test_what_atxfer_leaves_on_the_seats_channel_is_taken_off_once_the_consult_is_settled() -> None:
+    sent: list[dict[str, str]] = []
+    calls = CallHands(lambda seat, conversation: HANDS, sent.append, lambda *_: None, lambda *_: None)
+    calls.settled(wish("transfer", "seat-1002"), HANDS)
+    assert sent == []
+    taken_off = {"Action": "Setvar", "Channel": HANDS.leg, "Variable": "TRANSFER_CONTEXT", "Value": ""}
+    calls.settled(wish("consult", "1002"), CONSULTING)
+    calls.settled(wish("consult", "1002"), None)  # an earlier bridge sent it
+    assert sent == [taken_off, taken_off]
 
 
 def test_keys_go_to_the_other_end_one_an_action() -> None:
