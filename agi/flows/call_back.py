@@ -1,4 +1,5 @@
-"""While waiting, by key: keep the place and hang up. The number that calls is confirmed, or another one is entered.
+"""While waiting, by key: keep the place and hang up. The number that calls is confirmed, or another one is entered and
+confirmed: a slip would cost the caller the place, and ring a stranger.
 
 Played on a channel that has left its queue; where nothing can be promised, or nothing is chosen, the caller goes back
 to the queue with the place of the first join. Pure.
@@ -16,7 +17,8 @@ from agi.steps import KEYS, Ask, BookCallback, FindCaller, Flow, Play, SayDigits
 TRIES = 3
 MOST_DIGITS = 18
 NEXT_DIGIT_S = 4.0
-PROMPTS = ("callback-number", "callback-enter", "callback-booked", "callback-sorry")
+CONFIRM_S = 6.0
+PROMPTS = ("callback-number", "callback-enter", "callback-confirm", "callback-booked", "callback-sorry")
 
 
 def call_back() -> Flow:
@@ -24,9 +26,9 @@ def call_back() -> Flow:
     caller: Caller = yield FindCaller()
     number = caller.number_e164
     if number is not None:
-        key: str = yield Ask(("callback-number",), "12", 6.0)
+        key: str = yield Ask(("callback-number",), "12", CONFIRM_S)
         if not key:
-            key = yield Ask(("callback-number",), "12", 6.0)
+            key = yield Ask(("callback-number",), "12", CONFIRM_S)
         if key not in ("1", "2"):
             return BackToQueue()
         if key == "2":
@@ -35,6 +37,8 @@ def call_back() -> Flow:
         wanted: str = number or (yield from _entered())
         if not wanted:
             break
+        if number is None and not (yield from _confirmed(wanted)):
+            continue
         booked: str = yield BookCallback("", wanted)
         if booked == "booked":
             yield Play(("callback-booked",))
@@ -47,7 +51,7 @@ def call_back() -> Flow:
 
 
 def _entered() -> Generator[Step, Any, str]:
-    """Digits up to the hash key, said back; "" when nothing was entered."""
+    """Digits up to the hash key; "" when nothing was entered."""
     digits = ""
     prompts: tuple[str, ...] = ("callback-enter",)
     for _ in range(MOST_DIGITS):
@@ -55,6 +59,11 @@ def _entered() -> Generator[Step, Any, str]:
         if key in ("", "#"):
             break
         digits, prompts = digits + key.replace("*", ""), ()
-    if digits:
-        yield SayDigits(digits)
     return digits
+
+
+def _confirmed(digits: str) -> Generator[Step, Any, bool]:
+    """Said back, and taken only where the caller says so."""
+    yield SayDigits(digits)
+    key: str = yield Ask(("callback-confirm",), "12", CONFIRM_S)
+    return key == "1"

@@ -51,20 +51,28 @@ def test_the_number_that_calls_is_confirmed() -> None:
 
 
 def test_another_number_is_entered_and_said_back() -> None:
-    ending, steps = played(NUMBER, "202112345678#", ["booked"])
+    ending, steps = played(NUMBER, "202112345678#1", ["booked"])
     assert ending == Goodbye(served=True, promised=True)
     assert SayDigits("02112345678") in steps
     assert BookCallback("", "02112345678") in steps
 
 
+@pytest.mark.parametrize("no", ["2", "-", "9"])
+def test_a_slip_is_corrected_before_anybody_is_rung(no: str) -> None:
+    ending, steps = played(NUMBER, f"202112345679#{no}02112345678#1", ["booked"])
+    assert ending == Goodbye(served=True, promised=True)
+    assert [step.digits for step in steps if isinstance(step, SayDigits)] == ["02112345679", "02112345678"]
+    assert [step.number for step in steps if isinstance(step, BookCallback)] == ["02112345678"]
+
+
 def test_who_hides_the_number_must_enter_one() -> None:
-    ending, steps = played(None, "13800138000#", ["booked"])
+    ending, steps = played(None, "13800138000#1", ["booked"])
     assert ending == Goodbye(served=True, promised=True)
     assert prompts(steps)[0] == "callback-enter"
 
 
 def test_a_number_that_is_not_rung_may_be_changed() -> None:
-    ending, steps = played("+19005551234", "1" + "13800138000#", ["not_this_number", "booked"])
+    ending, steps = played("+19005551234", "1" + "13800138000#1", ["not_this_number", "booked"])
     assert ending == Goodbye(served=True, promised=True)
     assert [step.number for step in steps if isinstance(step, BookCallback)] == ["+19005551234", "13800138000"]
 
@@ -77,7 +85,8 @@ def test_a_number_that_is_not_rung_may_be_changed() -> None:
         (NUMBER, "9", []),
         (NUMBER, "2-", []),
         (None, "#", []),
-        (None, "1#2#3#", ["not_this_number"] * 3),
+        (None, "1#21#22#2", []),
+        (None, "1#12#13#1", ["not_this_number"] * 3),
     ],
 )
 def test_nothing_promised_is_back_to_the_queue(caller: str | None, keys: str, booked: list[str]) -> None:
