@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -85,10 +86,15 @@ class Supervisor:
         failures = self.failures[service.name] = 0
         while not self._stopping.is_set():
             began = time.monotonic()
-            process = await self._start(service)
-            self._running[service.name] = process
-            why = await self._live(service, process)
-            del self._running[service.name]
+            try:
+                process = await self._start(service)
+            except (OSError, subprocess.SubprocessError) as refused:
+                # No memory, process or file is left for a moment: the other services must not end for it.
+                why = f"could not be started ({getattr(refused, 'strerror', None) or refused})"
+            else:
+                self._running[service.name] = process
+                why = await self._live(service, process)
+                del self._running[service.name]
             if self._stopping.is_set():
                 return
             failures = self.failures[service.name] = 0 if time.monotonic() - began > STEADY_S else failures + 1

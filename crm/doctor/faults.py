@@ -29,7 +29,11 @@ FAULTS: dict[str, Fault] = {
         "PyPI has other packages with these names; commands fail in strange places",
         "pip uninstall {other}, or install Kefu into a virtual environment of its own",
     ),
-    "program-incomplete": Fault("commands of the missing part are not there", "pip install --force-reinstall kefu"),
+    "program-incomplete": Fault(
+        "commands of the missing part are not there",
+        "pip install --force-reinstall kefu-{version}-py3-none-any.whl, by the path of the wheel you installed from: PyPI "
+        "has no Kefu of ours",
+    ),
     # ---- memory
     "database-away": Fault(
         "calls still reach people, but no card pops, no page opens, and what happens now is not written",
@@ -42,7 +46,8 @@ FAULTS: dict[str, Fault] = {
     "tables-old": Fault("pages and the bridge ask for tables that are not there", "kefu db upgrade"),
     "tables-newer": Fault(
         "this program does not know what a newer one wrote",
-        "pip install --upgrade kefu, as on the machine that migrated",
+        "pip install --upgrade kefu-*.whl, by the path of the wheel from which the machine that migrated was installed "
+        "(kefu --version there tells which): PyPI has no Kefu of ours",
     ),
     # ---- Asterisk and its two accounts
     "ami-away": Fault(

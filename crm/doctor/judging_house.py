@@ -54,7 +54,7 @@ def judge_program(version: str, strangers: Sequence[str], lacking: Sequence[str]
         said = f"{', '.join(strangers)} installs packages of the same names as Kefu's"
         return broken("foreign-package", said, other=" ".join(strangers))
     if lacking:
-        return broken("program-incomplete", f"{', '.join(lacking)} is not Kefu's, or not there")
+        return broken("program-incomplete", f"{', '.join(lacking)} is not Kefu's, or not there", version=version)
     return fine(f"Kefu {version}, all packages are its own")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,28 @@ async def test_a_service_that_ends_is_started_again() -> None:
         assert await said.line(lambda line: "exit code 3" in line, times=2) == (
             "web ended with exit code 3: started again in 0.5 s"
         )
+
+
+async def test_a_start_that_fails_is_tried_again_and_ends_no_other_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory, no process or no file left for a moment: the callers in the menus must not pay for it."""
+    port = _free_port()
+    begin, refusals = asyncio.create_subprocess_exec, [OSError(errno.EAGAIN, "Resource temporarily unavailable")]
+
+    async def begin_some(*command: str, **how: Any) -> asyncio.subprocess.Process:
+        if command[-1] == SHORT and refusals:
+            raise refusals.pop()
+        return await begin(*command, **how)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", begin_some)
+    menus = Service("ivr", [sys.executable, "-c", HEALTHY, str(port)], ("127.0.0.1", port))
+    async with _running(_service(SHORT), menus) as (supervisor, said):
+        assert await said.line(lambda line: line.startswith("web")) == (
+            "web could not be started (Resource temporarily unavailable): started again in 0.2 s"
+        )
+        await said.line(lambda line: "exit code 3" in line)
+        await said.line(lambda line: line.startswith("ivr is well"))
+        assert supervisor.failures["web"] >= 2
+        assert supervisor.failures["ivr"] == 0
 
 
 async def test_a_service_that_is_killed_is_named_and_started_again() -> None:

@@ -133,6 +133,13 @@ def test_an_unloaded_module_is_not_blamed_on_the_account() -> None:
     assert judging.judge_actor(without_queues, "a", "/e").state is State.OK
 
 
+def test_no_remedy_fetches_a_strangers_package() -> None:
+    """Kefu is installed from its wheel: that name in a package index is whoever took it."""
+    for fault in faults.FAULTS.values():
+        for named in re.findall(r"pip install (?:--\S+ )*([\w.{}*-]+)", fault.mend):
+            assert named.endswith(".whl"), fault.mend
+
+
 def test_lost_rights_say_what_agents_lose() -> None:
     verdict = judging.judge_actor(ACTS - {"QueuePause"}, "a", "/e")
     assert "after-call work" in verdict.words["lost"]
