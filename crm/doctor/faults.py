@@ -31,8 +31,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "program-incomplete": Fault(
         "commands of the missing part are not there",
-        "pip install --force-reinstall kefu-{version}-py3-none-any.whl, by the path of the wheel you installed from: PyPI "
-        "has no Kefu of ours",
+        "pip install --force-reinstall kefu-{version}-py3-none-any.whl, by the path of the wheel you installed from: "
+        "PyPI has no Kefu of ours",
     ),
     # ---- memory
     "database-away": Fault(
