@@ -19,8 +19,8 @@ from crm.hints import HOURS
 from crm.hours import Openings, QueueNow
 from crm.refusals import CrmUnavailable
 
-from .endings import Ending, JoinQueue, Voicemail
-from .leaving import Met
+from .endings import Ending, Voicemail
+from .leaving import Met, joined
 from .visit_notes import now
 
 READ_EVERY_S = 30.0
@@ -44,11 +44,14 @@ class Doors:
         return self.openings.now(queue, self._clock())
 
     def met(self, ending: Ending) -> Met:
-        """Whoever asks for a queue that is closed hears so and may leave a message; an announcement is heard first."""
-        if not isinstance(ending, JoinQueue):
+        """Whoever asks for a queue that is closed hears so and may leave a message; an announcement is heard first.
+
+        One person of a closed queue is not rung either: who does not reach them would wait where nobody comes."""
+        join = joined(ending)
+        if join is None:
             return Met(ending)
-        found = self.queue(ending.queue)
-        return Met(ending if found.is_open else Voicemail(ending.queue), found.prompts, found.why)
+        found = self.queue(join.queue)
+        return Met(ending if found.is_open else Voicemail(join.queue), found.prompts, found.why)
 
     async def follow(self, database: Database) -> None:
         """Keep up with the database until cancelled."""

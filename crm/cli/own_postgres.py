@@ -25,7 +25,7 @@ async def keep_serving(server: EmbeddedPostgres, say: Callable[[str], None]) -> 
         say("our own Postgres has ended: started again")
         try:
             await asyncio.to_thread(server.start)
-        except CrmUnavailable as fault:
+        except (CrmUnavailable, OSError) as fault:  # OSError: no process or no memory is left for a moment
             pause_s = TRY_AGAIN_AFTER_S[min(failures, len(TRY_AGAIN_AFTER_S) - 1)]
             failures += 1
             say(f"{fault}; tried again in {pause_s:g} s")

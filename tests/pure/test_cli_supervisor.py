@@ -14,10 +14,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from crm.cancelling import cancelled
+from crm.cli import own_postgres
 from crm.cli import supervisor as module
 from crm.cli.supervisor import Service, Supervisor
 
@@ -113,6 +115,26 @@ async def test_a_start_that_fails_is_tried_again_and_ends_no_other_service(monke
         await said.line(lambda line: line.startswith("ivr is well"))
         assert supervisor.failures["web"] >= 2
         assert supervisor.failures["ivr"] == 0
+
+
+async def test_our_own_postgres_is_tried_again_where_no_process_could_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_postgres, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(own_postgres, "TRY_AGAIN_AFTER_S", (0.0,))
+
+    class Server:
+        is_alive = False
+        refusals: ClassVar = [OSError(errno.ENOMEM, "Cannot allocate memory")]
+
+        def start(self) -> None:
+            if self.refusals:
+                raise self.refusals.pop()
+            self.is_alive = True
+
+    said = Said()
+    keeping = asyncio.create_task(own_postgres.keep_serving(Server(), said))  # type: ignore[arg-type]
+    assert "Cannot allocate memory" in await said.line(lambda line: "tried again" in line)
+    await said.line(lambda line: "is well" in line)
+    await cancelled(keeping)
 
 
 async def test_a_service_that_is_killed_is_named_and_started_again() -> None:

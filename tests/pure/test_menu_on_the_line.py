@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -14,11 +15,13 @@ from structlog.testing import capture_logs
 from agi import registered_steps
 from agi import server as server_module
 from agi.desk import Site
+from agi.doors import Doors
 from agi.flows.menu import walk
 from agi.menu.checking import check_menu
 from agi.menu.known import Known
 from agi.server import AgiServer, Deadlines
 from crm.database import Database
+from crm.hours import Notice, Openings
 from crm.rules.opening_hours import read_opening_hours
 
 SITE = Site("node1", "CN", read_opening_hours("mon-sun 00:00-24:00", "Asia/Shanghai"), budget_s=0.8)
@@ -64,10 +67,11 @@ async def call(
     keys: str = "",
     phone: type[AgiPeer] = Phone,
     deadlines: Deadlines = PATIENT,
+    doors: Doors | None = None,
 ) -> AgiPeer:
     menu, faults = check_menu(HEAD + steps, "m.yaml", KNOWN)
     assert menu is not None, [str(fault) for fault in faults]
-    server = AgiServer(SITE, away, {"front_desk": partial(walk, menu)}, deadlines)
+    server = AgiServer(SITE, away, {"front_desk": partial(walk, menu)}, deadlines, doors)
     port = await server.listen("127.0.0.1", 0)
     try:
         async with asyncio.timeout(20):
@@ -88,6 +92,18 @@ async def test_a_person_is_rung_first_and_the_queue_is_behind(away: Database) ->
         ("LAST_AGENT", "1003/15"),
         ("NEXT_STEP", "queue"),
     ]
+
+
+async def test_one_person_of_a_closed_queue_is_not_rung(away: Database) -> None:
+    """Not reached, the caller would have joined a queue where nobody comes."""
+    closed = Notice("support", "closed", None, "", datetime.now(UTC), None, "boss")
+    doors = Doors(Openings(SITE.hours, {}, notices=(closed,)))
+    step = '    - {ring: "1003", otherwise: support}\n'
+    peer = await call(away, step, doors=doors)
+    assert peer.played == ["kefu/queue-closed"]
+    assert peer.variables[-2:] == [("QUEUE", "support"), ("NEXT_STEP", "voicemail")]
+    open_ = Doors(Openings(SITE.hours, {}))
+    assert (await call(away, step, doors=open_)).last["LAST_AGENT"] == "1003/20"
 
 
 async def test_the_number_dialled_forks_the_call(away: Database) -> None:
