@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -28,6 +30,10 @@ SELECT c.id, c.node, c.linkedid, c.started_at, c.caller, customer.name AS custom
    AND NOT EXISTS (SELECT FROM case_conversation k WHERE k.conversation_id = c.id)
    AND NOT EXISTS (SELECT FROM no_case n WHERE n.conversation_id = c.id)
    AND (CAST(:agent_id AS uuid) IS NULL OR talk.id = :agent_id)
+   AND (CAST(:queues AS text[]) IS NULL
+        OR EXISTS (SELECT FROM wait WHERE wait.conversation_id = c.id AND wait.queue = ANY(:queues))
+        OR EXISTS (SELECT FROM routing r WHERE r.node = c.node AND r.linkedid = c.linkedid AND r.queue = ANY(:queues))
+        OR EXISTS (SELECT FROM segment WHERE segment.conversation_id = c.id AND segment.agent_id = :viewer))
  ORDER BY c.started_at DESC LIMIT :limit
 """
 )
@@ -85,8 +91,17 @@ async def cases_of(session: AsyncSession, conversation_id: UUID) -> list[Case]:
 
 
 async def without(
-    session: AsyncSession, since: datetime, until: datetime, *, agent_id: UUID | None = None, limit: int = 500
+    session: AsyncSession,
+    since: datetime,
+    until: datetime,
+    *,
+    agent_id: UUID | None = None,
+    queues: Sequence[str] | None = None,
+    viewer: UUID | None = None,
+    limit: int = 500,
 ) -> list[Without]:
-    """Answered conversations with neither, the newest first. `agent_id`: only those that this agent talked in last."""
-    asked = {"since": since, "until": until, "agent_id": agent_id, "limit": limit}
+    """Answered conversations with neither, the newest first. `agent_id`: only those that this agent talked in last.
+    `queues`: only those that came to one of these, or in which `viewer` talked."""
+    asked: dict[str, Any] = {"since": since, "until": until, "agent_id": agent_id, "limit": limit, "viewer": viewer}
+    asked["queues"] = None if queues is None else list(queues)
     return [Without(**row) for row in (await session.execute(_WITHOUT, asked)).mappings()]

@@ -8,14 +8,13 @@ card, pages and the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from crm.ledger.ids import conversation_id
 from crm.questions import Asked, Question, Where, ask
@@ -88,7 +87,7 @@ _MESSAGES = """
                                'state', coalesce(w.state, 'new'))
        FROM unnest(CAST(:numbers AS text[])) AS n(number) CROSS JOIN LATERAL (
             SELECT v.* FROM conversation c JOIN voicemail v ON v.conversation_id = c.id
-             WHERE c.caller = n.number AND c.started_at <= :at AND (v.left_at, v.id) < (:at, :id) /* seen */
+             WHERE c.caller = n.number AND c.started_at <= :at AND (v.left_at, v.id) < (:at, :id) /* box */
              ORDER BY c.started_at DESC LIMIT :limit) AS v
        LEFT JOIN voicemail_work w ON w.voicemail_id = v.id
       WHERE {voicemail} ORDER BY 3 DESC, 2 DESC LIMIT :limit)"""
@@ -116,9 +115,18 @@ _OTHERS = """
             'category', category, 'state', state, 'what', 'closed', 'solution', left(solution, 300))
        FROM customer_case WHERE customer_id = :customer_id AND (closed_at, id) < (:at, :id) AND {case}
       ORDER BY closed_at DESC, id DESC LIMIT :limit)"""
-# Of calls, who is bound to queues sees those that came to one of them, and their own.
-_SEEN = """AND (EXISTS (SELECT FROM wait w WHERE w.conversation_id = c.id AND w.queue = ANY(CAST(:queues AS text[])))
-                  OR EXISTS (SELECT FROM segment s WHERE s.conversation_id = c.id AND s.agent_id = :agent_id))"""
+# Who is bound to queues sees calls that came to one of them and their own; messages in their boxes, or in nobody's; and
+# promises of their queues.
+_BOUND = {
+    "/* seen */": """
+   AND (EXISTS (SELECT FROM wait w WHERE w.conversation_id = c.id AND w.queue = ANY(CAST(:queues AS text[])))
+        OR EXISTS (SELECT FROM routing r WHERE r.node = c.node AND r.linkedid = c.linkedid
+                      AND r.queue = ANY(CAST(:queues AS text[])))
+        OR EXISTS (SELECT FROM offer o WHERE o.conversation_id = c.id AND o.agent_id = :agent_id)
+        OR EXISTS (SELECT FROM segment s WHERE s.conversation_id = c.id AND s.agent_id = :agent_id))""",
+    "/* box */": "AND (v.box IS NULL OR v.box = ANY(CAST(:queues AS text[])))",
+    "/* queue */": "AND c.queue = ANY(CAST(:queues AS text[]))",
+}
 _DETAIL = """
 SELECT page.kind, page.id, page.at, page.why, page.about,
        CASE WHEN page.kind = 'conversation' THEN (
@@ -169,19 +177,6 @@ class Page(Struct, frozen=True):
 
     entries: list[Entry]
     next: str | None
-
-    def within(self, queues: Sequence[str] | None) -> Page:
-        """What somebody sees who is bound to these queues (None: all): calls and messages of others are left out, what
-        is not of a queue stays."""
-        if queues is None:
-            return self
-        places = {"conversation": "queue", "voicemail": "box", "callback": "queue"}
-        shown = [
-            each
-            for each in self.entries
-            if each.kind not in places or each.detail[places[each.kind]] in (None, *queues)
-        ]
-        return replace(self, entries=shown)
 
 
 class Whose(Struct, frozen=True):
@@ -237,8 +232,8 @@ def page(entries: list[Entry], limit: int = PAGE) -> Page:
 async def timeline(
     where: Where, customer_id: UUID, *, cursor: str | None = None, limit: int = PAGE, **more: Any
 ) -> Page:
-    """A page of one customer's timeline. `more`: `kinds`; `queues`: only calls of these, and those in which `agent_id`
-    talked (None: all). Refusal for a cursor that is none of ours, or an unknown kind."""
+    """A page of one customer's timeline. `more`: `kinds`; `queues`: only what came to these, and calls that rang for
+    `agent_id` or in which they talked (None: all). Refusal for a cursor that is none of ours, or an unknown kind."""
     (found,), *_ = await ask(where, whose(customer_id, cursor))
     (entries,) = await ask(where, page_of(customer_id, found, cursor=cursor, limit=limit, **more))
     return page(entries, limit)
@@ -278,4 +273,6 @@ WITH {_CALLS}, page AS (
     UNION ALL {_OTHERS.format(**shown)}) AS all_kinds
    ORDER BY at DESC, id DESC LIMIT :limit)
 {_DETAIL}"""  # noqa: S608 - parts of our own
-    return statement.replace("/* seen */", _SEEN if bound else "")
+    for place, only in _BOUND.items():
+        statement = statement.replace(place, only if bound else "")
+    return statement

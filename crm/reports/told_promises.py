@@ -16,7 +16,7 @@ PROMISES = """
            SELECT c.id AS promise_id, c.number_e164, c.queue, c.window_begin, c.window_end, c.about AS matter,
                   c.asked_at, c.source, c.booked_by, c.state, c.kept, c.closed_at, c.closed_by, c.dials
              FROM callback c
-            WHERE {callback} AND c.asked_at <= :at AND (c.customer_id = ANY(CAST(:ids AS uuid[]))
+            WHERE {callback} /* queue */ AND c.asked_at <= :at AND (c.customer_id = ANY(CAST(:ids AS uuid[]))
                   OR (c.customer_id IS NULL AND c.number_e164 = ANY(CAST(:numbers AS text[]))))) AS theirs
          CROSS JOIN LATERAL (
            SELECT promise_id AS id, asked_at AS at, 'promised' AS why, booked_by AS about,

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from crm import customers, notes, queues
+from crm import agents, customers, notes, queues
 from crm.cli import main
 from crm.database import Database
 from crm.ledger.ids import conversation_id
@@ -167,19 +167,55 @@ async def test_all_kinds_stand_in_one_order_and_pages_lose_none(
         await entries(database, wang, kinds=["sms"])
 
 
-async def test_who_is_bound_to_queues_sees_their_calls_alone(
+async def test_who_is_bound_to_queues_sees_what_came_to_them_and_their_own(
     database: Database, rows: Rows, people: dict[str, Customer]
 ) -> None:
-    theirs, _ = rows.call(1, MINE), rows.call(2, MINE)
+    waited, sent, own, _, others = (rows.call(hours, MINE) for hours in range(1, 6))
+    async with database.transaction() as session:
+        lily = await agents.create(session, login="lily", name="Lily", password="a good long password")
     rows.do(
         "INSERT INTO wait (id, conversation_id, node, queue, caller_uniqueid, entered_at, reconstructed) "
-        "VALUES (gen_random_uuid(), %(call)s, %(node)s, 'support', '1', now(), false)",
-        call=theirs,
+        "SELECT gen_random_uuid(), call, %(node)s, queue, '1', now() - n * interval '1 minute', false "
+        "FROM unnest(%(calls)s::uuid[], %(queues)s::text[]) WITH ORDINALITY AS w(call, queue, n)",
+        calls=[waited, waited, sent, own, others],
+        queues=["sales", "support", "seat-101", "sales", "sales"],
     )
-    assert [entry.id for entry in await entries(database, people["wang"], queues=["support"], agent_id=uuid4())] == [
-        theirs
+    rows.do(
+        "INSERT INTO routing (visit_id, node, linkedid, queue, decided_at, credit_s, credit_reasons, last_agent_s, "
+        "announced) SELECT gen_random_uuid(), node, linkedid, 'support', now(), 0, '[]', 0, false "
+        "FROM conversation WHERE id = %(call)s",
+        call=sent,
+    )
+    rows.do(
+        "INSERT INTO segment (id, conversation_id, node, seat, agent_id, caller_uniqueid, started_at, hold_s, "
+        "reconstructed) VALUES (gen_random_uuid(), %(call)s, %(node)s, 'PJSIP/1', %(who)s, '1', now(), 0, false)",
+        call=own,
+        who=lily.id,
+    )
+    rows.do(
+        "INSERT INTO voicemail (id, conversation_id, node, linkedid, box, file, left_at) "
+        "SELECT gen_random_uuid(), id, node, linkedid, box, 'x.wav', started_at + interval '30 s' "
+        "FROM conversation, unnest(ARRAY['support', 'sales']) AS box WHERE id = %(call)s",
+        call=others,
+    )
+
+    async def seen(*queues: str, **more: Any) -> list[tuple[str, UUID | str]]:
+        found = await entries(database, people["wang"], queues=list(queues), **more)
+        return [(each.kind, each.detail.get("box") or each.id) for each in found]
+
+    assert await seen("support", agent_id=lily.id, limit=4) == [
+        ("conversation", waited),
+        ("conversation", sent),
+        ("conversation", own),
+        ("voicemail", "support"),
     ]
-    assert await entries(database, people["wang"], queues=[], agent_id=uuid4()) == []
+    assert await seen("sales", agent_id=uuid4()) == [
+        ("conversation", waited),
+        ("conversation", own),
+        ("voicemail", "sales"),
+        ("conversation", others),
+    ]
+    assert await seen(agent_id=uuid4()) == []
 
 
 async def test_somebody_calls_again_about_the_same(database: Database, rows: Rows, people: dict[str, Customer]) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from uuid import UUID
-
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.reports.customer_timeline import Entry, Page
 from crm.rules import masks
 from crm.rules.masks import phone, view
 from crm.rules.rights import MASKABLE, PERMISSIONS, ROLES, check_masks, masked, may
@@ -180,21 +176,3 @@ def test_a_sites_word_about_a_role_counts_for_that_role() -> None:
         check_masks({"boss": []})
     with pytest.raises(ValueError, match="field 'shoe' cannot be masked"):
         check_masks({"agent": ["shoe"]})
-
-
-def test_a_timeline_shows_calls_of_the_queues_that_one_is_bound_to() -> None:
-    def entry(kind: str, **detail: object) -> Entry:
-        return Entry(kind, UUID(int=0), datetime.now(UTC), "number", None, detail)
-
-    entries = [entry("conversation", queue="support"), entry("conversation", queue="sales"), entry("note", text="x")]
-    entries += [entry("voicemail", box="sales"), entry("voicemail", box=None), entry("conversation", queue=None)]
-    page = Page(entries, "next")
-    assert page.within(None) is page
-    shown = page.within(["support"])
-    assert [each.detail for each in shown.entries] == [
-        {"queue": "support"},
-        {"text": "x"},
-        {"box": None},
-        {"queue": None},
-    ]
-    assert shown.next == "next"

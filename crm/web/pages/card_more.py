@@ -90,7 +90,7 @@ async def more(
         database,
         knowledge_search.FITTING.with_(matter=about.matter, queue=about.queue, limit=ARTICLES_SHOWN),
         repeats.asked_of(conversation_id, mine.e164 if mine else ()),
-        *([customer_timeline.page_of(customer, mine)] if customer and mine else ()),
+        *([customer_timeline.page_of(customer, mine, **_bound(me))] if customer and mine else ()),
     )
     context: dict[str, Any] = {
         "conversation": conversation_id,
@@ -101,7 +101,7 @@ async def more(
         "repeat": repeats.repeat_in(repeat),
     }
     if pages:
-        context |= {"page": customer_timeline.page(pages[0]).within(me.queues), "facts": known[1], "notice": None}
+        context |= {"page": customer_timeline.page(pages[0]), "facts": known[1], "notice": None}
     return _show(request, "desk/card/loaded.html", me, **context)
 
 
@@ -229,9 +229,14 @@ async def _articles(session: AsyncSession, me: Me, conversation_id: UUID, words:
 
 
 async def _timeline(where: Where, me: Me, customer: UUID, cursor: str | None = None) -> dict[str, Any]:
-    page = (await timeline(where, customer, cursor=cursor)).within(me.queues)
+    page = await timeline(where, customer, cursor=cursor, **_bound(me))
     facts = [] if cursor else await customer_facts.of(where, customer)
     return {"page": page, "facts": facts, "notice": None}
+
+
+def _bound(me: Me) -> dict[str, Any]:
+    """What of others' calls this agent may see."""
+    return {"queues": me.queues, "agent_id": me.agent_id}
 
 
 async def _article(session: AsyncSession, number: int) -> Article:

@@ -78,10 +78,12 @@ async def reminded(request: Request, me: Editor, reminder_id: UUID) -> Response:
 
 @router.get("/without")
 async def without(request: Request, me: Annotated[Me, allowed("report.read")], session: Reading) -> Response:
-    """Answered calls of the last days that have neither a case nor a stated reason."""
+    """Answered calls of the last days that have neither a case nor a stated reason; who is bound to queues sees those
+    that came to them, and their own."""
     settings: Settings = request.app.state.settings
     now = datetime.now(settings.zone)
-    found = await calls.without(session, days_ago(now, DAYS_WITHOUT), now)
+    since = days_ago(now, DAYS_WITHOUT)
+    found = await calls.without(session, since, now, queues=me.queues, viewer=me.agent_id)
     return show(request, "cases_without.html", me, calls=found, now=now, days=DAYS_WITHOUT)
 
 
