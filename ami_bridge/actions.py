@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from ami_bridge.changes import CallHandled, Change, MemberSeen, MembershipChanged, PauseSeen
 from ami_bridge.sending import Headers
 from crm.ledger.requests import OwnWish, Wish
-from crm.rules.pause_steps import ACW, PAUSING, Step, fulfils
+from crm.rules.pause_steps import ACW, PAUSING, Standing, Step, fulfils
 
 LOOK = "kefu-look-"
 """ActionIDs of lists that the floor is compared with begin so."""
@@ -55,13 +55,22 @@ def headers_of(wish: Wish, channel: str | None = None) -> Headers:
         return _about_caller(wish, channel or "")
     named = {"ActionID": wish.id, "Interface": wish.seat}
     if wish.kind == "add_member":
-        penalty = str(wish.penalty or 0)
-        return {"Action": "QueueAdd", **named, "Queue": wish.queue or "", "Penalty": penalty, "Paused": "false"}
+        return adding(wish, Standing())[0]
     if wish.kind == "remove_member":
         return {"Action": "QueueRemove", **named, "Queue": wish.queue or ""}
     if wish.kind == "set_penalty":
         return {"Action": "QueuePenalty", **named, "Queue": wish.queue or "", "Penalty": str(wish.penalty or 0)}
     return pause_headers(wish, Step(wish.kind == "pause", wish.reason))
+
+
+def adding(wish: Wish, now: Standing) -> list[Headers]:
+    """Add a seat to a queue as it stands; QueueAdd takes no reason, so that one follows."""
+    place = {"Interface": wish.seat, "Queue": wish.queue or ""}
+    paused = "true" if now.paused else "false"
+    add = {"Action": "QueueAdd", "ActionID": wish.id, **place, "Penalty": str(wish.penalty or 0), "Paused": paused}
+    if not now.paused or now.reason is None:
+        return [add]
+    return [add, {"Action": "QueuePause", **place, "Paused": "true", "Reason": now.reason}]
 
 
 def pause_headers(wish: Wish, step: Step) -> Headers:

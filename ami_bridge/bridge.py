@@ -150,6 +150,7 @@ class Bridge:
             hands_of=self.watch.floor.hands,
             why_not_free=self.watch.floor.why_not_free,
             standing_of=self.watch.floor.standing,
+            queues_of=self.watch.floor.queues_of,
             say=self._say,
         )
         self.keeping = Keeping(

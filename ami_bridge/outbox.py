@@ -9,8 +9,9 @@ reflex leaves straight from the watch, with Postgres away too; its row rides in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from crm.rules.wish_time import RING_S, longer_s
 from .actions import (
     ABOUT_CALLERS,
     ANSWER_SETTLES,
+    adding,
     already_so,
     begin_after_call_work,
     headers_of,
@@ -61,7 +63,7 @@ class _Open(Struct):
 class Outbox:
     """The wishes of one node. `reactions` belong into the watch; `run` is a task. refused: is told the seat and when,
     as soon as an after-call work pause cannot be; channel_of: the name of a caller's channel, by its Uniqueid;
-    standing_of: how a seat stands on the floor."""
+    standing_of, queues_of: how a seat stands on the floor, and where."""
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class Outbox:
         channel_of: Callable[[str], str | None] = lambda uniqueid: None,
         hands_of: Callable[[str, str | None], Hands | None] = lambda seat, conversation_id: None,
         standing_of: Callable[[str], Standing] = lambda seat: Standing(),
+        queues_of: Callable[[str], Set[str]] = lambda seat: frozenset(),
         why_not_free: Callable[[str], str | None] = lambda seat: None,
         say: Callable[[str], None],
     ) -> None:
@@ -92,6 +95,7 @@ class Outbox:
         self._channel_of = channel_of
         self._calls = CallHands(hands_of, actor.post, self._send_about_call, self._refuse)
         self._standing_of = standing_of
+        self._queues_of = queues_of
         self._dialling = Dialling(why_not_free, standing_of, self._dial, self._refuse, self.at_once, noted)
         self._open: dict[str, _Open] = {}
         self._actors: dict[str, tuple[str, float]] = {}
@@ -179,8 +183,8 @@ class Outbox:
         try:
             await claims.until_well(self._recall)
             while True:
+                claims.woken.clear()  # before: a hint that comes while nothing is found is about the next
                 await claims.until_well(self._claim_and_send)
-                claims.woken.clear()
                 try:
                     async with asyncio.timeout(POLL_S):
                         await claims.woken.wait()
@@ -211,6 +215,8 @@ class Outbox:
             self._calls.carry_out(wish)
         elif wish.kind in PAUSING and wish.queue is None:
             self._step(wish)
+        elif wish.kind == "add_member":
+            self._add(wish)
         else:
             channel = self._channel_of(wish.seat) if wish.kind in ABOUT_CALLERS else ""
             if channel is None:
@@ -241,6 +247,24 @@ class Outbox:
         why = self._send(wish, pause_headers(wish, step), step)
         if why is not None:
             self._refuse(wish, why)
+
+    def _add(self, wish: Wish) -> None:
+        """A seat joins a queue as it stands in the others that it stays in: whoever is at lunch is not rung by it."""
+        now = self._standing(wish.seat)
+        leaves = {
+            each.wish.queue
+            for each in self._open.values()
+            if each.wish.kind == "remove_member" and each.wish.seat == wish.seat
+        }
+        if not now.paused or not self._queues_of(wish.seat) - leaves:
+            now = Standing()
+        add, *reason = adding(wish, now)
+        if (why := self._send(wish, add)) is not None:
+            self._refuse(wish, why)
+            return
+        for headers in reason:
+            with contextlib.suppress(NotConnected, Unsendable):
+                self._actor.post(headers).add_done_callback(_heard)
 
     def _standing(self, seat: str) -> Standing:
         """How the seat will stand when all that was sent has come true."""
@@ -282,6 +306,12 @@ class Outbox:
         self._calls.settled(wish, known.hands)
         self.settled += 1
         return Settlement(wish.id, wish.seat, state, now, why)
+
+
+def _heard(answer: asyncio.Future[Any]) -> None:
+    """An answer on which nothing depends."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 __all__ = ["Outbox", "OwnWish"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from crm import callback_tries
 from crm.cancelling import cancelled
-from crm.database import CrmUnavailable, Database
+from crm.database import CrmUnavailable, Database, FenceLost
 from crm.deeds import place_callbacks, steer_callback
 from crm.deeds.place_callbacks import Place
 from crm.hints import WISHES
@@ -39,6 +40,7 @@ from .lease import Lease
 from .listener import Listener
 from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
 
+_LOG = logging.getLogger(__name__)
 POLL_S = 1.0
 SILENT_S = 2.0
 """So long after the sending, or after the connection came back, a try that left has a channel."""
@@ -156,6 +158,10 @@ class Promises:
             if sentence != self._said:
                 self._said = sentence
                 self._say(sentence)
+        except FenceLost:
+            raise
+        except Exception:  # noqa: BLE001 - a fault about one callback must not end the mirror
+            _LOG.exception("callbacks were not looked after this time")
 
     # ---- placing
 
@@ -260,8 +266,13 @@ class Promises:
     async def _by_files(self, attempt: CallbackAttempt) -> tuple[str, str]:
         """Asterisk has no channel of it. Without its CEL nobody knows what an unwatched place did."""
         cel = (await self._find_files()).cel
-        cel = cel if cel is not None and cel.exists() else None
-        told = await asyncio.to_thread(what_cel_tells, cel, str(attempt.id)) if cel is not None else None
+        told = None
+        try:
+            if cel is not None:
+                told = await asyncio.to_thread(what_cel_tells, cel, str(attempt.id))
+        except OSError as unread:  # not there, or closed to us
+            _LOG.warning("%s cannot be read (%s): what a try to call back came to is not known", cel, unread.strerror)
+            cel = None
         if told is not None:
             return told
         just_now = datetime.now(UTC) - attempt.claimed_at < timedelta(seconds=JUST_NOW_S)

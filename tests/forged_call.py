@@ -105,19 +105,27 @@ class ForgedCall:
         return (f"{prefix}Channel: {name}", f"{prefix}ChannelState: 6", *about, *ids)
 
 
-def member(session: Session, seat: str = "PJSIP/201", *, paused: bool = False, reason: str = "") -> None:
-    """The word of a queue that a member was paused or unpaused."""
+def member(
+    session: Session,
+    seat: str = "PJSIP/201",
+    *,
+    paused: bool = False,
+    reason: str = "",
+    queue: str = QUEUE,
+    event: str = "QueueMemberPause",
+) -> None:
+    """The word of a queue that a member was paused or unpaused; or added."""
     session.event(
-        "QueueMemberPause",
+        event,
         f"Timestamp: {time.time():.6f}",
-        *member_lines(seat, paused=paused, reason=reason),
+        *member_lines(seat, paused=paused, reason=reason, queue=queue),
         privilege="agent,all",
     )
 
 
-def member_lines(seat: str, *, paused: bool = False, reason: str = "") -> tuple[str, ...]:
+def member_lines(seat: str, *, paused: bool = False, reason: str = "", queue: str = QUEUE) -> tuple[str, ...]:
     return (
-        f"Queue: {QUEUE}",
+        f"Queue: {queue}",
         "MemberName: 201",
         f"Interface: {seat}",
         f"StateInterface: {seat}",

@@ -39,7 +39,7 @@ never guesses: a seat not heard of since the last look is unseen, not free. The 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from ami_bridge.changes import Change
@@ -196,6 +196,11 @@ class Floor:
         """How a seat stands towards pauses; one that was never heard of stands nowhere."""
         known = self.facts.seats.get(seat)
         return Standing() if known is None else seats.standing(known)
+
+    def queues_of(self, seat: str) -> Set[str]:
+        """The queues that the seat stands in."""
+        known = self.facts.seats.get(seat)
+        return frozenset() if known is None else known.members.keys()
 
     def can_be_rung(self, seat: str) -> bool:
         """Whether the seat stands in any queue, and is paused in none."""

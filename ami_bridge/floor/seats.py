@@ -209,7 +209,8 @@ def is_paused(seat: Seat) -> bool:
 
 
 def _stand(facts: Facts, seat: Seat, known: Member | None, event: MemberState, at: float) -> None:
-    was_paused = known.row.paused if known else False
+    # Who is paused everywhere joins another queue without a reason of its own: Asterisk's QueueAdd takes none.
+    was_paused = known.row.paused if known else is_paused(seat)
     if known is None:
         joined_at = float(event.login_time) if 0 < event.login_time <= at else at
         row = Membership(facts.node, event.queue, seat.name, joined_at, event.penalty, event.paused)

@@ -122,6 +122,35 @@ async def test_a_member_that_is_already_there_is_confirmed(peer: ForgedAsterisk,
         assert (await settled(database_url, wish))[0] == "confirmed"
 
 
+async def test_who_is_at_lunch_joins_another_queue_at_lunch(peer: ForgedAsterisk, database_url: str) -> None:
+    async with bridging(database_url, peer):
+        session = await ready(peer)
+        member(session, paused=True, reason="lunch")
+        await asyncio.sleep(0.1)
+        wish = await ask(database_url, "add_member", queue="vip")
+        _, action = await peer.action("QueueAdd")
+        assert (action["Queue"], action["Paused"]) == ("vip", "true")
+        _, action = await peer.action("QueuePause")
+        assert (action["Queue"], action["Paused"], action["Reason"]) == ("vip", "true", "lunch")
+        member(session, queue="vip", event="QueueMemberAdded", paused=True)  # QueueAdd takes no reason
+        assert (await settled(database_url, wish))[0] == "confirmed"
+        with psycopg.connect(database_url) as connection:
+            (posture,) = connection.execute("SELECT word, pause_reason FROM posture").fetchall()
+        assert posture == ("paused", "lunch")
+
+
+async def test_a_seat_that_changes_hands_joins_unpaused(peer: ForgedAsterisk, database_url: str) -> None:
+    async with bridging(database_url, peer):
+        session = await ready(peer)
+        member(session, paused=True, reason="lunch")
+        await asyncio.sleep(0.1)
+        await ask(database_url, "remove_member", queue="support")
+        await peer.action("QueueRemove")
+        await ask(database_url, "add_member", queue="support")
+        _, action = await peer.action("QueueAdd")
+        assert action["Paused"] == "false"
+
+
 async def test_silence_expires_and_nothing_is_sent_twice(peer: ForgedAsterisk, database_url: str) -> None:
     peer.silent_about = {"QueuePause"}
     async with bridging(database_url, peer):

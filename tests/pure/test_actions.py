@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami_bridge.actions import LOOK, already_so, begin_after_call_work, headers_of, login, look, ping, settles
+from ami_bridge.actions import LOOK, adding, already_so, begin_after_call_work, headers_of, login, look, ping, settles
 from ami_bridge.changes import CallHandled, MemberSeen, PauseSeen
 from ami_bridge.sending import Unsendable, refuse_unsendable
 from crm.ledger.requests import Wish
+from crm.rules.pause_steps import Standing
 
 
 def wish(
@@ -49,6 +50,19 @@ def test_a_wish_becomes_its_action(wished: Wish, headers: dict[str, str]) -> Non
     made = headers_of(wished)
     assert dict(made) == {**headers, "ActionID": "w-1"}
     assert next(iter(made)) == "Action"
+
+
+def test_a_seat_that_is_paused_joins_a_queue_paused_and_with_its_reason() -> None:
+    add, reason = adding(wish("add_member", queue="vip"), Standing(paused=True, reason="ACW>lunch", wrapping=True))
+    assert (add["Action"], add["Paused"]) == ("QueueAdd", "true")
+    assert reason == {
+        "Action": "QueuePause",
+        "Interface": "PJSIP/1001",
+        "Queue": "vip",
+        "Paused": "true",
+        "Reason": "ACW>lunch",
+    }
+    assert [each["Paused"] for each in adding(wish("add_member", queue="vip"), Standing())] == ["false"]
 
 
 def test_after_call_work_pauses_the_seat_everywhere_at_once() -> None:
