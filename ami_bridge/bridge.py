@@ -127,7 +127,8 @@ class Bridge:
     async def _begin(self) -> None:
         node = self._settings.node
         self.lease = lease = await take_lease(self._database, node, say=self._say)
-        found, blind, ended = await self._left_behind()
+        async with lease.kept(self._database):
+            found, blind, ended = await self._left_behind()
         recall(self.watch, found, lease.last_heard_at or time.time())
         self.watch.floor.bury(ended)
         for window in blind:

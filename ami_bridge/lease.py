@@ -7,14 +7,17 @@ waits and says so. A holder that died on this machine is known to be gone at onc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from crm.database import CrmUnavailable, Database
+from crm.cancelling import cancelled
+from crm.database import BatchRefused, CrmUnavailable, Database, FenceLost, commit_batch
 from crm.ledger.journal import FENCE, KEEP_LEASE, LET_GO, READ_LEASE, TAKE_LEASE
 from crm.refusals import Refusal
 
@@ -48,6 +51,27 @@ class Lease:
             self._kept_at = time.monotonic()
             return KEEP_LEASE, (self._lease_s, self.node, self.fence)
         return FENCE, (self.node, self.fence)
+
+    @asynccontextmanager
+    async def kept(self, database: Database) -> AsyncIterator[None]:
+        """Keep it for as long as the block takes, which writes nothing itself."""
+        keeping = asyncio.ensure_future(self._keep(database))
+        try:
+            yield
+        finally:
+            await cancelled(keeping)
+
+    async def _keep(self, database: Database) -> None:
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            with contextlib.suppress(CrmUnavailable, BatchRefused):
+                connection = await database.connect_ledger()
+                try:
+                    await commit_batch(connection, [self.guard()])
+                except FenceLost:
+                    return  # whoever writes next is told
+                finally:
+                    await connection.close()
 
 
 async def take_lease(database: Database, node: str, *, say: Say, lease_s: float = LEASE_S) -> Lease:

@@ -30,7 +30,7 @@ async def read_open_rows(database: Database, node: str) -> Found:
     async with database.reading() as session:
         connection = await session.connection()
         for kind, query in OPEN_ROWS.items():
-            text = (await connection.exec_driver_sql(query, (node,))).scalar_one()
+            text = (await connection.exec_driver_sql(query, {"node": node})).scalar_one()
             found[kind] = msgspec.json.decode(text, type=list[kind])  # type: ignore[valid-type]
     return found
 
