@@ -12,6 +12,7 @@ from ami_bridge.events.ours import IvrLeft, QueueLeft, VoicemailLeft
 from ami_bridge.events.system import DeviceStateChange
 from ami_bridge.events.transfers import AttendedTransfer, BlindTransfer
 from crm.rules.cel import CelEvent
+from crm.rules.withheld import told_number
 
 from .legs import Leg, Legs, queue_of
 
@@ -84,7 +85,7 @@ def _born(event: CelEvent, leg: Leg, legs: Legs, running: _Running) -> Iterator[
         state,
         event.context,
         exten,
-        leg.number or None,
+        told_number(leg.number),
         leg.name or None,
     )
     if leg.rung_by == "AppQueue" and (caller := running.queue_for(event)) is not None:
@@ -98,7 +99,7 @@ def _born(event: CelEvent, leg: Leg, legs: Legs, running: _Running) -> Iterator[
             event.uniqueid,
             queue_of(caller),
             seat,
-            caller.number or None,
+            told_number(caller.number),
             caller.name or None,
         )
     elif leg.rung_by == "AppDial" and (source := running.dial_for(event, leg.base)) is not None:

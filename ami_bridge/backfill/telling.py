@@ -19,6 +19,7 @@ from ami_bridge.events.ours import QueueHangup, QueueLeft
 from ami_bridge.events.queues import QueueCallerAbandon, QueueCallerJoin, QueueCallerLeave
 from crm.rules.cel import CelEvent
 from crm.rules.queue_log import Line
+from crm.rules.withheld import told_number
 
 from .legs import Leg, Legs
 from .legs_told import legs_told
@@ -81,7 +82,7 @@ def _of_line(line: Line, leg: Leg, found: Legs) -> list[Event]:
     event, queue = line.event, line.queue
     if event == "ENTERQUEUE":
         position = int(line.data[2]) if len(line.data) > 2 and line.data[2].isdecimal() else 0
-        return [QueueCallerJoin(at, *who, line.data[1] or None, leg.name or None, queue, position)]
+        return [QueueCallerJoin(at, *who, told_number(line.data[1]), leg.name or None, queue, position)]
     if event == "CONNECT":
         return _connected(line, leg, found)
     if event not in _LEAVING:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from crm.rules.phone_display import own_name
+from crm.rules.withheld import told_number
 
 NAME_AT_MOST = 200
 NUMBER_AT_MOST = 80
@@ -150,7 +151,7 @@ def whole(name: str) -> Header:
 
 
 def number(name: str) -> Header:
-    """A caller's number as sent: hostile text, shortened, without control characters."""
+    """A caller's number as sent: hostile text, without control characters, cut to length; None where it is withheld."""
     return Header(name, _number)
 
 
@@ -186,7 +187,8 @@ def _known(found: str | None) -> str | None:
 
 
 def _number(found: str | None) -> str | None:
-    if found is None or found in _ABSENT:
+    found = told_number(found)
+    if found is None:
         return None
     return _printable(found)[:NUMBER_AT_MOST] or None
 

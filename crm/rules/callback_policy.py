@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from .calling_hours import Refused, Spans, country_of
 from .phone_numbers import read_number
+from .withheld import told_number
 
 OPEN_STATES = ("waiting", "placed")
 ENDINGS = ("reached", "cancelled", "given_up", "refused", "attached")
@@ -31,7 +32,6 @@ NARROWEST_MINUTES = 20
 LATER_MINUTES = 60
 UNSERVED_AGAIN_S = 20
 ANY_COUNTRY = "*"
-WITHHELD = ("", "anonymous", "unknown", "<unknown>", "restricted", "private", "unavailable")
 
 _KINDS_REFUSED = {
     "premium": ("premium", "it costs more than a call"),
@@ -87,7 +87,8 @@ class Next(Struct, frozen=True):
 def number_of(raw: str | None, country: str, served: Collection[str]) -> str | Refused:
     """The number to ring in E.164. served: countries that may be rung ("*": all). Never what costs more than a call:
     whoever could have us ring premium numbers would."""
-    if raw is None or raw.strip().lower() in WITHHELD:
+    raw = told_number(raw)
+    if raw is None:
         return Refused("withheld", "the number is withheld: the caller must enter one")
     read = read_number(raw, country)
     if read.e164 is None:

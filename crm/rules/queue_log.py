@@ -15,6 +15,7 @@ from datetime import UTC, tzinfo
 from msgspec import Struct, field
 
 from .log_lines import BadLine, bad, read_time
+from .withheld import told_number
 
 ENDINGS: dict[str, str] = {
     "COMPLETECALLER": "answered",
@@ -231,7 +232,7 @@ def stays(lines: Iterable[tuple[int, Line]]) -> Iterator[Stay]:
 def _tell(stay: Stay, line: Line) -> None:
     event, data = line.event, line.data
     if event == "ENTERQUEUE":
-        stay.entered_at, stay.caller = line.at, data[1] or None
+        stay.entered_at, stay.caller = line.at, told_number(data[1])
         stay.position = _whole(data[2]) if len(data) > 2 else None
         stay.caller_name = data[3] or None if len(data) > 3 else None
     elif event in ("RINGNOANSWER", "RINGCANCELED"):

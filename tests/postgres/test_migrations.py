@@ -55,8 +55,17 @@ def test_constraints_and_indexes_equal_those_of_the_metadata(databases: Database
 def test_upgrade_tells_what_ran_and_nothing_the_second_time(databases: Databases) -> None:
     url = databases.create()
     assert pending(url)[0] == "0001"
-    ran = upgrade(url)
+    ran = upgrade(url, "0022")
     assert ran[0] == "0001"
+    with psycopg.connect(url) as connection:
+        connection.execute("""
+            INSERT INTO conversation (id, node, linkedid, direction, caller, started_at, ended_at, reconstructed)
+            SELECT gen_random_uuid(), 'n', caller, 'inbound', caller, now(), now(), false
+              FROM unnest(ARRAY['anonymous', 'Anonymous', 'RESTRICTED', 'Not Available', '13800138000']) AS caller""")
+    assert upgrade(url)[0] == "0023"
+    with psycopg.connect(url) as connection:
+        told = connection.execute("SELECT caller, count(*) FROM conversation GROUP BY 1 ORDER BY 1").fetchall()
+    assert told == [("13800138000", 1), (None, 4)]
     assert upgrade(url) == []
     assert pending(url) == []
     databases.drop(url)

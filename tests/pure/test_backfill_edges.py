@@ -94,12 +94,12 @@ def test_a_blonde_transfer_and_an_attended_one_are_the_same_hand_over() -> None:
 PAIR = ("Local/95000@from-trunk-00000001;1", "Local/95000@from-trunk-00000001;2")
 
 
-def local_caller(at: float, first: int) -> FileCall:
+def local_caller(at: float, first: int, number: str = "138") -> FileCall:
     """A caller played by a Local pair, who hangs up in the middle of the talk: the near half's dialplan does it."""
     call = FileCall(at, first)
     near, far = call.caller, f"19.{first}"
     bridge = {"bridge_id": f"b{first}", "bridge_technology": "simple_bridge"}
-    queue = {"context": "queue-support", "app": "Queue", "data": "support,ct,,,300", "number": "138"}
+    queue = {"context": "queue-support", "app": "Queue", "data": "support,ct,,,300", "number": number}
     call.cel += [
         cel("CHAN_START", at, PAIR[0], near, near, exten="95000", context="from-trunk"),
         cel("CHAN_START", at, PAIR[1], far, near, exten="95000", context="from-trunk"),
@@ -118,7 +118,7 @@ def local_caller(at: float, first: int) -> FileCall:
         call.cel.append(cel("BRIDGE_EXIT", at + 9.01, channel, uniqueid, near, extra=bridge))
         call._hangs_up(9.02, channel, uniqueid, "", 16)
     call.log = [
-        f"{int(at + 1)}|{far}|support|NONE|ENTERQUEUE||138|1",
+        f"{int(at + 1)}|{far}|support|NONE|ENTERQUEUE||{number}|1",
         f"{int(at + 4)}|{far}|support|PJSIP/1001|CONNECT|3|{call.agent}|2",
         f"{int(at + 9)}|{far}|support|PJSIP/1001|COMPLETECALLER|3|5|1",
     ]
@@ -128,6 +128,11 @@ def local_caller(at: float, first: int) -> FileCall:
 def test_a_restarted_asterisk_gives_the_same_channel_names_again() -> None:
     first, second = stories([local_caller(T, 1), local_caller(T + 60, 2)])
     assert [(story.call.outcome, story.call.ended_by) for story in (first, second)] == [("answered", "caller")] * 2
+
+
+def test_a_withheld_number_is_nobodys() -> None:
+    told = stories([local_caller(T, 1), local_caller(T + 60, 2, number="anonymous")])
+    assert [story.call.caller for story in told] == ["138", None]
 
 
 def test_the_number_that_an_originated_leg_rang_is_not_the_callers() -> None:

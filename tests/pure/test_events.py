@@ -53,6 +53,14 @@ def test_a_caller_unknown_to_asterisk_is_none() -> None:
     assert (event.caller, event.caller_name) == (None, None)
 
 
+@pytest.mark.parametrize("word", ["anonymous", "Anonymous", "RESTRICTED", "Unavailable", "+anonymous"])
+def test_a_word_in_the_place_of_a_number_is_no_number(word: str) -> None:
+    assert newchannel(CallerIDNum=word).caller is None
+    assert newchannel(CallerIDNum="anonymous7").caller == "anonymous7"
+    joined = read(block("QueueCallerJoin", **{**CHANNEL, "CallerIDNum": word}, Queue="support", Position=1))
+    assert (joined.caller, joined.caller_name) == (None, "王芳")
+
+
 def test_every_followed_block_of_a_real_asterisk_is_readable() -> None:
     kinds = set()
     for raw in real_blocks():

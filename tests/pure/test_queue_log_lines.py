@@ -54,6 +54,11 @@ def test_each_way_out_has_its_own_word(end: str, outcome: str, wait_s: float) ->
     assert (stay.outcome, stay.wait_s, stay.left_at) == (outcome, wait_s, T + 7)
 
 
+@pytest.mark.parametrize("word", ["anonymous", "Restricted", "", "unknown"])
+def test_a_withheld_number_is_none(word: str) -> None:
+    assert one(f"{T}|1.1|q|NONE|ENTERQUEUE||{word}|1", f"{T + 3}|1.1|q|NONE|ABANDON|1|1|3").caller is None
+
+
 def test_an_abandon_at_the_instant_of_the_answer_names_the_agent_and_stays_an_abandon() -> None:
     stay = one(f"{T}|1.1|q|NONE|ENTERQUEUE||1|1", f"{T + 3}|1.1|q|PJSIP/1001|ABANDON|1|1|3")
     assert (stay.outcome, stay.agent, stay.answered_at) == ("abandoned", "PJSIP/1001", None)
