@@ -24,7 +24,9 @@ ASKED = {
     "timezone": "Time zone",
     "database_url": "Address of a Postgres (empty: one of our own)",
 }
-PARTS = ("extensions", "queues", "queuerules", "manager", "pjsip", "cel", "cel_custom")
+PARTS = (
+    "extensions", "queues", "queuerules", "manager", "pjsip", "features", "res_parking", "cel", "cel_custom",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ def _carry_out(plan: Plan) -> bool:
 
 
 def _following(plan: Plan, undo: bool) -> list[str]:
-    from crm.pbx import install
+    from crm.pbx import install, site_conflicts
 
     reload = ["now: asterisk -rx 'core reload'"] if plan.changes else []
     if not undo and any(change.path.name == "cel_custom.conf" for change in plan.changes):
@@ -246,7 +248,7 @@ def _following(plan: Plan, undo: bool) -> list[str]:
         reload.append("     asterisk -rx 'module load cel_custom.so'")
     if undo:
         return [*reload, f"{plan.settings_file} stays: remove it yourself if it is not wanted"]
-    mended = [f"still to mend: {line}" for line in install.conflicts(plan.etc)] if plan.etc else []
+    mended = [f"still to mend: {line}" for line in site_conflicts.conflicts(plan.etc)] if plan.etc else []
     globals_ = plan.etc / install.FOLDER / install.SITE / "globals.conf" if plan.etc else None
     if globals_ is not None and plan.changes and not globals_.exists():
         mended.append(f"to call out: the line CALLBACK_VIA = @your-trunk in {globals_}, which stays yours")

@@ -23,18 +23,23 @@ from crm.refusals import Refusal
 FOLDER = "kefu"
 SITE = "site"  # below our folder, and the site's: never written, never taken away
 RULES_OF_NEEDS = "queuerules_needs.conf"
-PARTS = ("extensions", "queues", "queuerules", "manager", "pjsip", "cel", "cel_custom")
+PARTS = (
+    "extensions", "queues", "queuerules", "manager", "pjsip", "features", "res_parking", "cel", "cel_custom",
+)  # fmt: skip
 LANGUAGES = ("en", "zh")
 BEGIN, END = "; ---- Kefu, written by `kefu init`, taken out by `kefu init --undo`", "; ---- end of Kefu"
 
 # Of our general sections an existing site gets only what we cannot do without: the rest is its own affair.
-_KEPT_LINES: dict[str, frozenset[str]] = {
+KEPT_LINES: dict[str, frozenset[str]] = {
     "manager": frozenset({"enabled", "timestampevents"}),
     "queues": frozenset({"persistentmembers", "autofill", "shared_lastcall", "log_membername_as_agent"}),
+    "features": frozenset({"atxferabort", "atxfercomplete", "atxferthreeway", "atxferswap"}),
     "cel": frozenset({"enable", "apps", "events"}),
 }
+# Of these the site's own line stays and ours is left out: which keys its phones press is its affair.
+_THEIRS_FIRST = frozenset({"features", "res_parking"})
 _LEFT_OUT = {"extensions": frozenset({"general"}), "pjsip": frozenset({"global", "system", "udp", "trunk"})}
-_SHARED = {"general", "globals", "mappings"}
+_SHARED = {"general", "globals", "mappings", "featuremap", "default"}
 _HEADING = re.compile(r"\s*\[([^\]]+)\](\([^)]*\))?")
 
 
@@ -110,17 +115,6 @@ def plan_removal(etc: Path, sounds: Path | None = None) -> list[Change]:
         if link.is_symlink():
             changes.append(Change(link, str(link.readlink()), None, link=True))
     return [change for change in changes if change.before != change.after]
-
-
-def conflicts(etc: Path) -> list[str]:
-    """Lines of the site that stay in force against ours, each with what to change: Asterisk takes the first one."""
-    found = []
-    for name in sorted(_KEPT_LINES["queues"]):
-        ours = site_conf.value(etc, etc / FOLDER / "queues.conf", "general", name) or ""
-        theirs = site_conf.value(etc, etc / "queues.conf", "general", name, leave_out=etc / FOLDER)
-        if ours and theirs is not None and theirs.lower() != ours.lower():
-            found.append(f"{etc / 'queues.conf'}: set {name} = {ours} in [general], it is {theirs}")
-    return found
 
 
 def difference(changes: Sequence[Change], hidden: Sequence[str]) -> str:
@@ -231,16 +225,19 @@ def _fitted(etc: Path, part: str, text: str) -> str:
                 line = f"[{section}](+)"
         if section in left_out or "sandbox/" in line:
             continue
-        if (
-            section == "general"
-            and (pair := re.match(r"\s*(\w+)\s*=", line))
-            and pair[1] not in _KEPT_LINES.get(part, ())
+        if (pair := re.match(r"\s*(\w+)\s*=", line)) and (
+            (section == "general" and pair[1] not in KEPT_LINES.get(part, ()))
+            or (part in _THEIRS_FIRST and _says(etc, part, section, pair[1]))
         ):
             continue
         kept.append(re.sub(r'^(#(?:try)?include ")', rf"\1{FOLDER}/", line))
     fitted = "\n".join(kept) + "\n"
     _check_names(etc, part, fitted)
     return fitted
+
+
+def _says(etc: Path, part: str, section: str, name: str) -> bool:
+    return site_conf.value(etc, etc / f"{part}.conf", section, name, leave_out=etc / FOLDER) is not None
 
 
 def _check_names(etc: Path, part: str, text: str) -> None:

@@ -136,6 +136,28 @@ async def test_a_call_from_the_sites_trunk_reaches_the_menus_and_then_reception(
     assert told == ["IvrLeft", "QueueLeft"]
 
 
+async def test_a_page_can_ask_a_colleague_and_park(site: PackagedAsterisk) -> None:
+    """Without our features.conf Asterisk has no key for it, and AMI's Atxfer is refused."""
+
+    def ask() -> str:
+        with site.ami(site.actor) as hand, AmiProbe(site.ami_port) as ear:
+            ear.login(site.reader.username, site.reader.secret)
+            hand.ask(
+                {"Action": "Originate", "Channel": "Local/caller@kefu-doctor/n", "Context": "kefu-doctor",
+                 "Exten": "caller", "Priority": "1", "Async": "true"}
+            )  # fmt: skip
+            channel = ear.read_until("Newchannel")["Channel"]
+            wish = {"Action": "Atxfer", "Channel": channel, "Context": "kefu-consult", "Exten": "1008"}
+            return hand.ask(wish)["Response"]
+
+    answer = await asyncio.to_thread(ask)
+    site.cli("channel request hangup all")
+    assert answer == "Success"
+    parking = site.cli("parking show default")
+    assert re.search(r"Comeback Context\s*:\s*park-returned", parking), parking
+    assert re.search(r"Parking Time\s*:\s*60", parking), parking
+
+
 async def test_undo_leaves_an_asterisk_without_us(site: PackagedAsterisk) -> None:
     ran = await asyncio.to_thread(site.kefu, "init", "--undo", "--yes")
     assert ran.returncode == 0, ran.stderr

@@ -23,6 +23,8 @@ SITE = {
     "manager.d/boss.conf": "[boss]\nsecret = x\n",
     "pjsip.conf": ";--\n[1001]\n--;\n[transport]\ntype = transport\n",
     "cel.conf": "[general]\nenable=no\n",
+    "features.conf": "[general]\natxferabort => *9\n[featuremap]\nblindxfer => #1\n",
+    "res_parking.conf": "[general]\n[default] ; Default\nparkext => 700\nparkpos => 701-710\ncontext => parkedcalls\n",
 }
 
 
@@ -104,6 +106,22 @@ def test_shared_sections_are_added_to_and_general_ones_kept_to_the_needful(etc: 
     assert "type = transport" not in ours["pjsip.conf"]
     assert "[trunk]" not in ours["pjsip.conf"]
     assert site_conf.value(etc, etc / "manager.conf", "general", "enabled") == "yes"
+
+
+def test_the_keys_of_the_sites_phones_stay_and_what_is_missing_for_us_is_added(etc: Path) -> None:
+    ran = kefu_init(etc, "--yes")
+    assert "set atxferabort = *1 in [general], it is *9" in ran.stderr, "the bridge types these"
+
+    def says(part: str, section: str, name: str) -> str | None:
+        return site_conf.value(etc, etc / f"{part}.conf", section, name)
+
+    assert says("features", "featuremap", "blindxfer") == "#1"
+    assert says("features", "featuremap", "atxfer") == "*2"
+    assert says("features", "general", "atxferabort") == "*9"
+    assert says("features", "general", "transferdigittimeout") is None
+    assert says("res_parking", "default", "parkpos") == "701-710"
+    assert says("res_parking", "default", "comebackcontext") == "park-returned"
+    assert "[default](+)" in (etc / "kefu" / "res_parking.conf").read_text()
 
 
 def test_undo_gives_back_every_byte(etc: Path) -> None:
