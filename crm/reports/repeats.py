@@ -20,7 +20,7 @@ from crm.questions import Asked, Question, Where, ask
 from crm.rules.number_spellings import spellings
 from crm.rules.repeats import NOTICED, WINDOWS, Contact, Repeat, repeat_of
 
-VERSION = "repeats 1"
+VERSION = "repeats 2"
 MOST_BEFORE = 50
 MOST_CALLS = 10_000
 
@@ -52,11 +52,17 @@ WITH mine AS (
     FROM conversation c
    WHERE c.started_at >= :since AND c.started_at < :until AND c.direction = 'inbound'),
 judged AS (
-  SELECT mine.*, again.after_s, again.same
+  SELECT mine.*, again.after_s,
+         /* whichever of the later calls it is, not the next one alone */
+         again.after_s <= 172800 AND EXISTS (
+           SELECT FROM conversation c CROSS JOIN LATERAL (SELECT {_ABOUT}) AS k
+            WHERE c.caller = mine.caller AND c.direction = 'inbound' AND c.id <> mine.id
+              AND c.started_at > mine.started_at
+              AND c.started_at <= coalesce(mine.ended_at, mine.started_at) + interval '48 hours'
+              AND coalesce(mine."case" = k."case", mine.matter = k.matter, mine.queue = k.queue, true)) AS same
     FROM mine LEFT JOIN LATERAL (
-         SELECT extract(epoch FROM c.started_at - coalesce(mine.ended_at, mine.started_at))::float8 AS after_s,
-                coalesce(mine."case" = k."case", mine.matter = k.matter, mine.queue = k.queue, true) AS same
-           FROM conversation c CROSS JOIN LATERAL (SELECT {_ABOUT}) AS k
+         SELECT extract(epoch FROM c.started_at - coalesce(mine.ended_at, mine.started_at))::float8 AS after_s
+           FROM conversation c
           WHERE c.caller = mine.caller AND c.direction = 'inbound' AND c.id <> mine.id
             AND c.started_at > mine.started_at
             AND c.started_at <= coalesce(mine.ended_at, mine.started_at) + interval '7 days'
@@ -69,9 +75,9 @@ _SUMS = text(
 SELECT coalesce(queue, '') AS queue, count(*) AS calls, count(*) FILTER (WHERE caller IS NULL) AS hidden,
        count(*) FILTER (WHERE after_s <= 600) AS "10m", count(*) FILTER (WHERE after_s <= 86400) AS "24h",
        count(*) FILTER (WHERE after_s <= 172800) AS "48h", count(*) FILTER (WHERE after_s <= 604800) AS "7d",
-       count(*) FILTER (WHERE after_s <= 172800 AND same) AS same_48h,
+       count(*) FILTER (WHERE same) AS same_48h,
        count(*) FILTER (WHERE outcome = 'answered' AND caller IS NOT NULL) AS answered,
-       count(*) FILTER (WHERE outcome = 'answered' AND after_s <= 172800 AND same) AS unsolved
+       count(*) FILTER (WHERE outcome = 'answered' AND same) AS unsolved
   FROM judged GROUP BY 1 ORDER BY 1
 """
 )

@@ -256,3 +256,16 @@ async def test_the_figures_of_repeats_open_into_their_calls(
     )
     assert ran.exit_code == 0, ran.stderr
     assert json.loads(ran.stdout)["queues"][0]["calls"] == 5
+
+
+async def test_a_matter_that_comes_back_after_another_call_was_not_resolved(database: Database, rows: Rows) -> None:
+    """The next call is about something else, the one after it about the same: any within the 48 hours counts."""
+    rows.call(60, MINE, matter="refund")
+    rows.call(59, MINE, matter="order")
+    rows.call(55, MINE, matter="refund")
+    rows.call(3, MINE, matter="order")
+    since, until = rows.now - timedelta(hours=200), rows.now + timedelta(hours=1)
+    async with database.reading() as session:
+        everything, *_ = await repeats.figures(session, since, until)
+    assert everything.repeated == {"10m": 0, "24h": 2, "48h": 2, "7d": 3}
+    assert (everything.answered, everything.same_48h, everything.fcr) == (4, 1, 0.75)
