@@ -40,18 +40,20 @@ def end_of(file: Path) -> Spot | None:
 
 
 def read_from(file: Path, spot: Spot | None, at_most: int = READ_AT_MOST) -> Text:
-    """All whole lines after `spot` (None: from the beginning), over rotated files, oldest first. Raises OSError."""
+    """All whole lines after `spot` (None: from the beginning), over rotated files, oldest first; of more than `at_most`
+    bytes the last ones, for what nobody saw stands at the end. Raises OSError."""
     parts, trouble = _parts(file, spot)
+    parts, cut = _last(parts, at_most)
+    if cut:
+        trouble = f"{file.name} has more than {at_most >> 20} MB to read: only its end was read (rotate it)"
     text = Text([], trouble)
-    left = at_most
     rest = b""
     for path, position in parts:
         for data in _chunks(path, position):
-            left -= len(data)
-            if left < 0:
-                text.trouble = f"{file.name} grew by more than {at_most >> 20} MB: its end was not read"
-                return text
             *whole, rest = (rest + data).split(b"\n")
+            if cut and whole:
+                del whole[0]  # begun before what is read
+                cut = False
             text.lines += [line.decode("utf-8", "replace") for line in whole]
         if path != file and rest:
             # A rotated file gets no more: its half line was cut short for good, and is no beginning of the next.
@@ -83,6 +85,19 @@ def _parts(file: Path, spot: Spot | None) -> tuple[list[tuple[Path, int]], str |
     begun = [(path, min(spot.position, size))]
     between = [(path, 0) for _, path, _, _ in older[rotated + 1 :] if path.suffix not in (".gz", ".xz", ".bz2", ".zst")]
     return [*begun, *between, (file, 0)], None
+
+
+def _last(parts: list[tuple[Path, int]], at_most: int) -> tuple[list[tuple[Path, int]], bool]:
+    """The same, without what stands more than `at_most` bytes before the end; whether anything was left out."""
+    left = at_most
+    kept: list[tuple[Path, int]] = []
+    for path, position in reversed(parts):
+        size = max(0, path.stat().st_size - position)
+        kept.insert(0, (path, position + max(0, size - left)))
+        if size > left:
+            return kept, True
+        left -= size
+    return kept, False
 
 
 def _chunks(path: Path, position: int) -> Iterator[bytes]:

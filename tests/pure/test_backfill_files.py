@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,12 +65,20 @@ def test_a_copy_that_was_cut_to_nothing_is_read_from_its_beginning(tmp_path: Pat
     assert read_from(file, Spot(file.stat().st_ino, spot.position)).lines == ["new"]
 
 
-def test_a_huge_file_is_read_in_part_and_that_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_most", [1, 999, 1000, 1001, 30_000, 199_999])
+def test_of_a_huge_file_the_end_is_read_and_that_is_said(tmp_path: Path, at_most: int) -> None:
     file = tmp_path / "queue_log"
-    file.write_text("x" * 99 + "\n" + "y" * 400_000 + "\n" * 300_000)
-    read = read_from(file, None, at_most=300_000)
-    assert read.lines[0] == "x" * 99
-    assert "its end was not read" in str(read.trouble)
+    lines = [f"{number:09}" for number in range(20_000)]
+    file.write_text("".join(f"{line}\n" for line in lines))
+    spot = end_of(file)
+    assert spot is not None
+    file.rename(tmp_path / "queue_log.1")
+    file.write_text("now\n")
+    read = read_from(file, Spot(spot.inode, 0), at_most)
+    assert read.lines == [*lines, "now"][20_001 - len(read.lines) :]
+    assert at_most - 20 <= sum(len(line) + 1 for line in read.lines) <= at_most
+    assert "only its end was read" in str(read.trouble)
+    assert read_from(file, Spot(spot.inode, 0), 200_004).trouble is None
 
 
 def test_no_file_is_no_end(tmp_path: Path) -> None:
