@@ -107,6 +107,8 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     )
     app.state.uploads = Uploads(database)
     app.state.pages = Pages(settings.zone, outcomes)
+    app.state.checking = asyncio.Semaphore(2)  # argon2 takes 64 MB and a core: guessing must not starve the calls
+    app.state.judging = asyncio.Lock()  # of one-time codes, one at a time: each sees how the one before it ended
     app.state.by_login = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.oidc = Provider(settings) if settings.oidc_issuer else None
     app.state.by_code = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)

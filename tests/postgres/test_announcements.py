@@ -12,6 +12,8 @@ from sqlalchemy import text
 from crm import announcements, webhooks
 from crm.database import Database
 from crm.deeds.announce_ledger import THOROUGH, announce_ledger
+from crm.deeds.forget_announcements import forget_announcements
+from crm.settings import Settings
 
 SEAT = "PJSIP/1001"
 
@@ -117,3 +119,16 @@ async def test_what_was_told_is_forgotten_and_what_waits_is_kept(database: Datab
         await announcements.announce(session, "customer.erased", key="5", data={"id": uuid4()})
     await numbered(database)
     assert (await said(database))[-1][0] == 6
+
+
+async def test_what_the_ledger_is_still_looked_through_for_is_not_forgotten_and_told_anew(
+    database: Database, database_url: str
+) -> None:
+    floor = ForgedFloor(database_url)
+    floor.hang_up(floor.ring(SEAT))
+    floor.do(("UPDATE conversation SET started_at = started_at - interval '30 hours'", {}))
+    assert await announce_ledger(database, back=THOROUGH) == 3
+    assert await numbered(database) == 3
+    floor.do(("UPDATE announcement SET at = at - interval '30 hours'", {}))
+    await forget_announcements(database, Settings(database_url=database_url, announcement_days=1))
+    assert await announce_ledger(database, back=THOROUGH) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -127,6 +128,14 @@ async def test_guessing_is_slowed_for_the_login_alone(caller: WebCaller) -> None
     assert 0 < int(answer.headers["retry-after"]) <= 300
     assert "Too many tries. Wait 5 min" in answer.text
     assert (await caller.sign_in("marco")).status_code == 303
+
+
+async def test_guessing_all_at_once_is_slowed_alike(caller: WebCaller) -> None:
+    await caller.page("/sign-in")
+    guesses = (caller.send_form("/sign-in", login="lily", password=f"guess number {n}") for n in range(40))
+    told = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    assert set(told) == {401, 429}
+    assert told.count(401) <= 6
 
 
 async def test_a_sign_in_runs_out(caller: WebCaller, database: Database) -> None:

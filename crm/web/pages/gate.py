@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Sequence
 from math import ceil
 from typing import Annotated, Any, Literal
 
@@ -31,6 +31,7 @@ from crm.web.sign_in import (
     end_sign_in,
     set_cookie,
 )
+from crm.web.throttle import Throttle
 
 from .show import show
 
@@ -38,7 +39,7 @@ router = APIRouter()
 
 LANGUAGE_COOKIE_S = 365 * 24 * 3600
 SEATS_SHOWN = 60
-_checking = asyncio.Semaphore(2)  # argon2 takes 64 MB and a core: guessing must not starve the calls
+Counts = Sequence[tuple[Throttle, str]]
 
 
 @router.get("/")
@@ -65,24 +66,24 @@ async def sign_in(
     login = login.strip()
     address = request.client.host if request.client else ""
     counts = ((request.app.state.by_login, login.lower()), (request.app.state.by_address, address))
-    wait_s = max(throttle.wait_s(key, time.monotonic()) for throttle, key in counts)
-    if wait_s > 0:
-        answer: Response = show(request, "sign_in.html", None, status=429, wait_min=ceil(wait_s / 60), login=login)
-        answer.headers["Retry-After"] = str(ceil(wait_s))
-        return answer
-    async with _checking, database.transaction() as session:
-        agent = await agents.verify_password(session, login, password)
-        owes = agent is not None and await half_way.needs_code(session, agent)
-        half = await half_way.begin(session, agent) if agent is not None and owes else None
-        token = await half_way.let_in(session, settings, agent, "password") if agent is not None and not owes else ""
-    if agent is None:
-        for throttle, key in counts:
-            throttle.failed(key, time.monotonic())
-        return show(request, "sign_in.html", None, status=401, wrong=True, login=login)
+    if wait_s := _wait_s(counts):
+        return _too_often(request, login, wait_s)
+    async with request.app.state.checking:
+        if wait_s := _wait_s(counts):  # those sent at once wait here together: each must see how the others ended
+            return _too_often(request, login, wait_s)
+        async with database.transaction() as session:
+            agent = await agents.verify_password(session, login, password)
+            owes = agent is not None and await half_way.needs_code(session, agent)
+            half = await half_way.begin(session, agent) if agent is not None and owes else None
+            token = await half_way.let_in(session, settings, agent, "password") if agent and not owes else ""
+        if agent is None:
+            for throttle, key in counts:
+                throttle.failed(key, time.monotonic())
+            return show(request, "sign_in.html", None, status=401, wrong=True, login=login)
     request.app.state.by_login.forgive(login.lower())
     if half is None:
         return half_way.arrived(settings, agent.role, token)
-    answer = RedirectResponse("/sign-in/code", status_code=303)
+    answer: Response = RedirectResponse("/sign-in/code", status_code=303)
     set_cookie(answer, settings, half_way.COOKIE, half, half_way.LASTS_S)
     return answer
 
@@ -165,6 +166,16 @@ async def speak(
     home = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
     answer = RedirectResponse(home, status_code=303)
     answer.set_cookie("kefu-language", language, max_age=LANGUAGE_COOKIE_S, path="/", httponly=True, samesite="lax")
+    return answer
+
+
+def _wait_s(counts: Counts) -> float:
+    return max(throttle.wait_s(key, time.monotonic()) for throttle, key in counts)
+
+
+def _too_often(request: Request, login: str, wait_s: float) -> Response:
+    answer = show(request, "sign_in.html", None, status=429, wait_min=ceil(wait_s / 60), login=login)
+    answer.headers["Retry-After"] = str(ceil(wait_s))
     return answer
 
 

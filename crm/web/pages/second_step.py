@@ -43,7 +43,7 @@ async def give_code(request: Request, code: Code = "") -> Response:
     """Check the code of the phone, or of paper. After too many wrong ones the agent waits, whatever the browser."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
-    async with database.transaction() as session:
+    async with request.app.state.judging, database.transaction() as session:
         agent = await half_way.waiting(request, session)
         if agent is None:
             return RedirectResponse("/sign-in", status_code=303)
@@ -98,7 +98,7 @@ async def paper(request: Request, me: Mine, code: Code = "") -> Response:
     """Fresh codes for paper, for whoever can give a code now."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
-    async with database.transaction() as session:
+    async with request.app.state.judging, database.transaction() as session:
         agent = await session.get_one(Agent, me.agent_id)
         if not await _given(request, session, agent, code):
             return await _show(request, session, me, wrong=True, status=401)
@@ -110,7 +110,7 @@ async def paper(request: Request, me: Mine, code: Code = "") -> Response:
 async def off(request: Request, me: Mine, code: Code = "") -> Response:
     """Ask for no code any more, for whoever can give one now."""
     database: Database = request.app.state.database
-    async with database.transaction() as session:
+    async with request.app.state.judging, database.transaction() as session:
         agent = await session.get_one(Agent, me.agent_id)
         if not await _given(request, session, agent, code):
             return await _show(request, session, me, wrong=True, status=401)
