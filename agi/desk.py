@@ -205,7 +205,7 @@ class CrmDesk:
         )
 
         async def look() -> routing.Decided | None:
-            self._kept_s = await promising.kept_s(self._database, notes.number_e164, notes.customer_id)
+            self._kept_s = await promising.kept_s(self._database, join.queue, notes.number_e164, notes.customer_id)
             late = notes.customer_id is not None and await cases.has_breached_case(self._database, notes.customer_id)
             return await routing.decide(self._database, asked, self._site.routing, breached_case=late)
 

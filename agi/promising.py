@@ -42,10 +42,10 @@ async def promise(
     return "booked"
 
 
-async def kept_s(database: Database, number: str | None, customer_id: UUID | None) -> int:
-    """Who rings in while a callback is promised has waited since its place: so many seconds."""
+async def kept_s(database: Database, queue: str, number: str | None, customer_id: UUID | None) -> int:
+    """Who rings in while a callback from this queue is promised has waited since its place: so many seconds."""
     async with database.reading() as session:
-        standing = await callbacks.open_one(session, None, number, customer_id)
+        standing = await callbacks.open_one(session, queue, number, customer_id)
     if standing is None:
         return 0
     return max(0, int((datetime.now(UTC) - standing.place_at).total_seconds()))

@@ -8,7 +8,7 @@ Asked of Postgres under the lease's fence, while Asterisk is in sight.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from crm import wishes
 from crm.database import Database
@@ -48,15 +48,16 @@ class CustomerFirst:
         self._let_go: dict[str, float] = {}
         self._forgotten: set[str] = set()
 
-    async def look(self, unsettled: Sequence[CallbackAttempt]) -> list[Place]:
-        """What is to be sent now; the rows of these tries are committed."""
+    async def look(self, unsettled: Sequence[CallbackAttempt], on_line: Collection[str]) -> list[Place]:
+        """What is to be sent now; the rows of these tries are committed. on_line: numbers of who waits in a queue."""
         if not sight.is_live(self._floor.facts):
             return []
         self._seats.sync({str(each.id): each.seat for each in unsettled if each.seat is not None and self._dials(each)})
         self._end_lost()
         async with self._database.transaction() as session:
             kept = self._seats.confirmed()
-            dials = await claim_for_seats(session, self._settings, self._lease.node, self._lease.fence, kept)
+            node, fence = self._lease.node, self._lease.fence
+            dials = await claim_for_seats(session, self._settings, node, fence, kept, on_line=on_line)
         for place in dials.places:
             self._seats.given(place.attempt_id, place.seat)
         self._seats.need(dials.wanted)

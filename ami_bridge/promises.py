@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -22,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crm import callback_tries
 from crm.cancelling import cancelled
 from crm.database import CrmUnavailable, Database, FenceLost
-from crm.deeds import place_callbacks, steer_callback
+from crm.deeds import place_callbacks
 from crm.deeds.place_callbacks import Place
 from crm.hints import WISHES
 from crm.ledger.statement import Row
@@ -32,12 +31,13 @@ from crm.tables.callbacks import CallbackAttempt
 from .backfill.filling import Files
 from .callback_originates import KNOWN_QUEUE, originate
 from .cel_of_a_try import what_cel_tells
-from .changes import CallerJoinedQueue, Change, PlaceChanged, PostureChanged
+from .changes import CallerJoinedQueue, CallerLeftQueue, Change, PlaceChanged, PostureChanged
 from .customer_first import CustomerFirst
-from .floor import Floor
+from .floor import Floor, sight
 from .kept_seats import KeptSeats
 from .lease import Lease
 from .listener import Listener
+from .promised_callers import PromisedCallers
 from .sending import AnswerLost, Headers, NotConnected, Unsendable, read_answer
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +47,6 @@ SILENT_S = 2.0
 BATCH_S = 0.15
 """Time for the batch in which a fact rides."""
 PATIENCE_S = 5.0
-ARRIVED_AT_MOST = 5000
 WRITTEN_WITHIN_S = 60.0
 """The end of a try that was seen is in its row by then, or something is wrong with that row."""
 JUST_NOW_S = 30.0
@@ -81,12 +80,12 @@ class Promises:
         self._find_files = find_files
         self._say = say
         self._woken = asyncio.Event()
+        self._callers = PromisedCallers(database, settings, lease.node, floor, self._woken.set)
         seats.woken = self._woken.set
         self._refused: dict[UUID, tuple[str, str]] = {}
         self._sent_at: dict[UUID, float] = {}
         self._ended: dict[UUID, float] = {}
         self._let_go: dict[str, float] = {}
-        self._arrived: deque[tuple[str, str]] = deque(maxlen=ARRIVED_AT_MOST)
         self._connected_at: float | None = None
         self._said: str | None = None
 
@@ -95,7 +94,8 @@ class Promises:
         """What the watch tells us at once."""
         return {
             PlaceChanged: self._changed,
-            CallerJoinedQueue: self._rang_in,
+            CallerJoinedQueue: self._callers.joined,
+            CallerLeftQueue: self._callers.left,
             PostureChanged: self._seats.posture_changed,
         }
 
@@ -121,15 +121,6 @@ class Promises:
             self._woken.set()  # to settle, or because a place is free again
         return self._seats.place_changed(change, now)
 
-    def _rang_in(self, change: Change, now: float) -> Iterable[Row]:
-        """Somebody joined a queue: if a callback is promised to them, this call keeps it."""
-        assert isinstance(change, CallerJoinedQueue)
-        call = change.conversation
-        if call.direction == "inbound" and call.caller:
-            self._arrived.append((call.caller, call.linkedid))
-            self._woken.set()
-        return ()
-
     async def _listen(self) -> None:
         async with self._database.listening(WISHES) as hints:
             async for node in hints:
@@ -143,12 +134,12 @@ class Promises:
                 self._connected_at = None
             elif self._connected_at is None:
                 self._connected_at = now
-            await self._attach()
+            await self._callers.look()
             left = await self._settle()
             if self._connected_at is not None:
                 await self._take_out()
                 await self._place()
-                for place in await self._first.look(left):
+                for place in await self._first.look(left, self._callers.waiting()):
                     self._send(place)
             self._said = None
         except CrmUnavailable:
@@ -166,10 +157,11 @@ class Promises:
     # ---- placing
 
     async def _place(self) -> None:
-        while self._actor.connected:
+        while self._actor.connected and sight.is_live(self._floor.facts):  # else nobody knows who waits
             async with self._database.transaction() as session:
                 node, fence = self._lease.node, self._lease.fence
-                places = await place_callbacks.claim(session, self._settings, node, fence)
+                on_line = self._callers.waiting()
+                places = await place_callbacks.claim(session, self._settings, node, fence, on_line=on_line)
             for place in places:
                 self._send(place)
             if not places:
@@ -206,17 +198,6 @@ class Promises:
         self._woken.set()
 
     # ---- settling
-
-    async def _attach(self) -> None:
-        again = []
-        while self._arrived:
-            caller, linkedid = self._arrived[0]
-            async with self._database.transaction() as session:
-                done = await steer_callback.rang_in(session, self._settings, caller, linkedid)
-            self._arrived.popleft()
-            if not done:
-                again.append((caller, linkedid))
-        self._arrived.extend(again)
 
     async def _settle(self) -> list[CallbackAttempt]:
         """What has ended moves its promise on; the tries that go on."""

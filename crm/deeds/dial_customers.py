@@ -8,7 +8,7 @@ better place waits in that queue: the next free agent is theirs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from crm import callback_tries
 from crm.hints import hint_live
 from crm.settings import Settings
 
+from .callers_promised import without_callers
 from .place_callbacks import Place, fit, moment, place_of
 
 SEATS_AHEAD = 5
@@ -38,9 +39,12 @@ async def claim_for_seats(
     fence: int,
     kept: Mapping[str, str],
     now: datetime | None = None,
+    *,
+    on_line: Collection[str] = (),
 ) -> Dials:
     """Open a try for each seat that is kept free, in the order of places; promises that may not be rung now are put
-    off, with the reason. kept: by seat, the queue that it is kept free for."""
+    off, with the reason. kept: by seat, the queue that it is kept free for; on_line: numbers, as signalled, of who
+    waits in a queue now."""
     now = now or datetime.now(UTC)
     first = {queue: number + SEATS_AHEAD for queue, number in Counter(kept.values()).items()}
     due, free = await callback_tries.claim_customer_first(
@@ -51,7 +55,7 @@ async def claim_for_seats(
     decided_by = await moment(session, settings, now)
     places: list[Place] = []
     wanted: dict[str, int] = {}
-    for each in due:
+    for each in await without_callers(session, settings, due, on_line):
         queue, wanted_here = each.promise.queue, wanted.get(each.promise.queue, 0)
         if 0 < each.seats <= wanted_here or wanted_here >= SEATS_AHEAD:
             continue  # a seat more than there are is in vain

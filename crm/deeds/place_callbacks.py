@@ -6,6 +6,7 @@ moves a promise on by what was seen of its try; done twice, it is done once. So 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -22,6 +23,9 @@ from crm.rules.personal_queues import number_of, personal_queue
 from crm.rules.phone_display import shown_as
 from crm.settings import Settings
 from crm.tables.callbacks import Callback, CallbackAttempt
+
+from .callback_ends import close, count_ring, rung_since
+from .callers_promised import without_callers
 
 AT_ONCE = 20
 POSTPONED = timedelta(minutes=1)
@@ -51,10 +55,17 @@ class Place(Struct, frozen=True):
 
 
 async def claim(
-    session: AsyncSession, settings: Settings, node: str, fence: int, now: datetime | None = None
+    session: AsyncSession,
+    settings: Settings,
+    node: str,
+    fence: int,
+    now: datetime | None = None,
+    *,
+    on_line: Collection[str] = (),
 ) -> list[Place]:
     """Open a try of each promise that is due, may be rung now and finds a place; others are put off, with
-    the reason. Those of queues that dial the customer first: dial_customers.py."""
+    the reason. Those of queues that dial the customer first: dial_customers.py. on_line: numbers, as signalled, of
+    who waits in a queue now."""
     now = now or datetime.now(UTC)
     most = settings.callback_places
     due, taken = await callback_tries.claim(session, node, fence, most=most, limit=AT_ONCE)
@@ -62,7 +73,7 @@ async def claim(
         return []
     decided_by = await moment(session, settings, now)
     placed = []
-    for each in due:
+    for each in await without_callers(session, settings, due, on_line):
         promise, standing = each.promise, taken[each.promise.queue]
         if standing.taken >= most and promise.place_at >= standing.last_at:
             continue
@@ -128,12 +139,10 @@ async def settle(
     assert promise is not None
     word = outcome or policy.outcome_of(_facts(attempt))
     now = datetime.now(UTC)
-    rang_at = _rung_since(attempt) or (now if word in RANG else None)
-    promise.dials += rang_at is not None
+    rang_at = rung_since(attempt) or (now if word in RANG else None)
+    count_ring(promise, rang_at)
     attempt.settled_at, attempt.outcome, attempt.why = now, word, why
     promise.outcome = word
-    if rang_at is not None and promise.kept is None:
-        promise.kept = rang_at <= promise.window_end
     if promise.state == "placed":
         _move_on(promise, policy.after(word, dials=promise.dials, credit_s=promise.credit_s, now=now), now)
     await session.flush()
@@ -148,13 +157,6 @@ def _move_on(promise: Callback, then: policy.Next, now: datetime) -> None:
         promise.due_at = then.due_at
     else:
         close(promise, then.state, "bridge", now)
-
-
-def close(promise: Callback, state: str, by: str, now: datetime) -> None:
-    """The promise is over. One of which nothing was dialled in its time, and not by the customer's will, is broken."""
-    promise.state, promise.closed_at, promise.closed_by = state, now, by
-    if promise.kept is None and state in ("given_up", "refused"):
-        promise.kept = False
 
 
 def _put_off(promise: Callback, callee: Callee, refused: Refused, moment: Moment) -> None:
@@ -204,14 +206,9 @@ def _facts(attempt: CallbackAttempt) -> policy.Facts:
     whose end nothing was told, has not answered."""
     first = attempt.kind == "customer_first"
     return policy.Facts(
-        _rung_since(attempt) is not None,
+        rung_since(attempt) is not None,
         attempt.talked_at is not None,
         "1" if attempt.chose is None and attempt.queued_at is not None else attempt.chose,
         attempt.dial_status or ("NOANSWER" if first else ""),
         attempt.cause or 0,
     )
-
-
-def _rung_since(attempt: CallbackAttempt) -> datetime | None:
-    """Who is dialled first is rung as soon as the try has a channel."""
-    return attempt.dialled_at or (attempt.seen_at if attempt.kind == "customer_first" else None)

@@ -11,59 +11,29 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import audit, callback_tries, callbacks, customers, queues
+from crm import audit, callback_tries, callbacks, queues
 from crm.callbacks import Attempt, Promise
 from crm.hints import hint_live, hint_wishes
 from crm.refusals import Refusal
 from crm.rules.callback_policy import OPEN_STATES
 from crm.rules.calling_hours import Callee
-from crm.rules.phone_numbers import to_e164
 from crm.settings import Settings
 from crm.tables.callbacks import Callback
 from crm.tables.nodes import Node
 
 from .book_callback import CannotPromise, callee_of, free_slots
-from .place_callbacks import close, moment
+from .callback_ends import close, take_from_its_place
+from .callers_promised import ON_LINE
+from .place_callbacks import moment
 
 
 async def cancel(session: AsyncSession, callback_id: UUID, *, by: str, why: str = "") -> Promise:
     """The customer wants it no more."""
     promise = await _open(session, callback_id)
-    await _take_from_its_place(session, promise, "cancelled", why)
+    await take_from_its_place(session, promise, "cancelled", why)
     promise.outcome = "cancelled"
     close(promise, "cancelled", by, datetime.now(UTC))
     return await _done(session, promise, by, "callback.cancel", why)
-
-
-async def attach(session: AsyncSession, callback_id: UUID, *, by: str, linkedid: str) -> Promise | None:
-    """The customer rang in: the promise is kept by this call, and nobody rings them. None: they are being rung."""
-    promise = await callbacks.locked(session, callback_id)
-    if promise is None or promise.state not in OPEN_STATES:
-        return None
-    try:
-        await _take_from_its_place(session, promise, "attached", f"rang in ({linkedid})")
-    except Refusal:
-        return None
-    promise.outcome = "attached"
-    close(promise, "attached", by, datetime.now(UTC))
-    return await _done(session, promise, by, "callback.attach", linkedid)
-
-
-async def rang_in(session: AsyncSession, settings: Settings, caller: str, linkedid: str) -> bool:
-    """Somebody joined a queue by themselves: the promise to them, if there is one, is kept by that call. False: their
-    phone is rung for it just now; ask again when that is over."""
-    number = to_e164(caller, settings.country)
-    if number is None:
-        return True
-    found = await callbacks.open_one(session, None, number, await _alone(session, number))
-    if found is None:
-        return True
-    return await attach(session, found.id, by="bridge", linkedid=linkedid) is not None
-
-
-async def _alone(session: AsyncSession, number: str) -> UUID | None:
-    owners = await customers.find_by_number(session, number)
-    return owners[0].id if len(owners) == 1 else None
 
 
 async def reschedule(
@@ -77,7 +47,7 @@ async def reschedule(
     if slot is None:
         near = ", ".join(f"{each.begin.astimezone(settings.zone):%Y-%m-%d %H:%M}" for each in slots[:3])
         raise Refusal(f"{begin.astimezone(settings.zone):%Y-%m-%d %H:%M} is not free: {near or 'nothing'} is")
-    await _take_from_its_place(session, promise, "not_served", "another time was chosen")
+    await take_from_its_place(session, promise, "not_served", "another time was chosen")
     promise.state = "waiting"
     promise.window_begin, promise.window_end, promise.due_at = slot.begin, slot.end, slot.begin
     promise.joined_at = slot.begin
@@ -155,6 +125,8 @@ async def why_not_dialled(session: AsyncSession, settings: Settings, callback_id
     elif promise.due_at > now:
         told = f" ({promise.not_now_why})" if promise.not_now_why else ""
         found.append(f"it is due at {_at(promise.due_at, settings)}{told}")
+    elif promise.not_now == ON_LINE and promise.not_now_why:
+        found.append(promise.not_now_why)
     elif await queues.dials_customers_first(session, promise.queue):
         found.append(
             f"it is dialled when an agent of {promise.queue} is free and nobody waits there with a better place"
@@ -198,15 +170,6 @@ async def _open(session: AsyncSession, callback_id: UUID) -> Callback:
     if promise.state not in OPEN_STATES:
         raise Refusal(f"this promise is over already: {promise.state}")
     return promise
-
-
-async def _take_from_its_place(session: AsyncSession, promise: Callback, outcome: str, why: str) -> None:
-    attempt = await callback_tries.open_attempt(session, promise.id)
-    if attempt is None:
-        return
-    if attempt.ended_at is None and (attempt.dialled_at is not None or attempt.kind == "customer_first"):
-        raise Refusal("the customer's phone rings just now: wait for the end of this call")
-    attempt.settled_at, attempt.outcome, attempt.why = datetime.now(UTC), outcome, why or None
 
 
 async def _done(session: AsyncSession, promise: Callback, by: str, did: str, detail: str) -> Promise:

@@ -23,6 +23,10 @@ def spellings(e164: str) -> tuple[str, ...]:
     except phonenumbers.NumberParseException:
         return tuple(ways)
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-    ways.append(phonenumbers.national_significant_number(number))
+    significant = phonenumbers.national_significant_number(number)
+    ways.append(significant)
     ways.append("".join(filter(str.isdigit, national)))
+    # Trunks put the prefix before mobiles of other provinces, too, where the national way of writing has none.
+    if (region := phonenumbers.region_code_for_number(number)) is not None:
+        ways.append((phonenumbers.ndd_prefix_for_region(region, True) or "") + significant)
     return tuple(dict.fromkeys(ways))

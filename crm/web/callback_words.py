@@ -41,6 +41,7 @@ CALLBACK_REFUSALS = (
     N_("nobody works in %(queue)s"),
     N_("it stands in its queue since %(time)s"),
     N_("it is due at %(time)s"),
+    N_("the customer waits in a queue just now"),
     N_("%(count)s callbacks stand in %(queue)s already, as many as may (callback_places)"),
     N_("nothing: it is placed with the next look, within a second"),
 )

@@ -152,16 +152,24 @@ async def test_a_caller_presses_for_a_callback_hangs_up_and_talks_in_turn(
     assert (figures["promise_kept"], figures["callback_reach"], figures["overtakes"]) == (100.0, 100.0, 0)
 
 
-async def test_who_rings_in_is_served_and_not_called(
+async def test_who_rings_in_is_not_called_meanwhile_and_served_once(
     sandbox: Sandbox, database_url: str, customer: SippCustomer
 ) -> None:
+    """They give up the first time: the promise stands. The second time an agent answers."""
     quiet = "Local/quiet-94@sandbox-agents/n"
+    tried = "SELECT json_agg(coalesce(outcome, 'stands') ORDER BY number) FROM callback_attempt"
     async with bridged(database_url, sandbox), answering(database_url, sandbox), seated(database_url, quiet):
         async with promised(database_url, NUMBER):
             await seen(database_url, "SELECT state FROM callback", [("placed",)])
-            ring_in(sandbox, NUMBER.removeprefix("+86"))
-            await seen(database_url, "SELECT state, dials FROM callback", [("attached", 0)])
+            ring_in(sandbox, NUMBER.removeprefix("+86"), stay_s=3)
+            await seen(database_url, "SELECT state, dials, not_now FROM callback", [("waiting", 0, "on_line")])
             await seen(database_url, "SELECT outcome FROM wait WHERE outcome IS NOT NULL", [("withdrawn",)])
+            await seen(database_url, "SELECT count(*) FROM wait WHERE outcome = 'abandoned'", [(1,)])
+            await seen(database_url, tried, [(["attached", "stands"],)])
+            ring_in(sandbox, NUMBER.removeprefix("+86"))
+            await seen(database_url, tried, [(["attached", "attached"],)])
+            async with seated(database_url, SEAT):
+                await seen(database_url, "SELECT state, dials, kept FROM callback", [("attached", 0, None)])
         sandbox.cli("channel request hangup all")
 
 
@@ -194,5 +202,5 @@ async def test_a_place_outlives_the_bridge_and_is_made_again_after_a_restart_of_
         assert rows(database_url, "SELECT state, dials FROM callback") == [("waiting", 0)]
 
 
-def ring_in(sandbox: Sandbox, number: str) -> None:
-    sandbox.originate_local(CallFile(number=number, name="", variables={"__SANDBOX_TALK_S": "1"}))
+def ring_in(sandbox: Sandbox, number: str, stay_s: float = 40.0) -> None:
+    sandbox.originate_local(CallFile(number=number, name="", stay_s=stay_s, variables={"__SANDBOX_TALK_S": "1"}))

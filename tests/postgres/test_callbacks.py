@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -62,9 +63,11 @@ async def promise(
         return await book(session, settings, Wanted(queue, number, "cli", "amy", **more))
 
 
-async def claim(database: Database, settings: Settings, fence: int = FENCE) -> list[place_callbacks.Place]:
+async def claim(
+    database: Database, settings: Settings, fence: int = FENCE, on_line: Collection[str] = ()
+) -> list[place_callbacks.Place]:
     async with database.transaction() as session:
-        return await place_callbacks.claim(session, settings, NODE, fence)
+        return await place_callbacks.claim(session, settings, NODE, fence, on_line=on_line)
 
 
 async def row(database: Database, callback_id: UUID) -> Callback:
@@ -314,19 +317,6 @@ async def test_a_slot_is_promised_moved_and_full(database: Database) -> None:
     with pytest.raises(Refusal, match="is not free"):
         async with database.transaction() as session:
             await steer_callback.reschedule(session, settings, booked.id, datetime(2020, 1, 1, tzinfo=UTC), by="amy")
-
-
-async def test_who_rings_in_is_rung_no_more(database: Database, settings: Settings) -> None:
-    booked = (await promise(database, settings)).promise
-    [place] = await claim(database, settings)
-    async with database.transaction() as session:
-        attached = await steer_callback.attach(session, booked.id, by="ivr", linkedid="1.1")
-    assert attached is not None
-    assert attached.state == "attached"
-    assert await happened(database, place.attempt_id, ended_at=datetime.now(UTC)) is None
-    async with database.transaction() as session:
-        again = await steer_callback.requeue(session, settings, booked.id, by="amy")
-    assert again.state == "waiting"
 
 
 async def test_ten_thousand_open_promises_are_chosen_from_quickly(database: Database, settings: Settings) -> None:

@@ -13,6 +13,7 @@ from test_callbacks import FENCE, NODE, NUMBER, OTHER, happened, promise, row, s
 from crm import callbacks, queues
 from crm.database import Database
 from crm.deeds import dial_customers, place_callbacks, steer_callback
+from crm.deeds.callers_promised import CallerSeen, meet
 from crm.deeds.end_by_time import end_by_time
 from crm.refusals import Refusal
 from crm.reports.callbacks import promises_kept
@@ -177,7 +178,7 @@ async def test_who_is_being_dialled_is_left_alone_and_so_is_the_seat(database: D
     async with database.transaction() as session:
         with pytest.raises(Refusal, match="rings just now"):
             await steer_callback.cancel(session, booked.id, by="amy")
-        assert not await steer_callback.rang_in(session, settings, NUMBER, "9.9"), "to be asked again"
+        assert not await meet(session, settings, NODE, CallerSeen(NUMBER, "9.9", "support")), "to be asked again"
         await session.execute(update(Posture).values(since=datetime.now(UTC) - timedelta(minutes=3)))
     asked = {"node": NODE, "fence": FENCE, "policy": Policy(), "expiry_s": 5}
     async with database.transaction() as session:
@@ -185,7 +186,7 @@ async def test_who_is_being_dialled_is_left_alone_and_so_is_the_seat(database: D
     await happened(database, place.attempt_id, dialled_at=datetime.now(UTC), ended_at=datetime.now(UTC))
     async with database.transaction() as session:
         assert await end_by_time(session, **asked) == [SEAT]  # type: ignore[arg-type]
-        assert await steer_callback.rang_in(session, settings, NUMBER, "9.9")
+        assert await meet(session, settings, NODE, CallerSeen(NUMBER, "9.9", "support", datetime.now(UTC)))
     assert (await row(database, booked.id)).state == "attached"
 
 
