@@ -7,6 +7,7 @@ over. What others did to those rows meanwhile stays done. Called by the page and
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -37,6 +38,14 @@ UPDATE customer_merge SET moved = jsonb_set(moved, ARRAY[CAST(:place AS text)],
        coalesce(moved -> CAST(:place AS text), '[]') || CAST(:row AS jsonb))
  WHERE merged_id = :gone AND undone_at IS NULL RETURNING kept_id
 """
+
+
+# A tier that is not the one it wrote last is somebody's own to the ranking, and stays.
+_BY_RANKING = text("""
+SELECT EXISTS (SELECT FROM customer_value v JOIN customer c ON c.id = v.customer_id
+                WHERE c.id = :id AND v.held_by IS NULL AND v.applied = c.tier)
+""")
+_RANKED_AS = text("UPDATE customer_value SET applied = :tier WHERE customer_id = :id AND held_by IS NULL")
 
 
 @cache
@@ -91,6 +100,7 @@ async def unmerge(session: AsyncSession, merge_id: UUID, *, by: str) -> Customer
         raise Refusal(f"{kept.code} was itself merged since: undo that merge first")
     gone.merged_into = None
     await session.flush()
+    by_ranking = await session.scalar(_BY_RANKING, {"id": kept.id})
     for each in references():
         rows = row.moved.get(f"{each.table}.{each.column}")
         if rows:
@@ -100,9 +110,12 @@ async def unmerge(session: AsyncSession, merge_id: UUID, *, by: str) -> Customer
         phone = await session.get(CustomerPhone, UUID(phone_id))
         if phone and phone.do_not_call_since == datetime.fromisoformat(since):
             phone.do_not_call, phone.do_not_call_since, phone.do_not_call_by = False, None, None
-    emptied = {field: [after, before] for field, (before, after) in row.filled.items() if getattr(kept, field) == after}
-    for field, (_, before) in emptied.items():
-        setattr(kept, field, before)
+    emptied = _empty(kept, row.filled, whatever=("tier",) if by_ranking else ())
+    if by_ranking:
+        await session.flush()
+        back = "customer_value.customer_id" in row.moved
+        for one in ([kept] if "tier" in emptied else []) + ([gone] if back else []):
+            await session.execute(_RANKED_AS, {"id": one.id, "tier": one.tier})
     row.undone_at, row.undone_by = await session.scalar(select(_now)), by
     await note_change(session, kept, by, {**emptied, "merged": [gone.code, None]})
     detail = {"merge": str(row.id), "merged": str(gone.id)}
@@ -182,3 +195,14 @@ def _fill(kept: Customer, gone: Customer) -> dict[str, list[Any]]:
     for field, (_, value) in filled.items():
         setattr(kept, field, value)
     return filled
+
+
+def _empty(kept: Customer, filled: dict[str, list[Any]], *, whatever: Collection[str]) -> dict[str, list[Any]]:
+    """What the merge filled is as before, unless somebody changed it since; the fields `whatever` all the same."""
+    emptied = {}
+    for field, (before, after) in filled.items():
+        now = getattr(kept, field)
+        if now == after or field in whatever:
+            emptied[field] = [now, before]
+            setattr(kept, field, before)
+    return emptied

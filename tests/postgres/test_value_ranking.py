@@ -21,7 +21,7 @@ from crm.cli import main
 from crm.database import Database
 from crm.deeds import rank_customers
 from crm.deeds.change_value import change_rule, hold_tier, release_tier
-from crm.deeds.merge_customers import merge
+from crm.deeds.merge_customers import merge, unmerge
 from crm.deeds.rank_customers import rank
 from crm.refusals import Refusal
 from crm.reports.value_explained import customer_of, explain
@@ -133,6 +133,42 @@ async def test_a_tier_that_came_over_in_a_merge_is_nobodys_own(database: Databas
     await ranked(database, 1)
     found = await told(database, "A")  # who is B now
     assert (found.code, found.tier, found.held_by) == ("B", "small", None)
+
+
+async def parted(database: Database, kept: str, gone: str) -> None:
+    """The two are merged, ranked as one, parted, and ranked as two."""
+    await ranked(database)
+    async with database.transaction() as session:
+        one, other = await customer_of(session, kept), await customer_of(session, gone)
+        made = await merge(session, kept_id=one.id, merged_id=other.id, by="dana")
+    await ranked(database, 1)
+    async with database.transaction() as session:
+        await unmerge(session, made.id, by="dana")
+    await ranked(database, 2)
+
+
+async def test_a_merge_undone_leaves_nobodys_tier_by_hand(database: Database, database_url: str) -> None:
+    sold(database_url, ("best", [(1, "9000")] * 9), ("least", [(300, "1")]), ("C", [(200, "5")]), *CROWD)
+    await parted(database, "least", "best")
+    least, best = await told(database, "least"), await told(database, "best")
+    assert [(each.tier, each.held_by) for each in (least, best)] == [("small", None), ("key", None)]
+
+
+async def test_nor_where_the_kept_one_had_no_orders(database: Database, database_url: str) -> None:
+    """Its figures came over and go back, though the ranking changed the tier of the two together."""
+    sold(database_url, ("best", [(1, "9000")] * 9), ("none", []), ("C", [(200, "5")]), *CROWD)
+    await ranked(database)
+    async with database.transaction() as session:
+        none, best = await customer_of(session, "none"), await customer_of(session, "best")
+        made = await merge(session, kept_id=none.id, merged_id=best.id, by="dana")
+        await change_rule(session, "key_from", Decimal(100), by="dana")
+    await ranked(database, 1)
+    assert ((await told(database, "none")).tier, (await told(database, "none")).held_by) == ("main", None)
+    async with database.transaction() as session:
+        await unmerge(session, made.id, by="dana")
+    await ranked(database, 2)
+    none_, best_ = await told(database, "none"), await told(database, "best")
+    assert [(each.tier, each.held_by) for each in (none_, best_)] == [("ordinary", None), ("main", None)]
 
 
 async def test_a_tier_that_was_given_at_the_start_is_somebodys_own(database: Database, database_url: str) -> None:
