@@ -55,7 +55,7 @@ def device(facts: Facts, event: DeviceStateChange, at: float) -> None:
     seat.listed = mark
     if seat.device is None or not seat.seen:
         seats.device(facts, event, at)
-    elif seat.device != event.state:
+    elif seat.device != event.state and seat.watched in (None, event.device):
         doubts.raise_one(facts, seat, at, at, event)
 
 

@@ -73,6 +73,19 @@ def test_a_list_that_an_event_under_way_explains_corrects_nothing() -> None:
     assert not room.said(Corrected)
 
 
+def test_the_own_device_of_a_seat_that_is_watched_by_another_corrects_nothing() -> None:
+    room = Room()
+    room.finds_sight()
+    row = {**MEMBER, "Queue": "support", "StateInterface": "PJSIP/1002"}
+    room.says("QueueMemberAdded", **row, at=0)
+    room.says("DeviceStateChange", Device="PJSIP/1002", State="NOT_INUSE", at=1)
+    room.wait(60)
+    look(room, members=[row], devices={"PJSIP/1001": "UNAVAILABLE", "PJSIP/1002": "NOT_INUSE"})
+    room.wait(5)
+    assert not room.said(Corrected)
+    assert room.words() == {"PJSIP/1001": "ready"}
+
+
 def test_what_is_younger_than_the_list_may_be_missing_in_it() -> None:
     room = Room()
     room.says("Newchannel", CALLER, ChannelState=4, at=0)
