@@ -76,6 +76,19 @@ async def test_an_older_telling_never_overwrites_a_newer_one(database: Database,
     assert (order.state, order.source, order.amount) == ("delivered", "erp", Decimal("10.00"))
 
 
+async def test_a_newer_telling_that_says_the_same_is_newer_all_the_same(
+    database: Database, database_url: str, settings: Settings
+) -> None:
+    await feed(database, settings, LINE | {"state": "shipped", "changed_at": "2026-02-10"})
+    same = await feed(database, settings, LINE | {"state": "shipped", "changed_at": "2026-02-12"})
+    late = await feed(database, settings, LINE | {"state": "cancelled", "changed_at": "2026-02-11"})
+    assert [(fed.changed, fed.same) for fed in (same, late)] == [(0, 1), (0, 1)]
+    with psycopg.connect(database_url) as connection:
+        told = connection.execute("SELECT data->>'state' FROM announcement ORDER BY id").fetchall()
+        kept = connection.execute("SELECT state FROM customer_order").fetchall()
+    assert told == kept == [("shipped",)]
+
+
 async def test_what_cannot_be_used_is_named_and_the_rest_is_written(database: Database, settings: Settings) -> None:
     fed = await feed(
         database,
