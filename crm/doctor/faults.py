@@ -124,6 +124,14 @@ FAULTS: dict[str, Fault] = {
         "callers who are sent there fall through to the next ending",
         _INSTALL + ", then asterisk -rx 'queue reload all'",
     ),
+    "queue-nowhere": Fault(
+        "callers whom a menu or an agent sends there come to reception instead",
+        "write [its name](waiting) into {etc}/kefu/site/queues.conf, then asterisk -rx 'queue reload all'",
+    ),
+    "queue-unreached": Fault(
+        "callers whom a menu or an agent sends there come to reception, or to a queue of a similar name",
+        "kefu queue name and queues.conf: two or more small letters, digits and _, for the queue and its members",
+    ),
     # ---- what the bridge hears
     "events-unheard": Fault(
         "the bridge misses {missed}: calls are seen in part or not at all",

@@ -21,6 +21,7 @@ HOPS = (
     Hop("modules", probe_pbx.modules, ("reader",), "ami-frozen"),
     Hop("dialplan", probe_pbx.dialplan, ("reader",), "ami-frozen"),
     Hop("queues", probe_pbx.queues, ("reader",), "ami-frozen"),
+    Hop("named queues", probe_house.named_queues, ("queues", "tables"), "database-away"),
     Hop("events", probe_pbx.events, ("queues", "dialplan", "actor rights"), deadline_s=5.0),
     Hop("clock", probe_pbx.clock, ("reader",), "ami-frozen"),
     Hop("menus", probe_ivr.fastagi, ("settings",), "fastagi-silent", 4.5),

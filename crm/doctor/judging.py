@@ -56,6 +56,9 @@ MODULES: dict[str, str] = {
 # Seen by an action that the module brings, where func_module is not loaded.
 BROUGHT_BY = {"QueueStatus": "app_queue", "DeviceStateList": "res_manager_devicestate", "PJSIPQualify": "chan_pjsip"}
 
+# What the dialplan lets through of a queue's name (to-queue).
+_REACHED = re.compile(r"[0-9a-z_]{2,}")
+
 # One call with no answer in a context of its own: what the reader must hear of it.
 MUST_HEAR = {"Newchannel": "call", "Hangup": "call", "UserEvent": "user"}
 MAY_HEAR = frozenset({"DialBegin", "DialEnd", "HangupRequest", "OriginateResponse"})
@@ -147,6 +150,15 @@ def judge_queues(there: Collection[str], expected: Collection[str], etc: str) ->
     if missing := sorted(set(expected) - set(there)):
         return broken("queue-missing", f"Asterisk has no queue {_some(missing)}", etc=etc)
     return fine(f"queues: {_some(sorted(there), 6)}")
+
+
+def judge_named_queues(named: Collection[str], there: Collection[str], etc: str) -> Verdict:
+    """`named`: what `kefu queue name` was told; `there`: what Asterisk has. A second Asterisk may have its own."""
+    if unfit := sorted(name for name in named if not _REACHED.fullmatch(name)):
+        return warned("queue-unreached", f"no menu and no transfer leads to the queue {_some(unfit)}")
+    if missing := sorted(set(named) - set(there)):
+        return warned("queue-nowhere", f"Asterisk has no queue {_some(missing)}, and a menu may name it", etc=etc)
+    return fine(f"{len(named)} named queues are all in Asterisk")
 
 
 def judge_events(

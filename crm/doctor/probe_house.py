@@ -20,10 +20,11 @@ from crm.database import Database
 from crm.refusals import CrmUnavailable
 from crm.settings import Settings, SettingsRefused, read_settings
 from crm.tables.nodes import Node
+from crm.tables.queues import Queue
 
 from . import judging_house as judging
 from .findings import State, Verdict, broken, fine, warned
-from .judging import judge_clock
+from .judging import judge_clock, judge_named_queues
 from .rounds import Round
 
 PACKAGES = {
@@ -114,6 +115,18 @@ async def tables(round_: Round) -> Verdict:
     if lacking:
         return broken("tables-old", f"{len(lacking)} migration(s) are not applied: {', '.join(lacking)}")
     return fine("all migrations are applied")
+
+
+async def named_queues(round_: Round) -> Verdict:
+    """Do the queues that people named exist, so that a menu may send callers there?"""
+    assert round_.database_address is not None
+    opened = Database(round_.database_address, application_name="kefu-doctor", pool_size=1)
+    try:
+        async with opened.reading() as session:
+            named = (await session.execute(sa.select(Queue.name))).scalars().all()
+    finally:
+        await opened.close()
+    return judge_named_queues(named, round_.asterisk.queues, round_.asterisk.etc_folder)
 
 
 async def bridge(round_: Round) -> Verdict:

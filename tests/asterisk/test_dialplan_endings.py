@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from agi_peer import AgiCall, agi_peer
 from floor_watch import Watch, member
@@ -171,3 +173,55 @@ def test_the_statuses_that_asterisk_documents_but_does_not_send_have_their_endin
 
 def _priorities(rows: list[dict[str, str]]) -> list[str]:
     return [row["Priority"] for row in rows if row["Event"] == "QueueEntry"]
+
+
+@pytest.fixture
+def sales(sandbox: Sandbox) -> Iterator[None]:
+    """A third queue of the house, for which no context was written."""
+    conf = sandbox.folder / "etc" / "queues.conf"
+    as_it_was = conf.read_text(encoding="utf-8")
+    conf.chmod(0o644)
+    conf.write_text(as_it_was + "\n[sales](waiting)\n", encoding="utf-8")
+    sandbox.cli("queue reload all")
+    yield
+    conf.write_text(as_it_was, encoding="utf-8")
+    sandbox.cli("queue reload all")
+
+
+def sent(**said: str) -> Callable[[AgiCall], None]:
+    def flow(call: AgiCall) -> None:
+        for name, value in said.items():
+            call.set(name, value)
+
+    return flow
+
+
+@pytest.mark.usefixtures("sales")
+def test_a_queue_without_a_context_of_its_own_is_waited_in_and_reception_is_behind_it(sandbox: Sandbox) -> None:
+    with (
+        Watch(sandbox, "13900000021") as caller,
+        agi_peer(sandbox.agi_port, sent(QUEUE="sales", NEXT_STEP="queue")),
+        member(sandbox, "sales", OTHER, Paused="true"),
+    ):
+        ring_in(sandbox, caller.number)
+        caller.until("QueueCallerJoin", Queue="sales")
+        sandbox.cli(f"queue remove member {OTHER} from sales")
+        caller.until("QueueLeft", Queue="sales", Status="LEAVEEMPTY")
+        caller.until("QueueLeft", Queue="reception")
+
+
+@pytest.mark.parametrize(
+    ("number", "flow", "queue"),
+    [
+        ("13900000022", {"NEXT_STEP": "transfer", "TRANSFER_TO": "2002"}, "support"),
+        ("13900000023", {"NEXT_STEP": "transfer", "TRANSFER_TO": "2009"}, "reception"),
+        ("13900000024", {"NEXT_STEP": "queue", "QUEUE": "nowhere"}, "reception"),
+        ("13900000025", {"NEXT_STEP": "queue", "QUEUE": "?"}, "reception"),
+    ],
+)
+def test_the_flow_may_name_a_queue_by_its_number_and_nothing_by_what_does_not_exist(
+    sandbox: Sandbox, number: str, flow: dict[str, str], queue: str
+) -> None:
+    with Watch(sandbox, number) as caller, agi_peer(sandbox.agi_port, sent(**flow)):
+        ring_in(sandbox, number, stay_s=2)
+        caller.until("QueueLeft", Queue=queue)

@@ -284,6 +284,20 @@ async def test_a_queue_is_missing(center: Center) -> None:
     named(findings, "queues", "queue-missing", "queue reload all")
 
 
+async def test_a_queue_that_people_named_is_nowhere(center: Center) -> None:
+    def one(statement: str) -> None:
+        with psycopg.connect(center.database_url, autocommit=True) as rows:
+            rows.execute(statement)
+
+    one("INSERT INTO queue (name, title_en, title_zh, service_level_s) VALUES ('sales', 'Sales', '销售', 20)")
+    try:
+        findings = await look(center)
+    finally:
+        one("DELETE FROM queue WHERE name = 'sales'")
+    assert (findings["named queues"]["state"], findings["named queues"]["fault"]) == ("warning", "queue-nowhere")
+    assert "sales" in findings["named queues"]["said"]
+
+
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
 

@@ -81,6 +81,8 @@ BAD = [
     ("agi-elsewhere", judging.judge_dialplan([], 9, "", 4573, "/e", "f")),
     ("agi-elsewhere", judging.judge_dialplan([], 9, "agi://h:port", 4573, "/e", "f")),
     ("queue-missing", judging.judge_queues(["reception"], ["support", "reception"], "/e")),
+    ("queue-nowhere", judging.judge_named_queues(["support", "sales"], ["support"], "/e")),
+    ("queue-unreached", judging.judge_named_queues(["VIP"], ["VIP"], "/e")),
     ("events-unheard", events([])),
     ("events-unheard", events(booted=False)),
     ("events-unheard", events(agent_heard=False)),
