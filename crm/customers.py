@@ -129,6 +129,7 @@ async def changes_of(session: AsyncSession, customer_id: UUID, *, since: int = 0
 async def create(
     session: AsyncSession,
     *,
+    customer_id: UUID | None = None,
     code: str | None = None,
     name: str,
     phones: Iterable[str] = (),
@@ -143,7 +144,7 @@ async def create(
     values = {field: cleaned(field, value) for field, value in said.items()}
     while True:
         values["code"] = cleaned("code", code) if code is not None else await next_free(session, CUSTOMERS)
-        row = insert(Customer).values(id=func.gen_random_uuid(), **values)
+        row = insert(Customer).values(id=customer_id or func.gen_random_uuid(), **values)
         added = row.on_conflict_do_nothing(index_elements=["code"]).returning(Customer)
         customer: Customer | None = await session.scalar(added)
         if customer is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from msgspec import Struct
 from sqlalchemy import func, select, text, update
@@ -70,6 +70,7 @@ async def send(
     agent_id: UUID | None = None,
     queue: str | None = None,
     until_at: datetime | None = None,
+    message_id: UUID | None = None,
 ) -> UUID:
     """Write a message. Refusal for an empty or endless one, and for an end that is over."""
     body = body.replace("\x00", "").strip()
@@ -79,7 +80,7 @@ async def send(
         raise Refusal("a message goes to one agent or to one queue, not to both")
     if until_at is not None and until_at <= now:
         raise Refusal("a message cannot end before it is sent")
-    row = DeskMessage(body=body, by=by, agent_id=agent_id, queue=queue, until_at=until_at)
+    row = DeskMessage(id=message_id or uuid4(), body=body, by=by, agent_id=agent_id, queue=queue, until_at=until_at)
     session.add(row)
     await session.flush()
     return row.id

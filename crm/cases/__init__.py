@@ -20,7 +20,7 @@ from .reading import (
     open_case_of,
     open_of,
 )
-from .writing import CaseMoved, NoSuchCase, change, create, take_turn
+from .writing import CaseMoved, NoSuchCase, change, create, noted_last, take_turn
 
 __all__ = [
     "CaseFound",
@@ -35,6 +35,7 @@ __all__ = [
     "has_breached_case",
     "history",
     "listed",
+    "noted_last",
     "open_case_of",
     "open_of",
     "take_turn",

@@ -40,10 +40,14 @@ class Reminder(Struct, frozen=True):
 async def remind(
     session: AsyncSession, *, case_id: UUID, agent_id: UUID, due_at: datetime, about: str, by: str
 ) -> CaseReminder:
-    """Remind somebody of a case at a time."""
+    """Remind somebody of a case at a time. What they are to be reminded of then already is said once."""
     about = line(about, "reminder")
     if not about:
         raise Refusal("say what the reminder is about")
+    same = select(CaseReminder).filter_by(case_id=case_id, agent_id=agent_id, due_at=due_at, about=about, done_at=None)
+    there: CaseReminder | None = await session.scalar(same.limit(1))
+    if there is not None:
+        return there
     row = CaseReminder(case_id=case_id, agent_id=agent_id, due_at=due_at, about=about, made_by=by)
     session.add(row)
     await session.flush()

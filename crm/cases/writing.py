@@ -116,6 +116,13 @@ async def change(session: AsyncSession, case: Case, *, by: str, did: str, said: 
     return True
 
 
+async def noted_last(session: AsyncSession, case: Case, *, by: str, note: str) -> bool:
+    """Whether the newest line of the history is this very note: it was sent twice."""
+    newest = select(CaseEvent).where(CaseEvent.case_id == case.id).order_by(CaseEvent.id.desc()).limit(1)
+    last: CaseEvent | None = await session.scalar(newest)
+    return last is not None and (last.did, last.by, last.said) == ("noted", by, long_text(note, "note"))
+
+
 def line(text: str, what: str) -> str:
     """One line of text. Refusal when it is too long."""
     kept = " ".join(text.replace("\x00", "").split())

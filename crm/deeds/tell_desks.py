@@ -22,6 +22,7 @@ async def tell_desks(
     login: str | None = None,
     queue: str | None = None,
     until_at: datetime | None = None,
+    message_id: UUID | None = None,
 ) -> UUID:
     """Send it to one agent (by login), to who serves one queue, or (neither) to everybody. Refusal for strangers."""
     agent = None
@@ -39,6 +40,7 @@ async def tell_desks(
         agent_id=agent.id if agent else None,
         queue=queue or None,
         until_at=until_at,
+        message_id=message_id,
     )
     seats: dict[str, list[str]] = defaultdict(list)
     for node, seat in await desk_messages.seats_of(session, message_id):

@@ -33,6 +33,7 @@ TEMPLATES = (
     N_("a message has 1 to %(most)s characters"),
     N_("a message cannot end before it is sent"),
     N_("you are bound to queues: write to one of them, or to one agent"),
+    N_("you are bound to queues: withdraw what was written to them, or to one agent"),
     N_("a moment is written as 2026-10-01T18:00"),
     N_("the note has %(characters)s characters: %(most)s fit"),
     N_("a pause needs a reason of 1 to %(most)s printable characters"),

@@ -82,6 +82,19 @@ def national(region: str) -> tuple[str, str]:
     )
 
 
+async def test_a_form_sent_twice_at_once_makes_one_customer(lily: WebCaller) -> None:
+    blank = (await lily.page("/customers/new")).text
+    key = re.search(r'name="key" value="([^"]+)"', blank)
+    assert key
+    form = {"name": "Twice", "phone": "13800138321", "key": key[1]}
+    made = await asyncio.gather(*(lily.send_form("/customers/new", **form) for _ in range(2)))
+    assert [each.status_code for each in made] == [303, 303]
+    assert made[0].headers["location"] == made[1].headers["location"]
+    assert (await lily.page("/customers?q=Twice")).text.count('<a href="/customers/') == 1
+    refused = (await lily.send_form("/customers/new", **form | {"name": "", "key": "other"})).text
+    assert 'name="key" value="other"' in refused
+
+
 class TestNumbers:
     """On write, through every door, for every region, as the library says."""
 

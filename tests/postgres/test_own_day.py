@@ -215,10 +215,15 @@ async def test_a_supervisor_writes_and_those_concerned_read(app: FastAPI, lily: 
         await jo.page("/messages")
         for to, body in (("", "to <all>"), ("queue:support", "to support"), ("queue:sales", "to sales"),
                          ("agent:lily", "to lily"), ("agent:marco", "to marco")):  # fmt: skip
-            assert (await jo.send_form("/messages", to=to, body=body)).status_code == 303
+            for _ in range(2):  # the same form, sent twice
+                sent = await jo.send_form("/messages", to=to, body=body, key=f"form {to}")
+                assert sent.status_code == 303
+        assert floor.rows("SELECT count(*) FROM desk_message") == [(5,)]
         floor.do(("INSERT INTO agent_scope (agent_id, queue) SELECT id, 'sales' FROM agent WHERE login = 'jo'", {}))
         for to in ("", "queue:support"):
-            assert "you are bound to queues" in (await jo.send_form("/messages", to=to, body="mine?")).text
+            refused = (await jo.send_form("/messages", to=to, body="mine?")).text
+            assert "you are bound to queues: write" in refused
+            assert "mine?</textarea>" in refused
         assert (
             "a moment is written as" in (await jo.send_form("/messages", to="agent:lily", body="x", until="soon")).text
         )
@@ -234,6 +239,8 @@ async def test_a_supervisor_writes_and_those_concerned_read(app: FastAPI, lily: 
         assert (await lily.page("/desk/day")).text.count("/read") == 2 * 2
         assert "1 / 1" in (await jo.page("/messages")).text
         ((to_all,),) = floor.rows("SELECT id FROM desk_message WHERE agent_id IS NULL AND queue IS NULL")
+        assert "you are bound to queues: withdraw" in (await jo.send_form(f"/messages/{to_all}/withdraw")).text
+        floor.do(("DELETE FROM agent_scope", {}))
         assert (await jo.send_form(f"/messages/{to_all}/withdraw")).status_code == 303
     assert "to &lt;all&gt;" not in (await lily.page("/desk/day")).text
     stranger = await lily.send_form(f"/desk/messages/{UUID(int=7)}/read")

@@ -59,6 +59,7 @@ FIELDS = (
     "escalate_why",
     "knows",
     "note",
+    "order_by",
     "owner_to",
     "owner_why",
     "recipient",
@@ -80,9 +81,12 @@ async def page(request: Request, number: str, me: Reader, session: Reading) -> R
 
 @router.post("/{number}/note")
 async def note(request: Request, number: str, me: Editor, note: Words = "") -> Response:
-    """Write something down: no version is asked for, a note undoes nobody's work."""
+    """Write something down: no version is asked for, a note undoes nobody's work. Sent twice it is written once."""
 
     async def deed(session: AsyncSession, settings: Settings, agent: Agent) -> Case:
+        case = await cases.take_turn(session, number)
+        if await cases.noted_last(session, case, by=agent.login, note=note):
+            return case
         return await work_case.add_note(session, number, agent=agent, note=note)
 
     return await carry_out(request, me, number, deed, {"note": note})

@@ -80,6 +80,7 @@ async def tell(
     request: Request,
     number: str,
     me: Editor,
+    version: Version,
     channel: Login = "call",
     template: Login = "",
     body: Words = "",
@@ -98,6 +99,7 @@ async def tell(
             body=body,
             recipient=recipient,
             told_already=bool(told),
+            version=version,
         )
 
     return await carry_out(request, me, number, deed, {"body": body, "recipient": recipient, "channel": channel})
@@ -136,6 +138,7 @@ async def work_order(
     request: Request,
     number: str,
     me: Editor,
+    version: Version,
     department: Login = "",
     wanted: Words = "",
     by: Annotated[str, Form(max_length=30)] = "",
@@ -151,9 +154,10 @@ async def work_order(
             department=department,
             wanted=wanted,
             due_at=local_time(by, settings),
+            version=version,
         )
 
-    return await carry_out(request, me, number, deed, {"wanted": wanted, "department": department})
+    return await carry_out(request, me, number, deed, {"wanted": wanted, "department": department, "order_by": by})
 
 
 def local_time(text: str, settings: Settings) -> datetime | None:

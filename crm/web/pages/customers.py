@@ -23,6 +23,7 @@ from crm.tables.customers import LANGUAGES, TIERS, Customer
 from crm.web.errors import NotThere
 from crm.web.headers import LARGEST_FILE
 from crm.web.rights import allowed
+from crm.web.sent_once import fresh_key, id_made
 from crm.web.sessions import Reading
 from crm.web.sign_in import Me
 
@@ -53,7 +54,7 @@ async def found(request: Request, me: Reader, session: Reading, typed: Typed = "
 @router.get("/new")
 async def new(request: Request, me: Editor) -> Response:
     """An empty record."""
-    return _new(request, me, dict.fromkeys((*FORM, "phone", "code"), "") | {"tier": "ordinary"})
+    return _new(request, me, dict.fromkeys((*FORM, "phone", "code"), "") | {"tier": "ordinary", "key": fresh_key()})
 
 
 @router.post("/new")
@@ -68,8 +69,10 @@ async def create(
     code: Text = "",
     phone: Annotated[list[str] | None, Form(max_length=300)] = None,
     country: Annotated[list[str] | None, Form(max_length=300)] = None,
+    key: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
-    """Make a customer of what was typed; each number is read from the country that stands at its place, if any."""
+    """Make a customer of what was typed; each number is read from the country that stands at its place, if any. Sent
+    twice it is one customer."""
     settings: Settings = request.app.state.settings
     database: Database = request.app.state.database
     places = country or []
@@ -81,19 +84,22 @@ async def create(
     said = {"name": name, "company": company, "tier": tier, "language": language or None, "note": note}
     try:
         async with database.transaction() as session:
-            made = await keep_customer.create(
-                session,
-                by=me.login,
-                country=settings.country,
-                code=code.strip() or None,
-                phones=numbers,
-                **said,  # type: ignore[arg-type]
-            )
+            made = await id_made(session, me.agent_id, key)
+            if await session.get(Customer, made) is None:
+                await keep_customer.create(
+                    session,
+                    by=me.login,
+                    customer_id=made,
+                    country=settings.country,
+                    code=code.strip() or None,
+                    phones=numbers,
+                    **said,  # type: ignore[arg-type]
+                )
     except CrmUnavailable:
         raise
     except Refusal as refused:
-        return _new(request, me, said | {"code": code, "phone": (phone or [""])[0]}, notice=str(refused))
-    return RedirectResponse(f"/customers/{made.id}", status_code=303)
+        return _new(request, me, said | {"code": code, "phone": (phone or [""])[0], "key": key}, notice=str(refused))
+    return RedirectResponse(f"/customers/{made}", status_code=303)
 
 
 @router.get("/{customer_id}")
