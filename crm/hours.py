@@ -38,7 +38,7 @@ ALL = ""
 """The queue's name that stands for the whole site."""
 QUEUE_CLOSED = "queue-closed"
 KEPT_DAYS = 100
-"""One-off days are read from a week ago to so far ahead."""
+"""One-off days are read from a week ago, or from as long ago as is asked for, to so far ahead."""
 _PROMPT = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 _REASON_CHARACTERS = 200
 
@@ -164,11 +164,12 @@ SELECT (SELECT coalesce(json_agg(json_build_object('queue', queue, 'day', day, '
 )
 
 
-async def read(session: AsyncSession, base: Openings) -> Openings:
-    """`base` with the one-off days and notices that are in force or to come."""
-    today = datetime.now(UTC).date()
-    since, until = today - timedelta(days=8), today + timedelta(days=KEPT_DAYS)
-    said = await _SAID.one(session, since=since, until=until)
+async def read(session: AsyncSession, base: Openings, *, since: datetime | None = None) -> Openings:
+    """`base` with the one-off days and notices that are in force or to come. `since`: what time was spent since then is
+    reckoned, so the one-off days from there on count, too, however long ago."""
+    now = datetime.now(UTC)
+    first = min(now - timedelta(days=7), since or now).date() - timedelta(days=1)
+    said = await _SAID.one(session, since=first, until=now.date() + timedelta(days=KEPT_DAYS))
     specials: dict[str, dict[date, SpecialHours]] = {}
     for row in said.specials:
         specials.setdefault(row.queue, {})[row.day] = SpecialHours(read_spans(row.spans), row.reason)

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm.rules import sla
@@ -65,6 +65,14 @@ async def run_on(session: AsyncSession, case: Case, at: datetime, site: SiteHour
 async def of_case(session: AsyncSession, case_id: UUID) -> list[CaseClock]:
     """All clocks of a case."""
     return list(await session.scalars(select(CaseClock).where(CaseClock.case_id == case_id).order_by(CaseClock.kind)))
+
+
+async def running_since(session: AsyncSession, case_id: UUID) -> datetime | None:
+    """Since when the first of the running clocks of a case runs; None: all stand."""
+    found: datetime | None = await session.scalar(
+        select(func.min(CaseClock.running_since)).where(CaseClock.case_id == case_id)
+    )
+    return found
 
 
 def reckon(row: CaseClock, site: SiteHours) -> None:

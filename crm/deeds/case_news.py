@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from crm import audit, hours
 from crm.announcements import announce
+from crm.cases import clocks
 from crm.cases.clocks import SiteHours
 from crm.hints import hint_live
 from crm.settings import Settings
@@ -46,9 +47,10 @@ async def tell_of(
     await audit.note(session, by=by, did=f"case.{did}", subject="case", subject_id=case.number, detail=noted)
 
 
-async def site_hours(session: AsyncSession, settings: Settings) -> SiteHours:
-    """The site's hours with its one-off days, as of now."""
-    openings = await hours.read(session, hours.by_settings(settings))
+async def site_hours(session: AsyncSession, settings: Settings, case: Case | None = None) -> SiteHours:
+    """The site's hours with its one-off days, as of now; with those that this case's clocks have run through."""
+    since = await clocks.running_since(session, case.id) if case is not None else None
+    openings = await hours.read(session, hours.by_settings(settings), since=since)
     return SiteHours(*openings.of())
 
 

@@ -105,7 +105,7 @@ async def close(
     await cases.change(
         session, case, by=agent.login, did="closed", said=said, state="closed", closed_at=now, closed_by=agent.login
     )
-    await clocks.stand(session, case.id, now, await site_hours(session, settings))
+    await clocks.stand(session, case.id, now, await site_hours(session, settings, case))
     await tell_of(session, case, "closed", by=agent.login)
     return case
 
@@ -132,7 +132,7 @@ async def reopen(
         closed_at=None,
         closed_by=None,
     )
-    site = await site_hours(session, settings)
+    site = await site_hours(session, settings, case)
     await clocks.run_on(session, case, datetime.now(UTC), site)
     await tell_of(session, case, "reopened", by=agent.login, detail={"reopened": case.reopened})
     kind = await categories.find(session, case.category, active=False)
@@ -152,5 +152,5 @@ async def _solve(session: AsyncSession, settings: Settings, case: Case, agent: A
     now = datetime.now(UTC)
     at = case.solved_at or now
     if await cases.change(session, case, by=agent.login, did="solved", state="solved", solution=words, solved_at=at):
-        await clocks.stand(session, case.id, now, await site_hours(session, settings))
+        await clocks.stand(session, case.id, now, await site_hours(session, settings, case))
         await tell_of(session, case, "solved", by=agent.login)

@@ -41,7 +41,7 @@ async def escalate(
         raise Refusal("say why the case is escalated")
     if handler is not None and not handler.active:
         raise Refusal(f"{handler.name} does not work here any more: choose somebody else")
-    await lift(session, case, tier, await site_hours(session, settings), by=agent.login, why=why, handler=handler)
+    await lift(session, case, tier, await site_hours(session, settings, case), by=agent.login, why=why, handler=handler)
     return case
 
 

@@ -65,7 +65,8 @@ async def worklist(
         box=box,
         limit=limit,
     )
-    openings = await hours.read(session, hours.by_settings(settings))
+    oldest = min((message.left_at for message in found), default=None)
+    openings = await hours.read(session, hours.by_settings(settings), since=oldest)
     timed = [_timed(message, openings, settings) for message in found]
     if which in ("open", "new", "mine"):
         timed.sort(key=lambda message: (message.due_at or message.left_at, message.left_at))
@@ -80,7 +81,8 @@ async def find(session: AsyncSession, settings: Settings, message_id: UUID, list
     )
     if found is None:
         raise NoSuchMessage("there is no such message, or it is not of your queues")
-    return _timed(found, await hours.read(session, hours.by_settings(settings)), settings)
+    openings = await hours.read(session, hours.by_settings(settings), since=found.left_at)
+    return _timed(found, openings, settings)
 
 
 async def take(session: AsyncSession, settings: Settings, message_id: UUID, agent: Agent) -> Message:

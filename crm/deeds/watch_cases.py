@@ -56,7 +56,7 @@ async def _look_at(session: AsyncSession, settings: Settings, case_id: UUID) -> 
     )
     if case is None:
         return
-    site = await site_hours(session, settings)
+    site = await site_hours(session, settings, case)
     for row in await clocks.of_case(session, case.id):
         if row.running_since is None:
             continue

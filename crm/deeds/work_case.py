@@ -56,7 +56,7 @@ async def assign(
         raise Refusal(f"{to.name} does not work here any more: choose somebody else")
     did = "taken" if to.id == agent.id else "handed_on"
     if await cases.change(session, case, by=agent.login, did=did, said=note, handler_id=to.id):
-        await clocks.stand(session, case.id, datetime.now(UTC), await site_hours(session, settings), "respond")
+        await clocks.stand(session, case.id, datetime.now(UTC), await site_hours(session, settings, case), "respond")
         await tell_of(session, case, did, by=agent.login, detail={"handler": to.login})
         await hint_agents(session, [to.id])
     return case
@@ -101,7 +101,7 @@ async def edit(
         return case
     if case.category != before and case.state == "open":
         kind = await categories.find(session, case.category)
-        site = await site_hours(session, settings)
+        site = await site_hours(session, settings, case)
         await clocks.begin(session, case.id, "solve", kind.solve_minutes, datetime.now(UTC), site)
     await tell_of(session, case, "edited", by=agent.login, detail={"fields": sorted(fields)})
     return case
@@ -123,7 +123,7 @@ async def wait(
     if not why.strip():
         raise Refusal("say what the case waits for")
     await cases.change(session, case, by=agent.login, did="waits", said=why, state="waiting")
-    await clocks.stand(session, case.id, datetime.now(UTC), await site_hours(session, settings))
+    await clocks.stand(session, case.id, datetime.now(UTC), await site_hours(session, settings, case))
     await tell_of(session, case, "waits", by=agent.login)
     return case
 
@@ -136,7 +136,7 @@ async def go_on(
     if case.state != "waiting":
         raise Refusal(f"case {case.number} is {case.state}: it does not wait for anybody")
     await cases.change(session, case, by=agent.login, did="goes_on", said=note, state="open")
-    await clocks.run_on(session, case, datetime.now(UTC), await site_hours(session, settings))
+    await clocks.run_on(session, case, datetime.now(UTC), await site_hours(session, settings, case))
     await tell_of(session, case, "goes_on", by=agent.login)
     return case
 

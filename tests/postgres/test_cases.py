@@ -198,6 +198,31 @@ async def test_a_holiday_added_later_is_no_breach(database: Database, database_u
     assert case.due_at > datetime.now(UTC) + timedelta(days=4)
 
 
+async def test_a_clock_of_weeks_leaves_out_every_day_that_was_closed(
+    database: Database, database_url: str, settings: Settings, people: People
+) -> None:
+    """Twelve days ago nobody worked: of fifteen days fourteen are spent, and half a day is left."""
+    number = await opened(database, settings, people["lily"])
+    now = datetime.now(UTC)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "UPDATE case_clock SET running_since = %s, target_s = 14.5 * 86400, due_at = now(), warned_at = now()",
+            (now - timedelta(days=15),),
+        )
+        connection.execute(
+            "INSERT INTO special_day (day, queue, spans, reason, added_by) VALUES (%s, '', '', 'flood', 'dana')",
+            ((now - timedelta(days=12)).date(),),
+        )
+    await watch_cases.run(database, settings)
+    case = await seen(database, number)
+    assert (case.tier, case.overdue) == ("first_line", False)
+    assert case.due_at is not None
+    assert abs(case.due_at - now - timedelta(hours=12)) < timedelta(minutes=1)
+    await done(database, work_case.wait, settings, number, agent=people["lily"], why="a photo of the cup")
+    (clock,) = (await seen(database, number)).clocks
+    assert abs(clock["spent_s"] - 14 * 86400) < 60
+
+
 async def test_reopening_is_counted_and_lifts_what_keeps_coming_back(
     database: Database, settings: Settings, people: People
 ) -> None:
