@@ -237,6 +237,12 @@ async def working_seats(session: AsyncSession, node: str, queue: str) -> int:
     return int(await session.scalar(_WORKING, {"node": node, "queue": queue}) or 0)
 
 
+async def slots_held(session: AsyncSession, node: str, queue: str) -> None:
+    """Nobody else promises a slot of this queue until the end of the transaction: what is free stays free."""
+    key = func.hashtextextended(f"callback slots {node} {queue}", 0)
+    await session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
 async def taken_slots(session: AsyncSession, node: str, queue: str, since: datetime) -> dict[datetime, int]:
     """Open promises by the beginning of their window."""
     rows = await session.execute(

@@ -101,6 +101,8 @@ SELECT clock_timestamp() AS now,
              WHERE a.queue = c.queue AND a.kind = 'customer_first' AND a.talked_at IS NULL AND a.ended_at IS NULL
                AND a.dialled_at IS NOT NULL AND a.settled_at IS NULL) AS rung_first,
            EXISTS (SELECT FROM callback_halt h WHERE h.queue IN ('', c.queue)) AS halted
-      FROM callback c WHERE state IN ('waiting', 'placed') OR asked_at >= :midnight GROUP BY queue) AS p) AS promises
+      FROM callback c
+     WHERE state IN ('waiting', 'placed') OR asked_at >= :midnight OR closed_at >= :midnight
+     GROUP BY queue) AS p) AS promises
 """.replace("{AT_RISK}", AT_RISK).replace("{CALLER_WAITS}", CALLER_WAITS)
 )

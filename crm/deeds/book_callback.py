@@ -104,6 +104,8 @@ async def book(session: AsyncSession, settings: Settings, wanted: Wanted, now: d
         return Booked(await _shown(session, standing.id), True)
     callee = await callee_of(session, number, wanted.zone, wanted.wish)
     credit = _credit(settings, customer)
+    if wanted.begin is not None:
+        await callbacks.slots_held(session, settings.node, wanted.queue)
     window = await _window(session, settings, wanted, callee, credit, now)
     owner = await _owner(session, wanted.owner)
     joined_at = min(wanted.joined_at or now, now)

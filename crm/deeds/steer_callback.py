@@ -15,16 +15,18 @@ from crm import audit, callback_tries, callbacks, queues
 from crm.callbacks import Attempt, Promise
 from crm.hints import hint_live, hint_wishes
 from crm.refusals import Refusal
-from crm.rules.callback_policy import OPEN_STATES
+from crm.rules.callback_policy import MOST_DAYS, OPEN_STATES
 from crm.rules.calling_hours import Callee
 from crm.settings import Settings
 from crm.tables.callbacks import Callback
 from crm.tables.nodes import Node
 
-from .book_callback import CannotPromise, callee_of, free_slots
-from .callback_ends import close, take_from_its_place
+from .book_callback import CannotPromise, callee_of, fit_spans, free_slots
+from .callback_ends import close, judge, take_from_its_place
 from .callers_promised import ON_LINE
 from .place_callbacks import moment
+
+REQUEUED_MINUTES = 30
 
 
 async def cancel(session: AsyncSession, callback_id: UUID, *, by: str, why: str = "") -> Promise:
@@ -42,12 +44,14 @@ async def reschedule(
     """Another window, of those that are free."""
     promise = await _open(session, callback_id)
     callee = await callee_of(session, promise.number_e164, promise.zone, promise.wish)
+    await callbacks.slots_held(session, settings.node, promise.queue)
     slots = await free_slots(session, settings, promise.queue, callee)
     slot = next((each for each in slots if each.begin == begin), None)
     if slot is None:
         near = ", ".join(f"{each.begin.astimezone(settings.zone):%Y-%m-%d %H:%M}" for each in slots[:3])
         raise Refusal(f"{begin.astimezone(settings.zone):%Y-%m-%d %H:%M} is not free: {near or 'nothing'} is")
     await take_from_its_place(session, promise, "not_served", "another time was chosen")
+    judge(promise, datetime.now(UTC))
     promise.state = "waiting"
     promise.window_begin, promise.window_end, promise.due_at = slot.begin, slot.end, slot.begin
     promise.joined_at = slot.begin
@@ -58,7 +62,7 @@ async def reschedule(
 
 
 async def requeue(session: AsyncSession, settings: Settings, callback_id: UUID, *, by: str) -> Promise:
-    """Open a closed promise again, in turn from now on."""
+    """Open a closed promise again, in turn from now on, or from when somebody may be rung. Once broken it stays so."""
     promise = await callbacks.locked(session, callback_id)
     if promise is None:
         raise Refusal("there is no such callback: see `kefu callback list --list done`")
@@ -69,10 +73,14 @@ async def requeue(session: AsyncSession, settings: Settings, callback_id: UUID, 
     if await callbacks.silenced(session, promise.number_e164):
         raise Refusal(f"{promise.number_e164} asked not to be called")
     now = datetime.now(UTC)
-    promise.state, promise.closed_at, promise.closed_by, promise.kept = "waiting", None, None, None
-    promise.dials, promise.due_at, promise.outcome = 0, now, None
+    callee = await callee_of(session, promise.number_e164, promise.zone, promise.wish)
+    fit = await fit_spans(session, settings, promise.queue, callee, now, days=MOST_DAYS)
+    begin = max(now, fit[0][0]) if fit else now
+    promise.state, promise.closed_at, promise.closed_by = "waiting", None, None
+    promise.kept = False if promise.kept is False else None
+    promise.dials, promise.due_at, promise.outcome = 0, begin, None
     promise.at_risk_since = promise.at_risk_why = None
-    promise.window_begin, promise.window_end = now, now + timedelta(minutes=30)
+    promise.window_begin, promise.window_end = begin, begin + timedelta(minutes=REQUEUED_MINUTES)
     promise.joined_at = now
     promise.place_at = now - timedelta(seconds=promise.credit_s)
     return await _done(session, promise, by, "callback.requeue", "")

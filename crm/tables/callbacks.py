@@ -61,6 +61,7 @@ class Callback(Table):
         Index("ix_callback_number", "number_e164", "asked_at"),
         Index("ix_callback_customer_id", "customer_id"),
         Index("ix_callback_asked_at", "asked_at"),
+        Index("ix_callback_closed_at", "closed_at"),
     )
 
     id: Mapped[Id]
