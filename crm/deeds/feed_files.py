@@ -40,7 +40,8 @@ SETTLED_AFTER_S = 5.0
 NEEDS = {"orders": ORDER_NEEDS, "facts": FACT_NEEDS}
 
 Line = Mapping[str, object]
-_known: dict[tuple[str, int, int], str] = {}
+Mark = tuple[str, int, int]
+_known: dict[Mark, str] = {}
 
 
 class Looked(Struct, frozen=True):
@@ -94,14 +95,14 @@ async def run(database: Database, settings: Settings) -> None:
     """What came into the feed folder since the last look: files named orders… and facts…, the oldest first."""
     if settings.feed_folder is None:
         return
-    for kind, path in await asyncio.to_thread(_waiting, settings.feed_folder):
+    for kind, mark, path in await asyncio.to_thread(_waiting, settings.feed_folder):
         try:
             file = await read_file(database, settings, path, kind=kind)
         except FileRefused as refused:
             log.warning("feed_refused", file=path.name, why=str(refused))
         else:
             log.info("feed_read", file=path.name, added=file.added, changed=file.changed, faulty=file.faulty)
-        _known[_mark(path)] = kind
+        _known[mark] = kind  # as it was before the reading: what came meanwhile makes it another
 
 
 async def _read(
@@ -218,12 +219,12 @@ def _short(failure: BaseException) -> str:
     return str(failure)[:120] or type(failure).__name__
 
 
-def _mark(path: Path) -> tuple[str, int, int]:
+def _mark(path: Path) -> Mark:
     stat = path.stat()
     return str(path), stat.st_size, stat.st_mtime_ns
 
 
-def _waiting(folder: Path) -> list[tuple[str, Path]]:
+def _waiting(folder: Path) -> list[tuple[str, Mark, Path]]:
     """Settled files of the folder that this process has not read as they are, the oldest first."""
     found = []
     try:
@@ -233,7 +234,7 @@ def _waiting(folder: Path) -> list[tuple[str, Path]]:
                 continue
             mark = _mark(path)
             if mark not in _known and time.time() - mark[2] / 1e9 > SETTLED_AFTER_S:
-                found.append((mark[2], kind, path))
+                found.append((kind, mark, path))
     except OSError as unreadable:
         log.warning("feed_folder_unreadable", folder=str(folder), why=unreadable.strerror)
-    return [(kind, path) for _, kind, path in sorted(found, key=lambda each: each[0])]
+    return sorted(found, key=lambda each: each[1][2])

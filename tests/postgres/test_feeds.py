@@ -182,6 +182,27 @@ async def test_the_folder_is_read_once_and_the_broken_file_is_named(
         await feed_files.read_file(database, settings, folder / "orders-2.csv", kind="orders")
 
 
+async def test_what_is_appended_while_a_file_is_read_is_read_at_the_next_look(
+    database: Database, settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_files, "SETTLED_AFTER_S", -60.0)
+    path = orders_file(folder / "orders-3.csv", 3)
+    read_file = feed_files.read_file
+
+    async def outrun(*arguments: Any, **named: Any) -> Any:
+        read = await read_file(*arguments, **named)
+        path.write_text(whole)
+        return read
+
+    whole = orders_file(folder / "other.csv", 5).read_text()
+    monkeypatch.setattr(feed_files, "read_file", outrun)
+    await feed_files.run(database, settings)
+    monkeypatch.setattr(feed_files, "read_file", read_file)
+    await feed_files.run(database, settings)
+    async with database.reading() as session:
+        assert len(await orders.listed(session)) == 5
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
