@@ -37,8 +37,14 @@ def served_by_reception(sandbox: Sandbox, caller: Watch, agi_status: str, *, sta
 
 @pytest.mark.usefixtures("agent")
 def test_nothing_listens(sandbox: Sandbox) -> None:
-    with Watch(sandbox, "13700000001") as caller:
-        served_by_reception(sandbox, caller, "FAILURE")
+    """Callers hear the house's language all the same."""
+    sandbox.cli("dialplan set global CALLER_LANGUAGE zh")
+    try:
+        with Watch(sandbox, "13700000001") as caller:
+            served_by_reception(sandbox, caller, "FAILURE")
+    finally:
+        sandbox.cli("dialplan reload")
+    assert {event["Language"] for event in caller.seen if event.get("UserEvent")} == {"zh"}
 
 
 @pytest.mark.usefixtures("agent")
@@ -124,6 +130,32 @@ def test_the_flow_can_say_goodbye_take_a_message_or_transfer(sandbox: Sandbox) -
             sandbox.originate_local(CallFile(number=number, stay_s=1))
             caller.until("IvrLeft", NextStep=next_step, AgiStatus="SUCCESS")
             caller.until(end)
+
+
+def test_a_key_in_the_queue_is_the_second_servers_while_the_first_is_away(sandbox: Sandbox) -> None:
+    """The first refuses; the second sets nothing at the front desk, so reception, and takes the promise there."""
+
+    def flow(call: AgiCall) -> None:
+        if call.environment["agi_network_script"] == "callback":
+            call.set("NEXT_STEP", "callback")
+
+    addresses = {"KEFU_AGI": "agi://127.0.0.1:9", "KEFU_AGI_OTHER": f"agi://127.0.0.1:{sandbox.agi_port}"}
+    for name, address in addresses.items():
+        sandbox.cli(f"dialplan set global {name} {address}")
+    try:
+        with (
+            Watch(sandbox, "13700000012") as caller,
+            agi_peer(sandbox.agi_port, flow),
+            member(sandbox, "reception", AGENT, Paused="true"),
+        ):
+            sandbox.originate_local(CallFile(number=caller.number, keys="wwwwww1", stay_s=20))
+            caller.until("QueueCallerJoin", Queue="reception")
+            sandbox.cli("dialplan set global AGI_RESTS_UNTIL 0")
+            caller.until("IvrLeft", NextStep="callback", AgiStatus="SUCCESS")
+            caller.until("Hangup", timeout_s=3)
+    finally:
+        sandbox.cli(f"dialplan set global KEFU_AGI {sandbox.values.agi_url}")
+        sandbox.cli("dialplan set global KEFU_AGI_OTHER none")
 
 
 def test_what_a_caller_controls_is_filtered(sandbox: Sandbox) -> None:
