@@ -21,7 +21,7 @@ from .menu.reading import Marked, read_marked
 from .menu.tree import Menu
 from .paper_desk import Paper, PaperDesk
 from .prompt_texts import PromptTexts
-from .rehearsal import SILENCE, Rehearsal, describe, given
+from .rehearsal import HURRIED, SILENCE, Rehearsal, describe, given
 from .steps import KEYS, LANGUAGES
 
 _WORDS = (
@@ -117,7 +117,7 @@ class _Reader:
                 self.faults.add(Code.E_LACKS, marked.line, place="a call", word=name, why=why)
         texts = {name: self.text(value, name) for name, value in entries.items() if isinstance(value.value, str)}
         keys = texts.get("keys", "")
-        if wrong := sorted(set(keys) - set(KEYS) - {SILENCE}):
+        if wrong := sorted(set(keys) - set(KEYS) - {SILENCE, HURRIED}):
             self.faults.add(Code.E_KEY, entries["keys"].line, word=wrong[0])
         return GoldenCall(
             name=texts.get("name", "?"),

@@ -41,7 +41,7 @@ def check(files: tuple[Path, ...], queues: tuple[str, ...], sounds: Path | None,
 @click.command(short_help="Walk a menu on the terminal.")
 @menu_option
 @file_option
-@option("--keys", default="", help='Keys pressed, one an answer; "-" stays silent, as does whoever has no more.')
+@option("--keys", default="", help='Keys pressed, one an answer; "-" or no more is silence; "+2" is pressed early.')
 @option("--from", "number", metavar="NUMBER", help="The caller's number; without --live-crm a known customer's.")
 @option("--dialled", default="", metavar="NUMBER", help="The number dialled.")
 @option("--at", metavar="TIME", help="The site's local time, such as 2026-10-01T09:30 (now).")
@@ -57,14 +57,15 @@ def check(files: tuple[Path, ...], queues: tuple[str, ...], sounds: Path | None,
 def simulate(name: str, path: Path | None, keys: str, as_json: bool, database_url: str | None, **told: str) -> None:
     """Walk a menu on the terminal: each step a caller goes through who presses these keys, and how they come out:
     what is closed or announced there, and the credit they join a queue with."""
-    from agi.rehearsal import SILENCE, given
+    from agi.rehearsal import HURRIED, SILENCE, given
     from agi.simulating import Simulated, simulate_call
     from agi.steps import KEYS
 
-    wrong = sorted(set(keys) - set(KEYS) - {SILENCE})
+    wrong = sorted(set(keys) - set(KEYS) - {SILENCE, HURRIED})
     if wrong:
         raise click.BadParameter(
-            f"{wrong[0]!r} is no telephone key: use 0-9, * and #, or - for silence", param_hint="--keys"
+            f"{wrong[0]!r} is no telephone key: use 0-9, * and #, - for silence, + before a key that is pressed early",
+            param_hint="--keys",
         )
     lines: list[Line] = []
     wanted = Simulated(load(name, path), database_url=database_url, **told)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ import structlog
 from . import speaking
 from .answers import Caller, Routed
 from .endings import Ending, Goodbye, JoinQueue, Ring, Transfer
+from .key_ahead import KeyAhead
 from .leaving import ENDINGS, joined, variables
 from .phone_line import NoAgiPeer, PhoneLine
 from .questions import Desk, answer_of
@@ -36,14 +37,10 @@ from .steps import (
     Record,
     Remember,
     RunStep,
-    SayBalance,
-    SayCase,
-    SayDate,
-    SayDigits,
-    SayNumber,
-    SayOrder,
     SetLanguage,
+    Statement,
     Step,
+    Told,
     UseMenu,
 )
 from .visit_notes import VisitNotes
@@ -56,14 +53,12 @@ if TYPE_CHECKING:
 SOUNDS = "kefu"
 # Against a frozen server Asterisk takes the call back when the lease runs out: so long after the step should be over.
 LEASE_OVER_S = 4.0
-# The longest prompt is 12 s.
-LONGEST_PROMPT_S = 13.0
+LONGEST_PROMPT_S = 13.0  # a prompt lasts 12 s at most
 LONGEST_QUESTION_S = 1.0  # where the desk does not say
 SILENCE_ENDS_S = 5
 HEARD_SAMPLES = 8_000 * (SILENCE_ENDS_S + 1)  # so long and no more is nothing said
 UNTOLD = "x"
-# Said once for each, not once a caller.
-_MISSING: set[tuple[str, str]] = set()
+_MISSING: set[tuple[str, str]] = set()  # said once for each, not once a caller
 _log = structlog.get_logger("agi.player")
 
 
@@ -118,6 +113,7 @@ class _Player:
         self.notes = notes
         self.doors = doors
         self.served = False
+        self.ahead = KeyAhead()
         self._monotonic = monotonic
         self._leased_until = 0.0
         self._language = "en"
@@ -134,9 +130,10 @@ class _Player:
 
     def perform(self, step: Step) -> Any:
         """Do one step and return its answer."""
+        self.ahead.outlived(step)
+        if isinstance(step, Statement):
+            return self.state(step)
         match step:
-            case Play(prompts=prompts):
-                self.hear("play", prompts)
             case Ask():
                 return self.ask(step)
             case SetLanguage(language=language):
@@ -155,9 +152,6 @@ class _Player:
                 return self.meet()
             case BookCallback():
                 return self.promise(step)
-            case SayDigits() | SayDate() | SayNumber() | SayOrder() | SayCase() | SayBalance():
-                self.hear("say", speaking.spoken(step, self._language))
-                self.served = self.served or isinstance(step, SayOrder | SayCase | SayBalance)
             case _:
                 if not isinstance(step, AskIfOpen | AskTime):  # known at once
                     self.renew_lease(step.within_ms / 1000 if isinstance(step, RunStep) else self.question_s)
@@ -208,9 +202,21 @@ class _Player:
                     _log.warning("a prompt is missing in Asterisk", prompt=prompt, language=self._language)
         return ""
 
+    def state(self, step: Statement) -> str:
+        """Something said; the key that stopped it, also one from before, is kept for the next question."""
+        said = ("play", step.prompts) if isinstance(step, Play) else ("say", speaking.spoken(step, self._language))
+        if step.whole:
+            stopped = self.hear(*said)
+        else:
+            if not self.ahead.stands_against(step):
+                self.ahead.key = self.hear(*said, KEYS)
+            stopped = self.ahead.key
+        self.served = self.served or (isinstance(step, Told) and not stopped)
+        return stopped
+
     def ask(self, step: Ask) -> str:
-        """Prompts that any key interrupts, then waiting for one."""
-        key = self.hear("ask", step.prompts, KEYS)
+        """Prompts that any key interrupts, then waiting for one; a key from before answers at once."""
+        key = self.ahead.taken_by(step) or self.hear("ask", step.prompts, KEYS)
         if not key:
             self.renew_lease(step.timeout_s + 2.0)
             key = self.line.wait_for_digit(int(step.timeout_s * 1000))

@@ -14,6 +14,7 @@ from msgspec import Struct
 from . import speaking
 from .answers import Caller
 from .endings import BackToQueue, Ending, Goodbye, JoinQueue, Ring, Transfer, Voicemail
+from .key_ahead import KeyAhead
 from .leaving import Met, joined
 from .prompt_texts import PromptTexts
 from .questions import Desk, answer_of
@@ -34,13 +35,8 @@ from .steps import (
     Record,
     Remember,
     RunStep,
-    SayBalance,
-    SayCase,
-    SayDate,
-    SayDigits,
-    SayNumber,
-    SayOrder,
     SetLanguage,
+    Statement,
     Step,
     TakeSurvey,
     UseMenu,
@@ -51,8 +47,9 @@ if TYPE_CHECKING:
     from .doors import Doors  # only named: whoever simulates without a database loads none of it
 
 SILENCE = "-"
+HURRIED = "+"
 Press = Callable[[float], str]
-"""What the caller presses within so many seconds; "" is nothing."""
+"""What the caller presses within so many seconds; "" is nothing. 0: what was pressed while something is said."""
 
 
 class Line(Struct, frozen=True):
@@ -84,7 +81,9 @@ class Rehearsal:
         self._desk = desk
         self._dialled = dialled
         self._doors = doors
+        self._ahead = KeyAhead()
         self._notes = VisitNotes(node="", linkedid="", uniqueid="", flow="")
+        self._taken = ""
         self._language = "en"
         self._place: str | None = None
         self.matter: str | None = None
@@ -100,6 +99,7 @@ class Rehearsal:
                 yield from self._leaves(end.value, self._doors)
                 return
             self.steps.append(step)
+            self._ahead.outlived(step)
             yield from self._heard(step)
             answer = self._answer(step)
             for what, text in _told(step, answer):
@@ -143,28 +143,40 @@ class Rehearsal:
             case SetLanguage(language=language):
                 self._language = language
                 yield Line("language", language, self._place)
-            case Play(prompts=prompts) | Ask(prompts=prompts):
-                yield from self._prompts(prompts)
+            case Play(prompts=prompts):
+                yield from self._prompts(self._said_of(step, prompts))
+            case Ask(prompts=prompts):
+                self._taken = self._ahead.taken_by(step)
+                yield from self._prompts(() if self._taken else prompts)
             case Remember(matter=matter):
                 self.matter = matter
                 yield Line("matter", matter, self._place)
-            case _:
-                prompts = speaking.spoken(step, self._language)
+            case _ if isinstance(step, Statement):
+                prompts = self._said_of(step, speaking.spoken(step, self._language))
                 if prompts:
                     yield Line("hears", self._sentence(prompts), self._place, prompts)
+
+    def _said_of(self, statement: Statement, prompts: tuple[str, ...]) -> tuple[str, ...]:
+        """What is heard of it: nothing when a key was pressed before, no more than its beginning when one is now."""
+        if statement.whole or not prompts:
+            return prompts
+        if self._ahead.stands_against(statement):
+            return ()
+        self._ahead.key = self._press(0.0)
+        return prompts[:1] if self._ahead.key else prompts
 
     def _answer(self, step: Step) -> Any:
         match step:
             case Ask(timeout_s=timeout_s):
-                return self._press(timeout_s)
+                return self._taken or self._press(timeout_s)
             case AskDialled():
                 return self._dialled
             case Record():
                 return "recorded"
-            case UseMenu() | At() | SetLanguage() | Play() | Remember():
+            case UseMenu() | At() | SetLanguage() | Remember():
                 return None
-            case SayDigits() | SayDate() | SayNumber() | SayOrder() | SayCase() | SayBalance():
-                return None
+        if isinstance(step, Statement):
+            return "" if step.whole else self._ahead.key
         if isinstance(step, AskIfOpen) and self._doors is not None:
             return self._doors.closed_why() is None
         return answer_of(step, self._desk)
@@ -177,10 +189,15 @@ class Rehearsal:
 
 
 def given(keys: str) -> Press:
-    """Somebody who presses these keys, one at each chance, `-` letting one pass; silence follows the last."""
+    """Somebody who presses these keys, one at each question, `-` letting one pass; silence follows the last. A key
+    behind `+` is pressed before its question, as soon as something is said that it may stop."""
     left = list(keys)
 
-    def press(_within_s: float) -> str:
+    def press(within_s: float) -> str:
+        if left[:1] == [HURRIED]:
+            left.pop(0)
+        elif not within_s:
+            return ""
         key = left.pop(0) if left else SILENCE
         return "" if key == SILENCE else key
 

@@ -39,35 +39,44 @@ class SetLanguage(Struct, frozen=True):
     language: str
 
 
+# A key pressed during a statement stops it and is kept for the next question (key_ahead.py). Answer: that key, "" when
+# it was heard to its end. `whole`: it is always heard to its end, and keys pressed meanwhile are lost.
+
+
 class Play(Struct, frozen=True):
-    """Prompts one after another; keys pressed meanwhile are ignored."""
+    """A statement: prompts one after another."""
 
     prompts: tuple[str, ...]
+    whole: bool = False
 
 
 class Ask(Struct, frozen=True):
     """Prompts that any key interrupts, then `timeout_s` of waiting.
 
     Answer: the key pressed, also one that is not among `keys` (the flow names that wrong), or "" for silence.
-    No prompts: the next digit of a row. `secret`: which key it was is recorded nowhere.
+    No prompts: the next digit of a row. `secret`: which key it was is recorded nowhere. `ahead`: keys that count though
+    they were pressed before the question was heard; any other is dropped then.
     """
 
     prompts: tuple[str, ...]
     keys: str
     timeout_s: float = 5.0
     secret: bool = False
+    ahead: str = KEYS
 
 
 class SayDigits(Struct, frozen=True):
     """Letters and digits one by one; what is neither is passed over."""
 
     digits: str
+    whole: bool = False
 
 
 class SayDate(Struct, frozen=True):
     """A calendar day: month and day, and the year."""
 
     on: date
+    whole: bool = False
 
 
 class SayNumber(Struct, frozen=True):
@@ -75,24 +84,32 @@ class SayNumber(Struct, frozen=True):
 
     number: Decimal
     currency: str | None = None
+    whole: bool = False
 
 
 class SayOrder(Struct, frozen=True):
     """Number, state and expected day of an order. Heard to its end, the caller has been served."""
 
     order: OrderStatus
+    whole: bool = False
 
 
 class SayCase(Struct, frozen=True):
     """Number and state of a case. Heard to its end, the caller has been served."""
 
     case: CaseStatus
+    whole: bool = False
 
 
 class SayBalance(Struct, frozen=True):
     """What the caller owes. Heard to its end, the caller has been served."""
 
     balance: Balance
+    whole: bool = False
+
+
+Told = SayOrder | SayCase | SayBalance
+Statement = Play | SayDigits | SayDate | SayNumber | Told
 
 
 class Record(Struct, frozen=True):
@@ -215,14 +232,8 @@ class Remember(Struct, frozen=True):
 
 Step = (
     SetLanguage
-    | Play
+    | Statement
     | Ask
-    | SayDigits
-    | SayDate
-    | SayNumber
-    | SayOrder
-    | SayCase
-    | SayBalance
     | Record
     | UseMenu
     | At

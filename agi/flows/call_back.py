@@ -26,9 +26,9 @@ def call_back() -> Flow:
     caller: Caller = yield FindCaller()
     number = caller.number_e164
     if number is not None:
-        key: str = yield Ask(("callback-number",), "12", CONFIRM_S)
+        key: str = yield Ask(("callback-number",), "12", CONFIRM_S, ahead="")
         if not key:
-            key = yield Ask(("callback-number",), "12", CONFIRM_S)
+            key = yield Ask(("callback-number",), "12", CONFIRM_S, ahead="")
         if key not in ("1", "2"):
             return BackToQueue()
         if key == "2":
@@ -64,6 +64,6 @@ def _entered() -> Generator[Step, Any, str]:
 
 def _confirmed(digits: str) -> Generator[Step, Any, bool]:
     """Said back, and taken only where the caller says so."""
-    yield SayDigits(digits)
-    key: str = yield Ask(("callback-confirm",), "12", CONFIRM_S)
+    yield SayDigits(digits, whole=True)
+    key: str = yield Ask(("callback-confirm",), "12", CONFIRM_S, ahead="")
     return key == "1"

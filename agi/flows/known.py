@@ -11,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
+from msgspec import structs
+
 from agi import speaking
 from agi.answers import Balance, Caller, CaseStatus, OrderStatus
 from agi.menu import calendars
@@ -32,6 +34,7 @@ from agi.steps import (
     SayNumber,
     SayOrder,
     SetLanguage,
+    Statement,
     Step,
 )
 
@@ -67,8 +70,8 @@ class CallKnown:
 
     # What is heard ----------------------------------------------------------------------------------------------------
 
-    def say(self, said: Said) -> Generator[Step, Any, None]:
-        """Prompts in one breath, values where they stand."""
+    def say(self, said: Said, whole: bool = False) -> Generator[Step, Any, None]:
+        """Prompts in one breath, values where they stand. `whole`: no key stops them."""
         prompts: list[str] = []
         for item in said:
             if isinstance(item, str):
@@ -78,12 +81,12 @@ class CallKnown:
             if step is None:
                 continue
             if prompts:
-                yield Play(tuple(prompts))
+                yield Play(tuple(prompts), whole)
                 prompts = []
-            yield step
-            self.told = self.told or item.kind == "tell"
+            stopped: str = yield structs.replace(step, whole=whole) if whole else step
+            self.told = self.told or (item.kind == "tell" and not stopped)
         if prompts:
-            yield Play(tuple(prompts))
+            yield Play(tuple(prompts), whole)
 
     def prompts(self, said: Said) -> tuple[str, ...]:
         """A question's sentence; its values become prompts, so that any key interrupts them too."""
@@ -96,7 +99,7 @@ class CallKnown:
             keys += speaking.spoken(step, self.language) if step else ()
         return tuple(keys)
 
-    def value_of(self, kind: str, name: str) -> Step | None:
+    def value_of(self, kind: str, name: str) -> Statement | None:
         """What is spoken of a variable or a lookup; None when there is nothing to say."""
         if kind == "tell":
             match self.found.get(name):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from agi.answers import Caller
 from agi.endings import Goodbye
+from agi.menu.hearing import before_yes_or_no
 from agi.menu.tree import (
     BACK,
     Choose,
@@ -101,8 +102,8 @@ class _Walk:
     def perform(self, node: Node) -> Way:
         """Do one step and name the outcome."""
         match node.act:
-            case Say(said=said):
-                yield from self.known.say(said)
+            case Say(said=said, whole=whole):
+                yield from self.known.say(said, whole or before_yes_or_no(self.menu.nodes, node))
             case Note() as note:
                 yield from self.known.note(note)
             case Choose() | Collect():
@@ -148,7 +149,7 @@ class _Walk:
             return (yield from self.collect(node.act))
         assert isinstance(node.act, Choose)
         offered = "".join(way[-1] for way in node.ways if way.startswith("key "))
-        key: str = yield Ask(self.known.prompts(node.act.ask), keys=offered, timeout_s=node.act.timeout_s)
+        key: str = yield Ask(self.known.prompts(node.act.ask), offered, node.act.timeout_s, ahead=node.act.ahead)
         if not key:
             return "silence"
         return f"key {key}" if key in offered else "wrong_key"
@@ -178,10 +179,11 @@ class _Walk:
         if len(digits) < act.least:
             return "wrong_key"
         if act.read_back or act.confirm:
-            yield from self.known.say(act.read_back)
-            yield SayDigits(digits)
+            whole = bool(act.confirm)  # what is confirmed must have been heard
+            yield from self.known.say(act.read_back, whole)
+            yield SayDigits(digits, whole)
         if act.confirm:
-            key = yield Ask(self.known.prompts(act.confirm), "12", act.timeout_s)
+            key = yield Ask(self.known.prompts(act.confirm), "12", act.timeout_s, ahead="")
             if key != "1":
                 return {"": "silence", "2": "anew", "*": "key *"}.get(key, "wrong_key")
         self.known.facts[act.into] = digits

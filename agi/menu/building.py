@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from agi.endings import Goodbye
 
 from .acts import collect_of, ending_of, fork_of
 from .codes import Code, Faults
+from .hearing import keys_ahead
 from .step_reading import BROKEN, Raw, Route
 from .tree import (
     BACK,
@@ -76,17 +77,15 @@ class Builder:
         human = self.defaults.get("human")
         if human:
             self.steps(human, Place("human", "human", NOWHERE))
-        return {
-            node.id: Node(
-                node.id,
-                node.part,
-                node.line,
-                node.act,
-                {way: self._resolved(target) for way, target in node.ways.items()},
-                node.within,
-            )
-            for node in self.nodes.values()
-        }
+        whole = {}
+        for node in self.nodes.values():
+            ways = {way: self._resolved(target) for way, target in node.ways.items()}
+            whole[node.id] = Node(node.id, node.part, node.line, node.act, ways, node.within)
+        for node in whole.values():
+            if isinstance(node.act, Choose):
+                act = structs.replace(node.act, ahead=keys_ahead(whole, node.act, node.ways))
+                whole[node.id] = structs.replace(node, act=act)
+        return whole
 
     def _resolved(self, target: str) -> str:
         return self.begins.get(target.removeprefix(_PART), NOWHERE) if target.startswith(_PART) else target
@@ -120,7 +119,7 @@ class Builder:
         if note or "set" in raw.values:
             acts.append(Note(**note, values=raw.values.get("set", {})))
         if "say" in raw.values:
-            acts.append(Say(raw.values["say"]))
+            acts.append(Say(raw.values["say"], raw.values.get("whole", False)))
         ids = [f"{id_}{'.' * number}" for number in range(len(acts), 0, -1)]
         if not raw.act:  # the last of its preludes is the step itself
             ids = [*ids[1:], id_]
@@ -168,7 +167,7 @@ class Builder:
         if raw.act == "end" and isinstance(what, tuple) and what:
             said = f"{id_}/said"
             self.node(said, raw, place, Leave(Goodbye(served=False)), {})
-            self.node(id_, raw, place, Say(what), {"next": said})
+            self.node(id_, raw, place, Say(what, raw.values.get("whole", False)), {"next": said})
             return
         self.node(id_, raw, place, Leave(ending_of(raw)), {})
 

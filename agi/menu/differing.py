@@ -155,7 +155,7 @@ def _heard(menu: Menu, id_: str) -> tuple[list[str], Node | None]:
         passed.add(id_)
         node = menu.nodes[id_]
         if isinstance(node.act, Say):
-            said += _words(node.act.said)
+            said += [*_words(node.act.said), *(["(to its end)"] if node.act.whole else [])]
         elif isinstance(node.act, Note):
             said += [f"({what} {value})" for what, value in _noted(node.act)]
         elif isinstance(node.act, Retry):

@@ -107,6 +107,13 @@ class Steps:
                 self.faults.add(Code.E_WORD, value.line, word=name, place=place, words=words)
                 named = named or BROKEN
         skipped = bool(found.pop("skip", False))
+        if "whole" in found and "say" not in found and not (named == "end" and found.get("end")):
+            why = "what is heard to its end"
+            self.faults.add(Code.E_LACKS, entries["whole"].line, place='"whole"', word="say", why=why)
+            named = named or BROKEN
+        elif not named and not skipped and not found:
+            self.faults.add(Code.E_NO_ACT, marked.line, words=", ".join(BY_NAME))
+            named = BROKEN
         lines = {name: value.line for name, value in entries.items()}
         return Raw(marked.line, named, found, lines, skipped)
 

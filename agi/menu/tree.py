@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from agi.endings import Ending
-from agi.steps import Spoken
+from agi.steps import KEYS, Spoken
 
 from .calendars import Calendar
 
@@ -20,9 +20,10 @@ Said = tuple[str | Spoken, ...]
 
 
 class Say(Struct, frozen=True, tag=True):
-    """Prompts and spoken values, heard to the end."""
+    """Prompts and spoken values; a key stops them and answers the next question, unless they are heard `whole`."""
 
     said: Said
+    whole: bool = False
 
 
 class Note(Struct, frozen=True, tag=True):
@@ -34,12 +35,14 @@ class Note(Struct, frozen=True, tag=True):
 
 
 class Choose(Struct, frozen=True, tag=True):
-    """A question for one key. Ways: `key 1` …, `wrong_key`, `silence`. `yes_no`: 1 is yes and 2 is no."""
+    """A question for one key. Ways: `key 1` …, `wrong_key`, `silence`. `yes_no`: 1 is yes and 2 is no. `ahead`: keys
+    that count though they were pressed before it was heard (hearing.py)."""
 
     ask: Said
     tries: int
     timeout_s: float
     yes_no: bool = False
+    ahead: str = KEYS
 
 
 class Collect(Struct, frozen=True, tag=True):

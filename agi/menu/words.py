@@ -102,7 +102,12 @@ PRELUDES = (
     Word("matter", Kind.MATTER, "the matter: shown on the agent's card, and handed to the dialplan"),
     Word("language", Kind.NEW_LANGUAGE, "all that follows is heard in this language"),
     Word("set", Kind.VALUES, "variables of this call"),
-    Word("say", Kind.PROMPTS, "heard to the end, whatever is pressed"),
+    Word("say", Kind.PROMPTS, "heard until a key is pressed, which the next question takes without being heard"),
+    Word(
+        "whole",
+        Kind.YES,
+        "what this step says is heard to its end, and keys pressed meanwhile are lost (legal notices)",
+    ),
     Word("skip", Kind.YES, "this step is left out, and stays written"),
 )
 

@@ -83,8 +83,10 @@ def _come_out(menu: Menu, way: Way) -> tuple[tuple[str, str], bool]:
     """Where this caller comes out who stays silent in the end, and whether another key could have been pressed."""
     left, asked_on = list(way.keys), False
 
-    def press(_within_s: float) -> str:
+    def press(within_s: float) -> str:
         nonlocal asked_on
+        if not within_s:  # something is said: they hear it out
+            return ""
         asked_on = asked_on or not left
         key = left.pop(0) if left else SILENCE
         return "" if key == SILENCE else key

@@ -47,8 +47,8 @@ STATE = {"en": "order-state-shipped", "zh": "order-state-paid"}
 
 
 class Way(NamedTuple):
-    """One SIP caller. `known`: a customer whose language and order we know; keys after so many seconds
-    each: in the middle of the menu, for keys pressed inside a welcome (4.1 s in Chinese) are not heard."""
+    """One SIP caller. `known`: a customer whose language and order we know; keys after so many seconds each: in the
+    middle of the menu, or, `hurried`, inside the welcome."""
 
     number: str
     language: str
@@ -56,12 +56,14 @@ class Way(NamedTuple):
     keys: tuple[tuple[float, str], ...]
     ending: str
     left_to: str
+    hurried: bool = False
 
 
 WAYS = [
     Way("13800138001", "en", True, ((7.0, "1"),), "goodbye", "goodbye"),
     Way("13800138002", "zh", True, ((7.0, "1"),), "goodbye", "goodbye"),
     Way("13900139003", "en", False, ((1.5, "1"), (8.0, "0")), "join_queue", "queue"),
+    Way("13900139007", "en", False, ((1.5, "1"), (0.6, "0")), "join_queue", "queue", hurried=True),
     Way("13900139004", "zh", False, ((1.5, "2"), (8.0, "0")), "join_queue", "queue"),
     Way("13900139005", "en", False, ((1.5, "1"), (8.0, "2")), "voicemail", "voicemail"),
     Way("13900139006", "zh", False, ((1.5, "2"), (8.0, "2")), "voicemail", "voicemail"),
@@ -160,6 +162,11 @@ async def test_sip_callers_come_to_every_kind_of_ending_in_both_languages(
         elif way.ending == "voicemail":
             assert (visit.closed_why, said) == ("closed_now", ("queue-closed",))
             await assert_heard(ear, prompts / way.language, ("welcome", "to-support", "queue-closed"))
+        elif way.hurried:
+            welcome, last = [step for step in visit.steps if step["prompt"]][-2:]
+            assert (welcome["prompt"], last["prompt"]) == ("welcome", "to-reception"), "the menu was played"
+            assert last["at_s"] - welcome["at_s"] < seconds_of(prompts / "en" / "welcome.wav") - 0.3
+            await assert_heard(ear, prompts / "en", ("to-reception",))
         else:
             await assert_heard(ear, prompts / way.language, ("welcome", "to-reception"))
 

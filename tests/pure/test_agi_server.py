@@ -76,8 +76,14 @@ async def test_a_call_goes_to_support_with_the_database_away(running: Running) -
 
 
 async def test_a_key_pressed_during_a_prompt_stops_it(running: Running) -> None:
-    peer = await AgiPeer("10").call(running.port)
+    peer = await AgiPeer("1-0").call(running.port)
     assert peer.played == ["kefu/choose-english", "kefu/welcome", "kefu/menu-order-status", "kefu/to-reception"]
+
+
+async def test_a_key_pressed_during_a_statement_answers_the_question_behind_it(running: Running) -> None:
+    peer = await AgiPeer("10").call(running.port)
+    assert peer.played == ["kefu/choose-english", "kefu/welcome", "kefu/to-reception"]
+    assert peer.last["QUEUE"] == "reception"
 
 
 async def test_without_the_database_the_order_is_a_colleagues_work(running: Running) -> None:

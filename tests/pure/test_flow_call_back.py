@@ -53,7 +53,8 @@ def test_the_number_that_calls_is_confirmed() -> None:
 def test_another_number_is_entered_and_said_back() -> None:
     ending, steps = played(NUMBER, "202112345678#1", ["booked"])
     assert ending == Goodbye(served=True, promised=True)
-    assert SayDigits("02112345678") in steps
+    assert SayDigits("02112345678", whole=True) in steps, "what is confirmed must be heard"
+    assert [step.ahead for step in steps if isinstance(step, Ask) and step.keys == "12"] == ["", ""]
     assert BookCallback("", "02112345678") in steps
 
 
