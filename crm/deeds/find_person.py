@@ -17,6 +17,7 @@ from crm.refusals import Refusal
 from crm.rules.identity import SPACES, check, digits_of, is_number, tells
 from crm.rules.number_spellings import spellings
 from crm.rules.phone_numbers import to_e164
+from crm.rules.withheld import told_number
 from crm.settings import Settings
 
 _BY_CODE = text("SELECT id FROM customer WHERE code = :asked")
@@ -40,6 +41,8 @@ _NUMBERS = text(
     """
 SELECT p.raw, p.e164,
        EXISTS (SELECT FROM customer_phone o WHERE o.e164 = p.e164 AND o.customer_id <> ALL(:customers))
+       OR (p.e164 IS NULL AND EXISTS (SELECT FROM customer_phone o WHERE o.raw = p.raw AND o.e164 IS NULL
+                                         AND o.customer_id <> ALL(:customers)))
        OR EXISTS (SELECT FROM organisation_phone o JOIN organisation_member m USING (organisation_id)
                    WHERE o.e164 = p.e164 AND m.customer_id <> ALL(:customers)) AS shared
   FROM customer_phone p WHERE p.customer_id = ANY(:customers)
@@ -109,11 +112,13 @@ async def _customers(session: AsyncSession, settings: Settings, asked: str) -> l
 async def _numbers(
     session: AsyncSession, settings: Settings, asked: str, customers: list[UUID]
 ) -> tuple[set[str], set[str]]:
-    """Numbers that are this person's alone, and those that they share; each in every spelling."""
+    """Numbers that are this person's alone, and those that they share; each in every spelling. None of them is a word
+    that stands in a number's place where it was withheld: older versions made rows of them."""
     own: set[str] = set()
     shared: set[str] = set()
     for row in (await session.execute(_NUMBERS, {"customers": customers})).all():
-        (shared if row.shared else own).update({row.raw, *(spellings(row.e164) if row.e164 else [])})
+        if told_number(row.raw) is not None:
+            (shared if row.shared else own).update({row.raw, *(spellings(row.e164) if row.e164 else [])})
     if is_number(asked) and not customers:
         e164 = to_e164(asked, settings.country)
         own |= {asked, digits_of(asked), *(spellings(e164) if e164 else [])}
@@ -133,7 +138,7 @@ async def _person(session: AsyncSession, asked: str, rows: Any, own: set[str], s
     certain = set(cores) | {row.code for row in rows if len(row.code) >= 4}
     names = {row.name for row in rows}
     certain |= {row.name for row in rows if not row.shared and tells(row.name)}
-    beside = names | {row.code for row in rows} | {call.caller_name for call in calls if call.caller_name}
+    beside = names | {row.code for row in rows} | {call.caller_name for call in calls if told_number(call.caller_name)}
     return Person(
         asked=asked,
         customers=customers,

@@ -14,6 +14,7 @@ from crm import audit, customer_matching, customers
 from crm.hints import hint_live
 from crm.refusals import Refusal
 from crm.rules.phone_numbers import to_e164
+from crm.rules.withheld import told_number
 from crm.tables.agents import Agent
 from crm.tables.conversations import Conversation, Offer, Segment
 from crm.tables.customers import Customer, CustomerPhone
@@ -35,9 +36,9 @@ async def create_from_call(
     found, chosen = await customer_matching.match(session, number, conversation_id=call.id)
     if chosen is not None and any(one.id == chosen and one.why == "said" for one in found):
         return await session.get_one(Customer, chosen)
-    known = number or call.caller or ""
+    known = number or told_number(call.caller) or ""
     phones = [known] if known else []
-    shown = name.strip() or (call.caller_name or "").strip() or known or "?"
+    shown = name.strip() or (told_number(call.caller_name) or "").strip() or known or "?"
     language = await session.scalar(
         select(CallerFacts.language).where(CallerFacts.node == call.node, CallerFacts.linkedid == call.linkedid)
     )

@@ -158,6 +158,31 @@ async def test_who_is_held_is_not_touched_until_released(
     assert list(seen(database_url)) == []
 
 
+async def test_a_word_for_a_number_and_one_that_others_have_lead_to_nobody_elses_calls(
+    database: Database, database_url: str
+) -> None:
+    """Somebody was made a customer in a call that hid its number, and has the same short number as somebody else."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("""
+            INSERT INTO customer (id, code, name, tier, note)
+            SELECT gen_random_uuid(), code, 'Mr. ' || code, 'ordinary', '' FROM unnest(ARRAY['H1', 'H2']) AS code""")
+        connection.execute("""
+            INSERT INTO customer_phone (id, customer_id, raw, country, validity, kind, do_not_call)
+            SELECT gen_random_uuid(), id, raw, 'CN', 'unreadable', 'unknown', false
+              FROM customer JOIN (VALUES ('H1', 'anonymous'), ('H1', '10555'), ('H2', '10555'), ('H1', '10777'))
+                AS p(code, raw) USING (code)""")
+        connection.execute("""
+            INSERT INTO conversation (id, node, linkedid, direction, caller, started_at, reconstructed)
+            SELECT gen_random_uuid(), 'n', caller, 'inbound', caller, now(), false
+              FROM unnest(ARRAY['anonymous', '10555', '10777']) AS caller""")
+        (own,) = connection.execute("SELECT id FROM conversation WHERE caller = '10777'").fetchone() or ()
+    async with database.reading() as session:
+        person = await find_person(session, Settings(), "H1")
+    assert person.conversations == [own]
+    assert person.spellings == ["10777"]
+    assert "anonymous" not in person.shared
+
+
 async def test_several_or_nobody_meant_is_a_sentence(
     database: Database, settings: Settings, ids: dict[str, UUID]
 ) -> None:

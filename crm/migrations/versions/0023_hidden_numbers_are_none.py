@@ -31,6 +31,8 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         while op.get_bind().execute(forget, {'spelled': spelled, 'bite': BITE}).rowcount == BITE:
             pass
+        cases = sa.text('UPDATE customer_case SET caller = NULL WHERE caller = ANY(CAST(:spelled AS text[]))')
+        op.get_bind().execute(cases, {'spelled': spelled})
 
 
 def downgrade() -> None:
