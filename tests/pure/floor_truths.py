@@ -249,6 +249,17 @@ TRUTHS: dict[str, Truth | list[Truth]] = {
         "talks": [(SEAT_1, 1), (SEAT_2, 1.5)],
         "transfers": [("blind", SEAT_1, "700", "success")],
     },
+    "parked_and_left": {
+        "call": ("inbound", "answered", "agent"),
+        "waits": [("reception", "answered", 0.5), ("reception", "answered", 0.5)],
+        "offers": [
+            ("reception", SEAT_1, "answered"),
+            (None, SEAT_1, "rejected"),
+            ("reception", SEAT_2, "answered"),
+        ],
+        "talks": [(SEAT_1, 1), (SEAT_2, 2)],
+        "transfers": [("blind", SEAT_1, "700", "success")],
+    },
     "colleague": {
         "call": ("internal", "answered", "caller"),
         "offers": [(None, SEAT_1, "answered")],

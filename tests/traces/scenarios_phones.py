@@ -243,6 +243,32 @@ def parked_and_taken(sandbox: Sandbox, recorder: Recorder) -> None:
             caller.wait()
 
 
+@scenario
+def parked_and_left(sandbox: Sandbox, recorder: Recorder) -> None:
+    """1001 talks a second, parks the caller, and declines when the space rings back after two seconds: reception
+    again, where 1002 has sat down meanwhile, and talks two seconds."""
+    lot = sandbox.folder / "etc" / "res_parking.conf"
+    lot.chmod(0o644)
+    lot.write_text(lot.read_text().replace("parkingtime = 60", "parkingtime = 2"))
+    sandbox.cli("module reload res_parking.so")
+    phone = DeskPhone(sandbox, "1001")
+    with phone, SippSeat(sandbox, "1002", ring_s=0.5, talk_s=2) as other:
+        with member(sandbox, "reception", phone.interface), SippCaller(sandbox, "13800138058") as caller:
+            first = up(phone.rung())
+            time.sleep(1)
+            phone.ring_s = None
+            first.hand_over("700")
+            recorder.until(rb"Event: ParkedCall")
+            ask(sandbox, Action="QueueRemove", Queue="reception", Interface=phone.interface)
+            with member(sandbox, "reception", other.interface):
+                back = phone.rung()
+                time.sleep(0.5)
+                back.reject()
+                caller.wait()
+    lot.write_text(lot.read_text().replace("parkingtime = 2", "parkingtime = 60"))
+    sandbox.cli("module reload res_parking.so")
+
+
 # ---- among seats
 
 
