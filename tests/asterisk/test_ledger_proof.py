@@ -62,7 +62,8 @@ def handed_over_twice(sandbox: Sandbox) -> None:
 
 
 def local_members_and_no_queue(sandbox: Sandbox) -> None:
-    """A Local member who hands over unseen by queue_log; a queue that lets nobody in; a call without a queue."""
+    """A Local member who hands over unseen by queue_log; a queue that lets nobody in; a call without a queue, by
+    somebody who hides their number."""
     talk = {"__SANDBOX_RING_S": "0.3", "__SANDBOX_TALK_S": "3"}
     with member(sandbox, "reception", LOCAL), Watch(sandbox, "13800138105") as watch:
         sandbox.originate_local(CallFile(number="13800138105", stay_s=20, variables=talk))
@@ -70,7 +71,7 @@ def local_members_and_no_queue(sandbox: Sandbox) -> None:
     with SippCaller(sandbox, "13800138106", stay_s=2) as caller:
         caller.wait()
     sandbox.cli('dialplan add extension "701,1,Dial(PJSIP/1001,4)" into from-trunk replace')
-    with SippSeat(sandbox, "1001", ring_s=0.3, talk_s=1), SippCaller(sandbox, "13800138107", dialled="701") as caller:
+    with SippSeat(sandbox, "1001", ring_s=0.3, talk_s=1), SippCaller(sandbox, "anonymous", dialled="701") as caller:
         caller.wait()
 
 
@@ -98,6 +99,11 @@ async def _play(sandbox: Sandbox, url: str) -> str:
         await seen(url, "SELECT count(*) FROM conversation WHERE ended_at IS NULL", [(0,)])
         await asyncio.sleep(2.5)  # an ended call's last words
     return since
+
+
+def test_a_caller_who_hides_is_no_number(played: tuple[str, str]) -> None:
+    found = rows(played[0], "SELECT caller, outcome FROM conversation WHERE caller IS NULL OR caller !~ '^[0-9]+$'")
+    assert found == [(None, "answered")]
 
 
 def test_nothing_is_unexplained(played: tuple[str, str], sandbox: Sandbox) -> None:
