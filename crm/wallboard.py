@@ -53,7 +53,9 @@ class NodeTile(msgspec.Struct, frozen=True):
 
 
 class QueueTile(msgspec.Struct, frozen=True):
-    """One queue now and today. `offered` counts waits that are over; `first_at`: when the longest waiting joined."""
+    """One queue now and today. `offered` counts calls that came here first and wait no more, each once, however
+    often it left a queue unserved and joined again; an agent's answer in any queue is its answer. Who is
+    handed on after an answer comes anew. `first_at`: when the longest waiting joined."""
 
     name: str
     title_en: str
