@@ -18,6 +18,8 @@ from asterisk.agi import AGI, AGIAppError, AGIError, AGIInvalidCommand, AGIUsage
 from .steps import CallerHungUp
 
 TONE_S = 2.0  # the tone before a recording, amply
+KEPT_KEYS_MS = 20  # the sound that came before such a key is read first
+MOST_KEPT_KEYS = 8
 MOST_RUBBISH_LINES = 8
 MOST_USAGE_LINES = 64
 KEYS_OF_A_PHONE = frozenset("0123456789*#ABCD")
@@ -75,6 +77,12 @@ class PhoneLine(AGI):  # type: ignore[misc]  # pyst2 has no types
         """`timeout`: milliseconds."""
         self._takes_s = max(0, timeout) / 1000
         return self._key(lambda: super(PhoneLine, self).wait_for_digit(timeout))
+
+    def forget_keys(self) -> None:
+        """Keys that were pressed by now and that nothing has read yet: Asterisk keeps them for the next command."""
+        for _ in range(MOST_KEPT_KEYS):
+            if not self.wait_for_digit(KEPT_KEYS_MS):
+                return
 
     def record(self, filename: str, most_s: int, silence_s: int) -> int:
         """What is heard after a tone, as wav, up to #, so much silence or `most_s`; how many samples it became."""

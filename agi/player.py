@@ -216,7 +216,11 @@ class _Player:
 
     def ask(self, step: Ask) -> str:
         """Prompts that any key interrupts, then waiting for one; a key from before answers at once."""
-        key = self.ahead.taken_by(step) or self.hear("ask", step.prompts, KEYS)
+        key = self.ahead.taken_by(step)
+        if not key:
+            if not step.ahead:
+                self.line.forget_keys()
+            key = self.hear("ask", step.prompts, KEYS)
         if not key:
             self.renew_lease(step.timeout_s + 2.0)
             key = self.line.wait_for_digit(int(step.timeout_s * 1000))

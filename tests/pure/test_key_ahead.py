@@ -13,6 +13,7 @@ from forged_caller import arguments
 from msgspec import Struct
 
 from agi.answers import Caller, OrderStatus
+from agi.flows.call_back import call_back
 from agi.flows.menu import walk
 from agi.menu.checking import check_menu
 from agi.menu.known import Known
@@ -60,10 +61,11 @@ class Came(Struct, frozen=True):
 class Phone:
     """A line whose caller presses by the same rule as on paper: in a statement only what is hurried."""
 
-    def __init__(self, press: Press) -> None:
+    def __init__(self, press: Press, kept: str = "") -> None:
         self.press = press
         self.heard: list[str] = []
         self.deaf: list[str] = []
+        self.kept = kept  # pressed in between, and read by the next command that reads keys
         self.reply = ""
 
     def write(self, text: str) -> None:
@@ -73,18 +75,21 @@ class Phone:
                 self.heard.append(prompt.removeprefix("kefu/"))
                 if not escape:
                     self.deaf.append(self.heard[-1])
-                elif not self.heard[-1].startswith(("ask-", "menu-", "choose-", "number", "right")):
+                elif self.kept:
+                    key, self.kept = self.kept[0], self.kept[1:]
+                elif not self.heard[-1].startswith(("ask-", "menu-", "choose-", "number", "right", "callback-number")):
                     key = self.press(0.0)
-            case ["WAIT", *_]:
-                key = self.press(5.0)
+            case ["WAIT", "FOR", "DIGIT", within_ms]:
+                key = self.press(5.0) if int(within_ms) >= 1000 else self.kept[:1]
+                self.kept = self.kept.removeprefix(key)
         self.reply = f"200 result={ord(key) if key else 0} endpos=8000\n"
 
     def readline(self) -> str:
         return self.reply
 
 
-def on_the_phone(flow: Flow, keys: str) -> tuple[Came, Phone]:
-    phone = Phone(given(keys))
+def on_the_phone(flow: Flow, keys: str, kept: str = "") -> tuple[Came, Phone]:
+    phone = Phone(given(keys), kept)
     notes = VisitNotes(node="n", linkedid="1.1", uniqueid="1.1", flow="front_desk")
     ending = play_out(flow, PhoneLine(phone, {"agi_uniqueid": "1.1"}), PaperDesk(PAPER), notes)
     assert ending is not None
@@ -188,6 +193,14 @@ def test_a_promise_and_a_python_step_are_asked_for_by_a_key_that_was_heard_of() 
     assert both(menu, "+11").ends == "goodbye, a callback is promised"
     assert both(menu, "+22").heard[:2] == ["hello", "ask-a"]
     assert both(menu, "+3") == Came(["hello"], "3", "queue support")
+
+
+def test_who_presses_twice_in_a_queue_hears_what_is_promised() -> None:
+    """The second 1 came before anything was said: it lies in Asterisk, and must not book."""
+    came, _ = on_the_phone(call_back(), "1", kept="11")
+    assert came == Came(["callback-number", "callback-booked"], "1", "goodbye, a callback is promised", served=True)
+    stayed, _ = on_the_phone(call_back(), "", kept="1")
+    assert stayed.ends == "back to the queue"
 
 
 def test_what_is_booked_is_said_though_a_key_was_pressed_before() -> None:
