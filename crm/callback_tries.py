@@ -27,7 +27,8 @@ _OWNER_SITS = """EXISTS (
 _COLUMNS = ", ".join(f"c.{each.name}" for each in Callback.__table__.columns)
 _TOLD = f"""
 SELECT {_COLUMNS}, coalesce(standing.seats, 0) AS seats, u.tier, u.name AS customer_name,
-       EXISTS (SELECT FROM customer_phone f WHERE f.e164 = c.number_e164 AND f.do_not_call) AS silenced,
+       EXISTS (SELECT FROM customer_phone f WHERE f.e164 = c.number_e164 AND f.do_not_call)
+       OR EXISTS (SELECT FROM organisation_phone o WHERE o.e164 = c.number_e164 AND o.do_not_call) AS silenced,
        (SELECT s.seat FROM seat_session s
          WHERE s.agent_id = c.owner_id AND s.node = c.node AND s.signed_out_at IS NULL LIMIT 1) AS owner_seat"""  # noqa: S608 - constants
 _FROM = """

@@ -17,7 +17,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .tables.callbacks import AT_RISK, Callback, CallbackAttempt, CallbackHalt
-from .tables.customers import CustomerPhone
 
 ALL = ""
 LISTS = ("open", "due", "at_risk", "late", "done", "all")
@@ -224,12 +223,6 @@ async def count_open(session: AsyncSession, source: str) -> int:
     """How many promises of this origin are open."""
     rows = select(func.count()).where(Callback.state.in_(("waiting", "placed")), Callback.source == source)
     return int(await session.scalar(rows) or 0)
-
-
-async def silenced(session: AsyncSession, number_e164: str) -> bool:
-    """Whether somebody asked that this number be called no more."""
-    rows = select(CustomerPhone.id).where(CustomerPhone.e164 == number_e164, CustomerPhone.do_not_call).limit(1)
-    return await session.scalar(rows) is not None
 
 
 async def working_seats(session: AsyncSession, node: str, queue: str) -> int:

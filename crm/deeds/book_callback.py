@@ -158,7 +158,7 @@ async def callee_of(session: AsyncSession, number: str, zone: str | None, wish: 
         check_wish(wish or "", zone)
     except ValueError as fault:
         raise CannotPromise(Refused("unreadable_wish", str(fault))) from None
-    return Callee(number, await callbacks.silenced(session, number), zone or None, wish or None)
+    return Callee(number, await customers.is_do_not_call(session, number), zone or None, wish or None)
 
 
 async def _window(

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from crm import audit, callback_tries, callbacks, queues
+from crm import audit, callback_tries, callbacks, customers, queues
 from crm.callbacks import Attempt, Promise
 from crm.hints import hint_live, hint_wishes
 from crm.refusals import Refusal
@@ -70,7 +70,7 @@ async def requeue(session: AsyncSession, settings: Settings, callback_id: UUID, 
         raise Refusal("this promise is open already")
     if await callbacks.open_one(session, promise.queue, promise.number_e164, promise.customer_id) is not None:
         raise Refusal(f"{promise.number_e164} has another open promise in {promise.queue}")
-    if await callbacks.silenced(session, promise.number_e164):
+    if await customers.is_do_not_call(session, promise.number_e164):
         raise Refusal(f"{promise.number_e164} asked not to be called")
     now = datetime.now(UTC)
     callee = await callee_of(session, promise.number_e164, promise.zone, promise.wish)
@@ -111,7 +111,7 @@ async def why_not_dialled(session: AsyncSession, settings: Settings, callback_id
         return [f"it is over: {promise.state} since {_at(promise.closed_at, settings)}"]
     found = []
     callee = Callee(
-        promise.number_e164, await callbacks.silenced(session, promise.number_e164), promise.zone, promise.wish
+        promise.number_e164, await customers.is_do_not_call(session, promise.number_e164), promise.zone, promise.wish
     )
     refused = (await moment(session, settings, now)).why_not(callee, promise.queue)
     if refused is not None:

@@ -27,6 +27,7 @@ from crm.tables.callbacks import Callback, CallbackAttempt
 from crm.tables.conversations import Conversation, Wait
 from crm.tables.customers import Customer, CustomerPhone
 from crm.tables.nodes import Node
+from crm.tables.organisations import Organisation, OrganisationPhone
 from crm.tables.pops import Pop
 from crm.tables.postures import Membership, Posture
 from crm.tables.queues import Queue
@@ -170,14 +171,24 @@ async def test_what_cannot_be_kept_is_not_promised(
     assert str(refused.value)
 
 
-async def test_do_not_call_counts_when_promised_and_when_due(database: Database, settings: Settings) -> None:
+@pytest.mark.parametrize("whose", ["customer", "organisation"])
+async def test_do_not_call_counts_when_promised_and_when_due(
+    database: Database, settings: Settings, whose: str
+) -> None:
     booked = (await promise(database, settings)).promise
     async with database.transaction() as session:
-        customer = Customer(code="C1", name="Li Wei", tier="ordinary", note="")
-        session.add(customer)
-        await session.flush()
         silent = {"do_not_call": True, "do_not_call_since": datetime.now(UTC), "do_not_call_by": "amy"}
-        session.add(CustomerPhone(customer_id=customer.id, raw=NUMBER, e164=NUMBER, country="CN", **silent))
+        number = {"raw": NUMBER, "e164": NUMBER, "country": "CN", **silent}
+        if whose == "customer":
+            customer = Customer(id=uuid4(), code="C1", name="Li Wei", tier="ordinary", note="")
+            session.add(customer)
+            await session.flush()
+            session.add(CustomerPhone(customer_id=customer.id, **number))
+        else:
+            firm = Organisation(id=uuid4(), code="O1", name="Harbour Foods", kind="company")
+            session.add(firm)
+            await session.flush()
+            session.add(OrganisationPhone(organisation_id=firm.id, **number))
     assert await claim(database, settings) == []
     found = await row(database, booked.id)
     assert (found.state, found.not_now, found.kept) == ("refused", "do_not_call", False)
