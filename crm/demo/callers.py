@@ -1,7 +1,7 @@
 """Who rings in during the demo, what they press, and how long they stay: the script of the simulated callers.
 
-Pure: dice are passed in. The demo's center drops what this yields into the private Asterisk. Keys pressed while a
-prompt that cannot be interrupted plays are lost, as on a real line, so each caller presses a key again and again.
+Pure: dice are passed in. The demo's center drops what this yields into the private Asterisk. Strangers are asked for
+their language first, and a key may come too early for anything, so each caller presses a key more than once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Errand(Struct, frozen=True):
 ERRANDS = (
     Errand("asks for support", key="2", presses=9, every_s=1.5, patience_s=(120, 240), share=60),
     Errand("asks for the reception", key="0", presses=9, every_s=1.5, patience_s=(120, 240), share=15),
-    Errand("asks where an order is", key="1", presses=3, every_s=4.0, patience_s=(30, 40), share=15),
+    Errand("asks where an order is", key="1", presses=2, every_s=4.0, patience_s=(30, 40), share=15),
     Errand("cannot wait", key="2", presses=6, every_s=1.5, patience_s=(12, 22), share=10),
 )
 
