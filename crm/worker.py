@@ -42,7 +42,7 @@ class Worker:
         self._jobs = Jobs(database, settings, drain=deliver)
         self._thorough_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
-        self._away: str | None = "it has not begun"
+        self._away = {"postgres": "it has not begun"}  # by part: what it waits for
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Waits for Postgres while it is away."""
@@ -90,10 +90,10 @@ class Worker:
             try:
                 await self._database.ping()
             except CrmUnavailable as away:
-                self._note_away(str(away))
+                self._note_away("postgres", str(away))
                 await asyncio.sleep(AGAIN_S)
             else:
-                self._note_away(None)
+                self._note_away("postgres", None)
                 return
 
     async def _whenever(self, channel: str, act: Callable[[], Awaitable[None]]) -> None:
@@ -104,13 +104,14 @@ class Worker:
                 try:
                     await act()
                 except CrmUnavailable as away:
-                    self._note_away(str(away))
+                    self._note_away(channel, str(away))
                     await asyncio.sleep(AGAIN_S)
-                except Exception:  # one bad row must not end what the others wait for
+                except Exception as failed:  # one bad row must not end what the others wait for
                     log.exception("worker_failed", channel=channel)
+                    self._note_away(channel, f"{channel} fails: {type(failed).__name__}")
                     await asyncio.sleep(AGAIN_S)
                 else:
-                    self._note_away(None)
+                    self._note_away(channel, None)
                 try:
                     async with asyncio.timeout(NET_S):
                         await rung.wait()
@@ -118,10 +119,13 @@ class Worker:
                     pass
                 rung.clear()
 
-    def _note_away(self, why: str | None) -> None:
-        if why is not None and self._away != why:
+    def _note_away(self, part: str, why: str | None) -> None:
+        if why is None:
+            self._away.pop(part, None)
+            return
+        if self._away.get(part) != why:
             log.warning("worker_waits", why=why)
-        self._away = why
+        self._away[part] = why
 
     @asynccontextmanager
     async def _answering_for_health(self) -> AsyncIterator[None]:
@@ -133,7 +137,7 @@ class Worker:
             host=self._settings.health_host,
             port=self._settings.worker_health_port,
             ill=lambda: "a part of it has ended" if any(task.done() for task in self._tasks) else None,
-            not_ready=lambda: self._away,
+            not_ready=lambda: next(iter(self._away.values()), None),
         ):
             yield
 

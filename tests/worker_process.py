@@ -42,9 +42,12 @@ class WorkerProcess:
     async def start(self, *, until: str = "readyz") -> None:
         """Start, and wait until it says that it is well."""
         self._running = ForkedKefu(["worker", "--health-port", str(self.port)], self._environment, self._log)
+        await self.says_of_itself(200, until)
+
+    async def says_of_itself(self, status: int, what: str = "readyz") -> None:
+        """Wait until it does: it has no way to tell us by itself."""
         async with asyncio.timeout(30):
-            # It has no way to tell us before it listens.
-            while (await self.ask(until))[0] != 200:  # noqa: ASYNC110
+            while (await self.ask(what))[0] != status:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
     async def ask(self, what: str) -> tuple[int, dict[str, Any]]:

@@ -113,11 +113,11 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.oidc = Provider(settings) if settings.oidc_issuer else None
     app.state.by_code = Throttle(allowed=FAILURES_A_LOGIN, window_s=FAILURE_WINDOW_S)
     app.state.by_address = Throttle(allowed=FAILURES_AN_ADDRESS, window_s=FAILURE_WINDOW_S)
+    answer_errors(app)
     app.add_middleware(MaskedAnswers)
     app.add_middleware(Headers, secure=settings.secure_cookies, framed_by=settings.callback_widget_sites)
     app.add_middleware(Counting)
     metrics.web().streams.set_function(lambda: app.state.live.open_streams)
-    answer_errors(app)
     app.router.routes.extend(_doors())
     app.mount(PREFIX, create_door(app.state))
     app.mount("/static", static_files())

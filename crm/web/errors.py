@@ -11,12 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm.refusals import CrmUnavailable, Refusal
 
-from .language import chosen
+from .language import catalog, chosen
 from .rendering import Pages
 from .rights import CodeNeeded, NotAllowed
+from .sentences import say
 from .sign_in import ForgeryRefused, NotSeated, NotSignedIn, language_of
 
 log = structlog.get_logger(__name__)
@@ -39,11 +41,38 @@ STATUSES: dict[type[Refusal], int] = {
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Give the application its answers to refusals."""
+    """Give the application its answers to refusals, and to what nobody foresaw. To be called before other middleware is
+    added: those see the answer."""
+    app.add_middleware(Unforeseen)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(ClientDisconnect, _gone)
+
+
+class Unforeseen:
+    """Answers what nobody foresaw, in the same manner; the fault itself is for the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or whatever else comes."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            if scope["type"] != "http" or begun:
+                raise
+            request = Request(scope)
+            log.exception("request_failed", path=request.url.path)
+            await _answer(request, 500, "this did not work")(scope, receive, send)
 
 
 async def _refused(request: Request, failure: Exception) -> Response:
@@ -93,10 +122,12 @@ def _elsewhere(request: Request, path: str, status: int, told: str) -> Response:
 
 def _answer(request: Request, status: int, told: str) -> Response:
     headers = {"Retry-After": "2"} if status == 503 else None
+    language = chosen(request.cookies.get("kefu-language")) or language_of(request, None)
+    if "hx-request" in request.headers:  # the pages' script shows it to whoever reads the page
+        told = say(told, catalog(language).gettext)
     if not _person(request):
         return JSONResponse({"error": told}, status_code=status, headers=headers)
     pages: Pages = request.app.state.pages
-    language = chosen(request.cookies.get("kefu-language")) or language_of(request, None)
     page = pages.render(language, "refused.html", {"me": None, "csrf": "", "here": "/", "told": told})
     return HTMLResponse(page, status_code=status, headers=headers)
 

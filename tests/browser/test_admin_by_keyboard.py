@@ -64,6 +64,10 @@ async def test_a_token_made_and_the_chain_checked_by_keyboard(web: Web, page: Pa
     await expect(secret).to_be_focused()
     await expect(secret).to_have_value(re.compile("^kefu_.{40,}"))
     assert await faults(page) == []
+    await page.locator("#name").fill("second crm")
+    await page.get_by_role("checkbox").first.check()
+    await page.get_by_role("button", name="Make the token").dblclick()
+    await expect(page.locator("#made")).to_contain_text("second crm")  # not: there is one already
     await page.goto(f"{web.url}/audit")
     await press(page, "s")
     await expect(page.locator("#verified")).to_contain_text("all as they were written")

@@ -101,6 +101,26 @@ async def test_nobody_else_sends_it(web: Web, signed_in_page: Page) -> None:
     assert "all of it" not in await page.evaluate("JSON.stringify({...sessionStorage})")
 
 
+async def test_a_refusal_is_said_and_a_newer_sign_in_beside_it_is_followed(
+    web: Web, signed_in_page: Page, context: BrowserContext, browser: Browser
+) -> None:
+    page = signed_in_page
+    refused = "(pause) => { pause.value = 'x'.repeat(200); pause.click(); }"
+    await page.locator("#pause button").first.evaluate(refused)
+    await expect(page.locator("#notice")).to_have_text("cannot be used: reason")
+    await expect(page.locator("#lost")).to_be_hidden()
+    other = await browser.new_context(locale="en-GB")
+    second = await other.new_page()
+    await second.goto(f"{web.url}/sign-in")
+    await sign_in_again(second, web)
+    await expect(second.locator("#state")).to_be_visible()
+    await context.add_cookies(await other.cookies())
+    await other.close()
+    ring = web.floor.ring(SEAT)
+    await expect(card_of(page)).to_be_visible()
+    await acknowledged(web, ring.pop_id)  # with the token of the newer sign-in
+
+
 async def test_a_line_cut_again_and_again_shows_every_call(
     web: Web, signed_in_page: Page, context: BrowserContext
 ) -> None:

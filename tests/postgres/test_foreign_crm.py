@@ -66,6 +66,10 @@ async def test_pops_and_logs_arrive_once_and_in_order_through_every_fall(databas
         await crm.has(12, 40)
         assert (await worker.ask("readyz"))[0] == 200
         await seen(database_url, "SELECT count(*) FROM webhook_delivery WHERE state = 'waiting'", [(0,)])
+        floor.do(("ALTER TABLE announcement RENAME TO out_of_reach", {}))  # each look at it fails from here on
+        await worker.says_of_itself(503)
+        floor.do(("ALTER TABLE out_of_reach RENAME TO announcement", {}))
+        await worker.says_of_itself(200)
         assert await worker.stop() == 0
     assert kinds_by_call(crm) == {str(ring.conversation_id): ORDER for ring in rings}
     assert len(crm.attempts) > len(crm.ids) == 12

@@ -138,6 +138,19 @@ async def test_guessing_all_at_once_is_slowed_alike(caller: WebCaller) -> None:
     assert told.count(401) <= 6
 
 
+async def test_what_nobody_foresaw_is_a_page_in_the_readers_language(app: FastAPI, caller: WebCaller) -> None:
+    async def broken() -> None:
+        raise RuntimeError("a secret of ours")
+
+    app.add_api_route("/broken", broken)
+    answer = await caller.get("/broken", headers={"accept-language": "zh"})
+    assert (answer.status_code, "操作未成功" in answer.text) == (500, True)
+    assert "content-security-policy" in answer.headers
+    scripted = await caller.get("/broken", headers={"hx-request": "true", "accept-language": "zh"})
+    assert (scripted.status_code, scripted.json()) == (500, {"error": "操作未成功"})
+    assert "secret" not in answer.text + scripted.text
+
+
 async def test_a_sign_in_runs_out(caller: WebCaller, database: Database) -> None:
     await caller.sign_in("lily")
     async with database.transaction() as session:

@@ -95,7 +95,7 @@ async def write(
 
 @router.get("/{number}")
 async def read(
-    request: Request, number: int, me: Reader, session: Reading, version: Annotated[int, Query(ge=0)] = 0
+    request: Request, number: int, me: Reader, session: Reading, version: Annotated[int, Query(ge=0, lt=2**31)] = 0
 ) -> Response:
     """One article; who writes them sees older versions and feedback, too."""
     return await _read(request, session, me, await _article(session, me, number), version)

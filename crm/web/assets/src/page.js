@@ -7,12 +7,16 @@ import { listen } from "./keys.js";
 import { contend, follows, inBack, inFront, leads, takeOver } from "./lead.js";
 
 const STALE_MS = 20_000; // a stream that lives brings a look more often than this
-const { stream, worker, picture, seat, csrf } = document.body.dataset;
+const { stream, worker, picture, seat } = document.body.dataset;
 const screen = document.getElementById("live");
 const banner = document.getElementById("lost");
+// The picture's is of the sign-in that painted it; the page may be of an earlier one.
+const csrf = () => (screen.firstElementChild ?? document.body).dataset.csrf ?? document.body.dataset.csrf;
 const now = () => performance.timeOrigin + performance.now();
 const shown = new Set(); // pops this tab has already acknowledged
+const TWICE_MS = 3000;
 let hintAt = null; // when the oldest hint not yet followed by a fetch arrived
+let refused = null; // the sentence of a request that was not carried out, to be shown with the next picture
 let ahead = 0; // server's clock minus this machine's, in ms
 let last = { live: null, since: 0 }; // the stream's own word on itself
 let paintedAt = Date.now();
@@ -38,9 +42,28 @@ function told({ data }) {
   if (data.look || data.live === false) look(); // a stream refused because of a sign-out shows at the next fetch
 }
 
-function failed() {
+function failed({ ctx }) {
+  const acted = ctx?.response && ctx.request.action !== picture && ctx.response.status !== 503;
+  refused = acted ? sentence(ctx.text) : null;
+  if (refused) return look(); // it says whether anybody is still signed in here
   if (banner.hidden) sight(false, Date.now());
   setTimeout(look, 2000);
+}
+
+function sentence(answer) {
+  try {
+    return JSON.parse(answer).error;
+  } catch {
+    return null;
+  }
+}
+
+// What was sent could not be done: the page is live all the same, and says why where it says refusals.
+function sayRefused() {
+  const line = document.getElementById("notice") ?? document.createElement("p");
+  Object.assign(line, { className: "notice mild", id: "notice", role: "alert", textContent: refused });
+  if (!line.isConnected) screen.firstElementChild.prepend(line);
+  refused = null;
 }
 
 function tick() {
@@ -76,7 +99,7 @@ async function say(pop, hint) {
   const answer = await fetch(`/desk/pops/${pop}/shown`, {
     method: "POST",
     keepalive: true, // a page being left has painted the card all the same
-    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf() },
     body: JSON.stringify({ hint_ms: hint && now() - hint }),
   }).catch(() => null);
   if (!answer?.ok) shown.delete(pop);
@@ -89,6 +112,7 @@ function painted(hint) {
   aside = false;
   if (facts.title) document.title = facts.title;
   restore(screen);
+  if (refused) sayRefused();
   if (follows()) stepAside();
   sight(last.live, last.since);
   tick();
@@ -148,7 +172,7 @@ if (screen) {
     done(screen, event.detail.ctx);
     painted(event.detail.ctx.hintAt ?? null);
   });
-  for (const event of ["htmx:error", "htmx:response:error"]) screen.addEventListener(event, (at) => whole(at) && failed());
+  for (const event of ["htmx:error", "htmx:response:error"]) screen.addEventListener(event, (at) => whole(at) && failed(at.detail));
   screen.addEventListener("input", keep);
   screen.addEventListener("htmx:before:request", sending);
   screen.addEventListener("htmx:finally:request", answered);
@@ -158,12 +182,19 @@ if (screen) {
   screen.addEventListener("click", ({ target }) => target.closest("#take-over") && takeOver());
   painted(null);
   if (seat.includes("/")) contend({ became, typed, take: (what) => take(what, leads() ? screen : null) });
-  sendLate(csrf).then((sent) => sent.length && look());
+  sendLate(csrf()).then((sent) => sent.length && look());
   if (window.SharedWorker) {
     const name = `${stream} ${seat}`;
     new BroadcastChannel(name).onmessage = told;
     new SharedWorker(worker, { name }).port.onmessage = told;
   } else setInterval(look, 5000);
 }
+// Of a form sent twice by a double click only the second answer would be seen: "there is one already".
+let sent = null;
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.method !== "post") return;
+  if (sent?.form === event.target && Date.now() - sent.at < TWICE_MS) event.preventDefault();
+  else sent = { form: event.target, at: Date.now() };
+});
 listen();
 takeFiles();
