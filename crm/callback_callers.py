@@ -30,15 +30,18 @@ _MEANT = """(SELECT r.queue FROM routing r WHERE r.node = {node} AND r.linkedid 
         ORDER BY r.decided_at DESC LIMIT 1)"""
 _SERVED = text(
     """
-SELECT DISTINCT ON (p.id) p.id, c.linkedid, w.left_at
+SELECT DISTINCT ON (p.id) p.id, c.linkedid, met.at
   FROM unnest(CAST(:ids AS uuid[]), CAST(:spelled AS text[])) AS s(id, spelling)
   JOIN callback p ON p.id = s.id
   JOIN conversation c ON c.caller = s.spelling AND c.direction = 'inbound' AND c.node = p.node
    AND c.started_at >= p.asked_at - interval '1 day' AND c.linkedid IS DISTINCT FROM p.linkedid
-  JOIN wait w ON w.conversation_id = c.id AND w.outcome = 'answered'
-   AND w.left_at >= greatest(p.asked_at, least(p.joined_at, p.window_begin))
-   AND (w.queue = p.queue OR w.queue LIKE 'seat-%' AND p.queue = {meant})
- ORDER BY p.id, w.left_at
+  JOIN LATERAL (
+       SELECT queue, left_at AS at FROM wait WHERE conversation_id = c.id AND outcome = 'answered'
+       UNION ALL /* where nobody saw how the wait ended, the talk says it */
+       SELECT queue, started_at FROM segment WHERE conversation_id = c.id) AS met
+    ON met.at >= greatest(p.asked_at, least(p.joined_at, p.window_begin))
+   AND (met.queue = p.queue OR met.queue LIKE 'seat-%' AND p.queue = {meant})
+ ORDER BY p.id, met.at
 """.replace("{meant}", _MEANT.format(node="c.node", linkedid="c.linkedid"))
 )
 _ROUTED = text("SELECT " + _MEANT.format(node=":node", linkedid=":linkedid"))

@@ -11,15 +11,18 @@ from sqlalchemy import insert, select, update
 from test_callbacks import FENCE, NODE, NUMBER, OTHER, claim, happened, promise, row, settings, working
 
 from agi.promising import kept_s
+from ami_bridge.floor import Floor
+from ami_bridge.promised_callers import PromisedCallers
 from crm import queues
 from crm.database import Database
 from crm.deeds import dial_customers, steer_callback
 from crm.deeds.book_callback import callee_of, free_slots
 from crm.deeds.callers_promised import CallerSeen, look_up, meet
+from crm.ledger import conversations as ledger
 from crm.rules.personal_queues import PREFIX
 from crm.settings import Settings
 from crm.tables.callbacks import Callback, CallbackAttempt
-from crm.tables.conversations import Conversation, Wait
+from crm.tables.conversations import Conversation, Segment, Wait
 from crm.tables.customers import Customer, CustomerPhone
 from crm.tables.postures import Posture
 from crm.tables.routing import Routing
@@ -204,3 +207,44 @@ async def test_nobody_is_dialled_first_who_waits(database: Database, settings: S
     assert len((await dials()).places) == 1
     async with database.reading() as session:
         assert await session.scalar(select(Callback.not_now)) is None
+
+
+async def test_a_bridge_that_is_started_anew_finds_who_waits_and_who_was_answered(
+    database: Database, settings: Settings
+) -> None:
+    first = (await promise(database, settings)).promise
+    second = (await promise(database, settings, OTHER)).promise
+    assert len(await claim(database, settings)) == 2
+    began = datetime.now(UTC).timestamp()
+    calls = [
+        ledger.Conversation(str(uuid4()), NODE, linkedid, "inbound", began, caller=caller)
+        for linkedid, caller in (("9.9", CALLER), ("9.8", "13900139000"))
+    ]
+    stays = [ledger.Wait(str(uuid4()), each.id, NODE, "support", each.linkedid, began) for each in calls]
+    stays[1].left_at, stays[1].outcome = began + 1, "answered"
+    for _ in range(2):  # killed after that, and once more
+        floor = Floor(NODE)
+        floor.recall(calls, stays, [], [], [], [])
+        callers = PromisedCallers(database, settings, NODE, floor, lambda: None)
+        assert callers.waiting() == {CALLER}
+        await callers.look()
+        await callers.look()
+        assert (await row(database, first.id)).state == "waiting"
+        assert (await row(database, second.id)).state == "attached"
+        assert await claim(database, settings, on_line=callers.waiting()) == []
+    stays[0].left_at, stays[0].outcome = began + 9, "abandoned"
+    await callers.look()
+    assert len(await claim(database, settings, on_line=callers.waiting())) == 1
+
+
+async def test_a_talk_says_that_they_were_answered_where_the_end_of_the_wait_was_not_seen(
+    database: Database, settings: Settings
+) -> None:
+    booked = (await promise(database, settings)).promise
+    talked = await call(database, "lost_sight")
+    now = datetime.now(UTC)
+    of = {"id": uuid4(), "conversation_id": talked, "node": NODE, "queue": "support", "seat": "PJSIP/101"}
+    async with database.transaction() as session:
+        await session.execute(insert(Segment).values(**of, caller_uniqueid="9.9", started_at=now))
+    assert await claim(database, settings) == []
+    assert (await row(database, booked.id)).state == "attached"
