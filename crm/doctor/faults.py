@@ -145,6 +145,10 @@ FAULTS: dict[str, Fault] = {
         "events carry no time, so waits and talks are measured by our clock and not Asterisk's",
         "timestampevents = yes in manager.conf (" + _INSTALL + f" writes it), then {_RELOAD}",
     ),
+    "consult-keys-missing": Fault(
+        "an agent who asks a colleague first, by the desk or by keys, is refused",
+        "atxfer = *2 in [featuremap] of features.conf (" + _INSTALL + f" writes it), then {_RELOAD}",
+    ),
     "ear-test-refused": Fault(
         "what the bridge hears cannot be told", _INSTALL + ", then asterisk -rx 'dialplan reload'"
     ),

@@ -21,6 +21,9 @@ ACTOR_NEEDS: dict[str, str] = {
     "Hangup": "ending a call",
     "Redirect": "moving a caller",
     "Originate": "click-to-dial and callbacks",
+    "BlindTransfer": "handing over, and parking",
+    "Atxfer": "asking a colleague first",
+    "PlayDTMF": "sending keys",
 }
 # Each has an effect on calls, seats, files or the machine.
 _ON_CALLS = """
@@ -162,10 +165,18 @@ def judge_named_queues(named: Collection[str], there: Collection[str], etc: str)
 
 
 def judge_events(
-    heard: Sequence[str], *, booted: bool, agent_heard: bool | None, stamped: bool, account: str, etc: str
+    heard: Sequence[str],
+    *,
+    booted: bool,
+    agent_heard: bool | None,
+    stamped: bool,
+    account: str,
+    etc: str,
+    atxfer: str | None = None,
 ) -> Verdict:
     """`heard`: names of the events of one probe call; `booted`: FullyBooted came after the login (class system);
-    `agent_heard` None: no seat stands in a queue, so no queue event could be made."""
+    `agent_heard` None: no seat stands in a queue, so no queue event could be made. `atxfer`: Asterisk's keys for asking
+    first, as the call said them; None: it did not."""
     words = {"account": account, "etc": etc}
     lost = sorted({kind for name, kind in MUST_HEAR.items() if name not in heard})
     if not booted:
@@ -184,6 +195,8 @@ def judge_events(
         return broken("filter-missing", said, **words)
     if not stamped:
         return broken("timestamps-missing", "events carry no Timestamp", **words)
+    if atxfer == "":
+        return warned("consult-keys-missing", "Asterisk has no keys for an attended transfer", etc=etc)
     silent = " (class agent untried: no seat stands in a queue)" if agent_heard is None else ""
     return fine(f"{len(heard)} events of an empty call arrive, none in vain{silent}")
 

@@ -246,6 +246,7 @@ def _ear_test(round_: Round) -> Verdict:
         stamped=all("Timestamp" in message for message in heard),
         account=settings.ami_username,
         etc=seen.etc_folder,
+        atxfer=next((message["Atxfer"] for message in heard if "Atxfer" in message), None),
     )
 
 

@@ -277,6 +277,12 @@ async def test_the_dialplan_asks_another_place(center: Center) -> None:
     named(findings, "dialplan", "agi-elsewhere", "fastagi_port")
 
 
+async def test_nobody_can_be_asked_first(center: Center) -> None:
+    with reconfigured(center, "features.conf", r"^atxfer = ", "; atxfer = ", "module reload features"):
+        findings = await look(center)
+    assert (findings["events"]["state"], findings["events"]["fault"]) == ("warning", "consult-keys-missing")
+
+
 async def test_a_queue_is_missing(center: Center) -> None:
     with reconfigured(center, "queues.conf", r"^\[support\]", "[elsewhere]", "queue reload all"):
         findings = await look(center)

@@ -89,6 +89,7 @@ BAD = [
     ("events-unheard", events(["Newchannel", "Hangup"])),
     ("filter-missing", events([*HEARD, "VarSet", "Newexten"])),
     ("timestamps-missing", events(stamped=False)),
+    ("consult-keys-missing", events(atxfer="")),
     ("clock-skew", judging.judge_clock("Asterisk", -0.7)),
     ("clock-skew", judging.judge_clock("Postgres", 70.0)),
     ("prompt-missing", judging.judge_prompts({"en": [], "zh": ["welcome"]}, 80, "/s", "/p")),
