@@ -12,6 +12,8 @@ GRACE_S = 10.0
 NEEDED = ("system", "call", "agent", "user")
 _QUEUE_WAS_LEFT = b"\r\nUserEvent: QueueHangup\r\n"
 _PRIVILEGE = b"\r\nPrivilege: "
+_ABOUT_SEATS = b"Event: QueueMember"
+"""Somebody sat down or paused: no call need be there."""
 _ABOUT_CALLERS = (b"Event: Newchannel\r\n", b"Event: QueueCallerAbandon\r\n", b"Event: Hangup\r\n")
 
 
@@ -40,7 +42,7 @@ class Rights:
                 self._members.add(_value(block, b"\r\nStateInterface: ") or b"?")
             klass = _value(block, _PRIVILEGE).partition(b",")[0].decode("ascii", "replace")
             self._heard.add(klass)
-            if klass == "agent":
+            if klass == "agent" and not block.startswith(_ABOUT_SEATS):
                 self._expected.setdefault("call", at)
             if _QUEUE_WAS_LEFT in block or (klass == "call" and _value(block, b"\r\nDevice: ") in self._members):
                 # Our dialplan saw a caller hang up in a queue, or a member's phone changed: the queue says so, too.

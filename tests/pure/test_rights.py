@@ -45,6 +45,11 @@ def test_a_quiet_night_proves_nothing() -> None:
     assert rights.missing(LATE) is None
 
 
+def test_an_agent_who_sits_down_before_the_first_call_proves_nothing() -> None:
+    for name in ("QueueMemberAdded", "QueueMemberPause", "QueueMemberPenalty"):
+        assert heard(BOOTED, block(f"Event: {name}", "Privilege: agent,all").strip()).missing(LATE) is None
+
+
 def test_a_members_phone_without_a_word_of_the_queue_means_that_agent_is_missing() -> None:
     rights = heard(BOOTED, MEMBER, PHONE)
     assert rights.missing(1.5) is None, "its word may be under way"
