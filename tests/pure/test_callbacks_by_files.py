@@ -33,7 +33,7 @@ async def test_a_file_that_cannot_be_read_ends_no_bridge(
         return Files(None, tmp_path / cel)
 
     settings = read_settings(ami_secret="right")
-    unused: Any = SimpleNamespace()
+    unused: Any = SimpleNamespace(node="n")
     promises = Promises(unused, settings, unused, unused, Floor("n"), unused, find_files=find_files, say=print)
     attempt = CallbackAttempt(id=uuid4(), claimed_at=claimed_at, seen_at=seen_at)
     assert (await promises._by_files(attempt))[0] == outcome
