@@ -8,7 +8,7 @@ who was answered stands in the ledger, and is looked up before anybody is dialle
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
@@ -65,7 +65,7 @@ async def meet(session: AsyncSession, settings: Settings, node: str, seen: Calle
 async def look_up(session: AsyncSession, settings: Settings, node: str) -> int:
     """Take out places of customers who were answered while nobody looked; how many."""
     standing = await callback_callers.standing(session, node)
-    return len(await _end_served(session, standing))
+    return len(await _end_served(session, await _own_numbers(session, standing)))
 
 
 async def without_callers(
@@ -76,22 +76,21 @@ async def without_callers(
     if not due:
         return []
     numbers = {number for raw in on_line if (number := _e164(raw, settings.country)) is not None}
-    over = await _end_served(session, [each.promise for each in due])
-    theirs = await _own_numbers(session, [each.promise for each in due]) if numbers else {}
+    theirs = await _own_numbers(session, [each.promise for each in due])
+    over = await _end_served(session, theirs)
     left = []
     for each in due:
         if each.promise.id in over:
             continue
-        if numbers & theirs.get(each.promise.id, set()):
+        if numbers & theirs[each.promise.id]:
             each.promise.not_now, each.promise.not_now_why = ON_LINE, "the customer waits in a queue just now"
             continue
         left.append(each)
     return left
 
 
-async def _end_served(session: AsyncSession, promises: Sequence[Callback]) -> set[UUID]:
-    """Which of these promises an answered call has ended."""
-    numbers = await _own_numbers(session, promises)
+async def _end_served(session: AsyncSession, numbers: Mapping[UUID, set[str]]) -> set[UUID]:
+    """Which of these promises, by the numbers of their customers, an answered call has ended."""
     spelled = [(of, way) for of, theirs in numbers.items() for number in theirs for way in spellings(number)]
     over = set()
     for each in await callback_callers.served(session, spelled):
