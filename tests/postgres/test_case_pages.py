@@ -61,6 +61,7 @@ async def test_a_case_is_opened_worked_at_and_closed_by_forms(lily: WebCaller, d
     assert (await lily.page(where)).text.count("first note") == 1
     stale = await lily.send_form(f"{where}/escalate", version="1", why="long words that must not be lost")
     assert "lily changed case" in stale.text
+    assert f'name="back" value="{where}"' in stale.text  # the language button leads to the case, not to what was posted
     assert "long words that must not be lost" in stale.text
     version = re.search(r'data-version="(\d+)"', (await lily.page(where)).text)
     assert version
