@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -114,16 +115,15 @@ async def list_customers(
             else:
                 hits = await customer_search.search(session, q or "", country=country, limit=most)
                 matched = [each.id for each in hits]
-            seen = [
-                await session.get_one(Customer, each) for each in (await in_sight(session, asking, matched))[:limit]
-            ]
-            return Page(items=[await _answer(session, each) for each in seen], next=None)
+            shown_ids = (await in_sight(session, asking, matched))[:limit]
+            seen = [await session.get_one(Customer, each) for each in shown_ids]
+            return Page(items=await _answers(session, seen), next=None)
         rows = select(Customer).where(Customer.merged_into.is_(None)).order_by(Customer.id).limit(limit + 1)
         if (after := _read(cursor)) is not None:
             rows = rows.where(Customer.id > after)
         found = list(await session.scalars(rows))
         shown = set(await in_sight(session, asking, [each.id for each in found[:limit]]))
-        items = [await _answer(session, each) for each in found[:limit] if each.id in shown]
+        items = await _answers(session, [each for each in found[:limit] if each.id in shown])
     return Page(items=items, next=_written(found[limit - 1].id) if len(found) > limit else None)
 
 
@@ -263,10 +263,17 @@ async def _found(session: AsyncSession, asking: Asking, code: str) -> Customer:
 
 
 async def _answer(session: AsyncSession, customer: Customer) -> CustomerAnswer:
-    phones = await customers.phones_of(session, customer.id)
-    numbers = [NumberAnswer.model_validate(phone, from_attributes=True) for phone in phones]
-    plain = {name: getattr(customer, name) for name in CustomerAnswer.model_fields if name != "numbers"}
-    return CustomerAnswer(**plain, numbers=numbers)
+    return (await _answers(session, [customer]))[0]
+
+
+async def _answers(session: AsyncSession, found: Sequence[Customer]) -> list[CustomerAnswer]:
+    phones = await customers.phones_of_each(session, [each.id for each in found])
+    names = [name for name in CustomerAnswer.model_fields if name != "numbers"]
+    told = []
+    for each in found:
+        own = [NumberAnswer.model_validate(one, from_attributes=True) for one in phones.get(each.id, ())]
+        told.append(CustomerAnswer(**{name: getattr(each, name) for name in names}, numbers=own))
+    return told
 
 
 async def _who_changed(session: AsyncSession, customer: Customer) -> str:
