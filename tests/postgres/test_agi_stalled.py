@@ -92,7 +92,7 @@ async def center(database: Database, database_url: str) -> AsyncIterator[Center]
     ("at", "keys", "lookups", "queue"),
     [
         ("", "12", 3, "support"),  # who calls, the route, what was learnt
-        ("menu-order-status", "1", 3, "support"),  # the order, then as above without who calls
+        ("menu-order-status", "-1", 3, "support"),  # the order, then as above without who calls
         ("to-support", "2", 2, "support"),  # the route, what was learnt
     ],
 )

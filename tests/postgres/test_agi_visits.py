@@ -79,7 +79,7 @@ async def desk(database: Database) -> AsyncIterator[Desk]:
 
 
 async def test_the_order_is_spoken_from_the_callers_own_row(desk: Desk) -> None:
-    peer = await desk.call("1")
+    peer = await desk.call("-1")
     # 20:00 UTC on the fourth is the fifth at the site.
     spoken = ["order-number", "letter-a", "digit-1", "digit-0", "digit-2", "digit-4", "order-state-shipped"]
     spoken += ["order-expected", "digit-2", "digit-0", "digit-2", "digit-6", "year", "month-3", "day-5"]

@@ -246,7 +246,7 @@ async def test_a_call_keeps_the_version_it_began_with(running: Running) -> None:
     """A version is published while a caller hears the language question; that caller's menu stays as it was."""
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(environment(callerid="13800138000"))
-    peer = AgiPeer("12")
+    peer = AgiPeer("1-2")
     while "choose-english" not in (line := (await reader.readline()).decode()):
         writer.write(peer.answer(line))
     await running.taken_up(await running.publish(SHORT))

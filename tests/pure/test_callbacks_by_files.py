@@ -16,16 +16,14 @@ from ami_bridge.promises import Promises
 from crm.settings import read_settings
 from crm.tables.callbacks import CallbackAttempt
 
-NOW = datetime.now(UTC)
-
 
 @pytest.mark.parametrize(
-    ("claimed_at", "seen_at", "outcome"),
-    [(NOW, None, "never_left"), (NOW - timedelta(hours=1), None, "lost_sight"), (NOW, NOW, "lost_sight")],
+    ("claimed_s_ago", "seen", "outcome"),
+    [(0, False, "never_left"), (3600, False, "lost_sight"), (0, True, "lost_sight")],
 )
 @pytest.mark.parametrize("cel", ["closed", "absent"])
 async def test_a_file_that_cannot_be_read_ends_no_bridge(
-    tmp_path: Path, cel: str, claimed_at: datetime, seen_at: datetime | None, outcome: str
+    tmp_path: Path, cel: str, claimed_s_ago: float, seen: bool, outcome: str
 ) -> None:
     (tmp_path / "closed").mkdir()  # a folder in its place: that cannot be read by root either
 
@@ -35,5 +33,7 @@ async def test_a_file_that_cannot_be_read_ends_no_bridge(
     settings = read_settings(ami_secret="right")
     unused: Any = SimpleNamespace(node="n")
     promises = Promises(unused, settings, unused, unused, Floor("n"), unused, find_files=find_files, say=print)
-    attempt = CallbackAttempt(id=uuid4(), claimed_at=claimed_at, seen_at=seen_at)
+    now = datetime.now(UTC)
+    claimed_at = now - timedelta(seconds=claimed_s_ago)
+    attempt = CallbackAttempt(id=uuid4(), claimed_at=claimed_at, seen_at=now if seen else None)
     assert (await promises._by_files(attempt))[0] == outcome
