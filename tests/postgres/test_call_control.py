@@ -43,7 +43,7 @@ async def peer() -> AsyncIterator[ForgedAsterisk]:
 @asynccontextmanager
 async def bridging(url: str, peer: ForgedAsterisk) -> AsyncIterator[Session]:
     """A bridge on the forged Asterisk, which has looked at everything."""
-    account = {"ami_port": peer.port, "ami_secret": "right", "ami_ping_seconds": 0.2, "wish_expiry_seconds": 1.5}
+    account = {"ami_port": peer.port, "ami_secret": "right", "ami_ping_seconds": 0.2, "wish_expiry_seconds": 10}
     database, stopping = Database(url, application_name="bridge"), asyncio.Event()
     task = asyncio.ensure_future(Bridge(read_settings(**account), database, print).run(stopping))
     try:
