@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from postgres_server import Databases, debian_programs
 
@@ -24,6 +25,14 @@ from crm.embedded import EmbeddedPostgres
 for name in [name for name in os.environ if name.startswith("KEFU_") and not name.startswith("KEFU_TEST_")]:
     del os.environ[name]
 os.environ["KEFU_CONFIG"] = os.devnull
+
+# Its own way of printing a failure draws all local variables: seconds of work for one of the web service's.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # How many examples hypothesis makes up for a test: some here, many under `make prove`.
 settings.register_profile("kefu", max_examples=int(os.environ.get("KEFU_TEST_EXAMPLES", "25")), deadline=None)

@@ -43,7 +43,7 @@ class Pace:
 
 SLOW = Pace(answer_s=5.0, hang_up_s=8.0, others_talk_s=6.0)
 """Who waits, rings and talks does so still when Kefu is back."""
-QUICK = Pace(answer_s=1.0, hang_up_s=0.5, others_talk_s=0.5)
+QUICK = Pace(answer_s=1.0, hang_up_s=0.5, others_talk_s=1.5)
 """A ring is answered, a talk ends, a wait ends, a talk begins and ends while nobody looks."""
 
 

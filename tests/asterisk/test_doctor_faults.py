@@ -148,7 +148,7 @@ async def test_the_ear_test_is_no_conversation(center: Center) -> None:
 async def test_the_database_is_away(center: Center) -> None:
     findings = await look(center, database_url="postgresql://kefu@127.0.0.1:1/kefu")
     named(findings, "database", "database-away", "systemctl start postgresql")
-    assert not_checked(findings) == {"tables", "bridge", "callbacks"}
+    assert not_checked(findings) == {"tables", "bridge", "callbacks", "named queues"}
 
 
 async def test_our_own_postgres_does_not_run(center: Center, tmp_path: Path) -> None:

@@ -64,6 +64,10 @@ class RealDesk:
         """Of the only card."""
         await expect(self.card).to_have_attribute("data-phase", word)
 
+    async def device(self, state: str) -> None:
+        """Of the phone, as Asterisk says."""
+        await self.holds("SELECT device_state FROM posture WHERE node = %(node)s AND seat = %(seat)s", [(state,)])
+
     def calls(self, number: str, stay_s: float = 60.0) -> None:
         """Somebody rings in from outside."""
         self.sandbox.originate_local(CallFile(number=number, stay_s=stay_s))

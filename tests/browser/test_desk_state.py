@@ -179,7 +179,9 @@ async def test_a_wrong_password_and_a_taken_seat_are_refused(web: Web, context: 
     await expect(page.get_by_role("alert")).to_have_text("Login or password is wrong.")
     await sign_in(page, web)
     await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_label("Login")).to_be_visible()
     await sign_in(page, web, "marco")
+    await page.goto("about:blank")  # a desk whose sign-in is gone leads to the sign-in by itself
     await page.context.clear_cookies()
     await page.goto(f"{web.url}/sign-in")
     await page.get_by_label("Login").fill("lily")

@@ -96,8 +96,10 @@ async def _there(session: AsyncSession, import_id: UUID) -> CustomerImport:
 
 
 async def _one(request: Request, session: AsyncSession, me: Me, import_id: UUID, notice: str | None = None) -> Response:
-    row, uploads = await _there(session, import_id), _uploads(request)
-    going_on = uploads.going_on(import_id)
+    uploads = _uploads(request)
+    going_on = uploads.going_on(import_id)  # before the row is read: it may end in between, and the page looks again
+    row = await _there(session, import_id)
+    await session.refresh(row)
     counts, faults = Counts(), list[Faulty]()
     if row.state in ("checked", "applying", "done"):
         counts = await import_customers.counts_of(session, import_id)

@@ -42,13 +42,15 @@ function place(offer) {
   close.textContent = "×";
   let frame;
   button.onclick = () => {
+    frame?.remove();
     frame = made("iframe", { title: offer.button, src: new URL(`frame?${asked}`, home), referrerpolicy: "origin" });
     frame.onload = () => frame.focus();
     dialog.append(frame);
     dialog.showModal();
   };
   close.onclick = () => dialog.close();
-  dialog.onclose = () => frame.remove();
+  // The word of a closing comes late: whoever is quick has opened it again by then.
+  dialog.onclose = () => dialog.open || frame.remove();
   addEventListener("message", ({ source, origin, data }) => {
     if (!frame || source !== frame.contentWindow || origin !== home.origin) return;
     if (data?.kefu === "close") dialog.close();
